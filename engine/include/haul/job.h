@@ -23,7 +23,8 @@ enum haul_job_role {
 /* Who serves the ranges, by this journal alone. */
 enum haul_job_claim {
     HAUL_JOB_SERVES,   /* this side */
-    HAUL_JOB_IN_DOUBT, /* nobody accepts writes until the source's decision is known */
+    HAUL_JOB_IN_DOUBT, /* not known here: accept no writes. A source that was frozen and has not
+                        * decided decides when it continues; a target waits for that decision */
     HAUL_JOB_YIELDS,   /* the other side */
 };
 
@@ -63,7 +64,8 @@ const char *haul_job_claim_name(enum haul_job_claim claim);
 const char *haul_job_condition_name(enum haul_job_condition condition);
 
 /* All jobs of the database in `directory` that are not done, also while a process runs one. The
- * database itself is not opened. Ownership: `*jobs` is the caller's (free).
+ * database itself is not opened. Ranges are not listed: a program remembers those of its jobs.
+ * Ownership: `*jobs` is the caller's (free).
  * Errors: NOT_FOUND (no such directory), CORRUPT, VERSION, LIMIT, NO_MEMORY, IO. Thread: any. */
 enum haul_status haul_jobs_list(const char *directory, struct haul_job **jobs, size_t *count,
                                 struct haul_error *error) HAUL_MUST_CHECK;

@@ -140,16 +140,17 @@ struct haul_hooks {
      * the source calls `unfreeze`, sends another round of the log, and freezes again, 10 times at
      * most; after IO and UNSUPPORTED it does not try again. */
     enum haul_status (*freeze)(void *context, uint32_t deadline_ms, struct haul_error *error);
-    /* Source: the hand-over did not happen; accept writes again. Also called when `freeze` failed,
-     * and never after the decision. */
+    /* Source: the hand-over did not happen; accept writes again. Called after each `freeze` that
+     * has no decision, also after one that failed, and never after the decision. */
     void (*unfreeze)(void *context);
     /* Source: the decision is durable and the target owns the ranges; redirect or refuse requests.
      * After a crash only a source with `resolve` calls it again, so it must be idempotent. */
     void (*release)(void *context, uint64_t new_version);
     /* Target: may this job come? Called before anything is created, cleared or given up for the
      * job. After OK the program refuses other writes to the ranges; an error refuses the job.
-     * Called again when a job is resumed after a restart. Without this hook the digest detects such
-     * writes. */
+     * Called again when a job is resumed after a restart. If it takes longer than 24 peer timeouts
+     * (two minutes by default), the attempt ends with TIMEOUT. Without this hook the digest detects
+     * such writes. */
     enum haul_status (*reserve)(void *context, const struct haul_reservation *wanted,
                                 struct haul_error *error);
     /* Target: the job of a reservation was refused after all, or has ended without a commit, and
@@ -191,8 +192,7 @@ struct haul_source_options {
     size_t metadata_family_count;
     const struct haul_range *ranges; /* none: everything */
     size_t range_count;
-    const char *cpu_list;              /* "0-3,8": processors for its threads; NULL: near the card
-                                        * */
+    const char *cpu_list;              /* "0-3,8": of its threads; NULL: near the card */
     uint32_t reader_count;             /* default 1, or one for each link */
     uint32_t batch_size_bytes_min;     /* default 1 MiB, at least 64 bytes */
     uint32_t batch_size_bytes_max;     /* default 4 MiB, at most slot size - 64 */
@@ -270,17 +270,17 @@ enum haul_phase {
 /* "listening", "connecting", ... */
 const char *haul_phase_name(enum haul_phase phase);
 
-/* Figures of a migration, as of the last round of its loop. */
+/* Figures of a migration, as of the last turn of its loop. */
 struct haul_progress {
     enum haul_phase phase;
     enum haul_transport transport;
-    uint64_t records;        /* sent (source), applied (target); at the end, after OK: handed over
+    uint64_t records;         /* sent (source), applied (target); at the end, after OK: handed over
                               * */
-    uint64_t bytes;          /* of these records; at the end, after OK: of their keys and values
+    uint64_t bytes;           /* of these records; at the end, after OK: of their keys and values
                               * alone */
-    uint64_t bytes_expected; /* estimate; 0: unknown */
-    uint64_t wire_bytes;     /* on the data links, headers included */
-    uint64_t lag_bytes;      /* source: log that is still to be sent, estimated in bytes of the
+    uint64_t bytes_expected;  /* estimate; 0: unknown */
+    uint64_t wire_bytes;      /* on the data links, headers included */
+    uint64_t lag_bytes;       /* source: log that is still to be sent, estimated in bytes of the
                               * ranges */
     uint64_t durable_records; /* of the copy: durable on the target */
     uint64_t durable_bytes;

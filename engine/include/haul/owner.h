@@ -3,7 +3,8 @@
  * haul keeps beside it; and what an operator can do when that record alone does not settle it.
  *
  * A database that never took part in a job has no record and owns everything. A program that embeds
- * RocksDB reads the record at start-up and refuses requests for ranges that are RELEASED.
+ * RocksDB reads the record at start-up and refuses to serve ranges that are RELEASED;
+ * haul/migration.h lists everything that it reads then.
  *
  * Calls that may leave a range with two owners return UNCONFIRMED and change nothing unless
  * `accept_two_owners` is true; `error` then names the risk. */
@@ -99,8 +100,7 @@ struct haul_owner_selection {
     size_t family_count;
     const struct haul_range *ranges; /* none: everything */
     size_t range_count;
-    bool
-        accept_loss; /* haul_owner_drop: also what the new owner is known to have lost */
+    bool accept_loss; /* haul_owner_drop: also what the new owner is known to have lost */
 };
 
 /* The RELEASED parts of the selection: haul_owner_drop would delete them, and haul_owner_reclaim

@@ -27,7 +27,7 @@ struct haul_link_bench_options {
     bool without_crc;            /* leave the payload checksums out on both sides */
     bool keep_serving;           /* server: more than one run */
     struct haul_link_options link;
-    /* Called in every round of the loop; true ends the run early. May be NULL. */
+    /* Called in every turn of the loop; true ends the run early. May be NULL. */
     bool (*is_cancelled)(void *context);
     void *context;
     /* Server: called with the address once it listens. May be NULL. */
