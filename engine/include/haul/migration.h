@@ -141,7 +141,7 @@ struct haul_hooks {
      * most; after IO and UNSUPPORTED it does not try again. */
     enum haul_status (*freeze)(void *context, uint32_t deadline_ms, struct haul_error *error);
     /* Source: the hand-over did not happen; accept writes again. Called after each `freeze` that
-     * has no decision, also after one that failed, and never after the decision. */
+     * no decision follows, also after one that failed; not while the decision is in doubt. */
     void (*unfreeze)(void *context);
     /* Source: the decision is durable and the target owns the ranges; redirect or refuse requests.
      * After a crash only a source with `resolve` calls it again, so it must be idempotent. */

@@ -75,8 +75,8 @@ struct haul_wal_reader;
 struct haul_table;
 
 /* Every function is mandatory unless its comment mentions NULL; a store returns UNSUPPORTED for
- * what it cannot do. Errors of the database are STORE, and CORRUPT, NO_SPACE or IO where named. Keys
- * and values are binary. `end` of size 0 means "to the end of the family". */
+ * what it cannot do. Errors of the database are STORE, and CORRUPT, NO_SPACE or IO where named.
+ * Keys and values are binary. `end` of size 0 means "to the end of the family". */
 struct haul_store_ops {
     void (*close)(struct haul_store *store);
     uint32_t (*features)(const struct haul_store *store); /* HAUL_STORE_* */
