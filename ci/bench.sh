@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# bench.sh — measures haul and what it is held against, both in one go, and prints the ratios.
+# bench.sh — measures haul and the tools that it is compared with, in one run, and prints the ratios.
 #   ci/bench.sh [PART...] [--pairs N] [--quick] [--json FILE] [--report DIR] [--sizes LIST]
 #                [--values LIST]
 #     source  reader threads: snapshot scan to checked blocks, GB per CPU second
@@ -10,19 +10,19 @@
 #     live    write pause and latencies of a load during whole migrations
 #     migration  whole migrations over TCP, beside rsync and a local copy
 #     shapes  large values, many families, a large database, bytes written on the target
-#     far     whole migrations over a line of 1 Gb/s and 50 ms (as root)
-#     kvrocks beside the migrations of the Kvrocks server that KVROCKS_BIN names
+#     far     whole migrations over a path of 1 Gb/s and 50 ms (as root)
+#     kvrocks compared with the migrations of the Kvrocks server that KVROCKS_BIN names
 #     ways    all slots of that server under writes: haul, its own two ways, rsync, a checkpoint
-#     all     all of them (default)
+#     all     all parts (default)
 #     --pairs N    runs of each side, alternating (default 5)
-#     --quick      one pair, small sizes, short runs: shows that it works, not how fast it is
+#     --quick      one pair, small sizes, short runs: shows that haul works, not how fast it is
 #     --json FILE  the same as one JSON document
 #     --report DIR one page with plots: DIR/report.html
 #     --sizes LIST databases of `memory`, e.g. 1G,4G (the default)
 #     --values LIST  bytes of the values of `migration` (default 100,1000,16000,1000000)
-# Installs what is missing, makes a release build in build-release/ ($HAUL_BENCH_BUILD_DIR). Exit
+# Installs missing packages, makes a release build in build-release/ ($HAUL_BENCH_BUILD_DIR). Exit
 # code 0: everything was measured, whether the targets are met or not.
-# shellcheck disable=SC1090,SC2034 # the parts are sourced by name and use our variables
+# shellcheck disable=SC1090,SC2034 # the parts are sourced by name and use these variables
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -45,7 +45,7 @@ parse() {
         all) sections=("${parts[@]}") ;;
         --quick) quick=1 ;;
         --pairs | --json | --report | --sizes | --values)
-            (($# >= 2)) || die "$1 wants a value"
+            (($# >= 2)) || die "$1 needs a value"
             case $1 in
             --pairs) pairs=$2 ;;
             --json) json=$2 ;;
@@ -61,7 +61,7 @@ parse() {
         shift
     done
     ((${#sections[@]})) || sections=("${parts[@]}")
-    [[ $pairs =~ ^[1-9][0-9]{0,2}$ ]] || die "--pairs wants a number from 1 to 999"
+    [[ $pairs =~ ^[1-9][0-9]{0,2}$ ]] || die "--pairs needs a number from 1 to 999"
     ((!quick)) || pairs=1
     [[ -n $sizes ]] || { ((quick)) && sizes=100M || sizes=1G,4G; }
     [[ -z $json ]] || : >"$json" || die "cannot write $json"
@@ -81,7 +81,7 @@ clean_up() {
 }
 
 # start_server LOG WORDS COMMAND...: starts a command and waits until it prints a line with WORDS
-# (or has ended). Sets server_pid, and server_line ("" when the line did not come).
+# (or has ended). Sets server_pid, and server_line ("" if there was no such line).
 start_server() {
     local log=$1 words=$2 line server_fd
     shift 2
@@ -104,7 +104,7 @@ start_server() {
 median() { printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 numbers() { printf '%s\n' "$@" | jq -s .; }
 
-# result JQ-ARGUMENTS...: one line of the table. Wants the arguments section, name, unit, value,
+# result JQ-ARGUMENTS...: one line of the table. Needs the arguments section, name, unit, value,
 # target, better ("more" or "less"); may have other, other_name, runs, other_runs, note.
 result() {
     jq -nc "$@" '$ARGS.named
@@ -152,7 +152,7 @@ print_table() {
             "$work/results"
     } | column -t -s $'\t'
     echo
-    # One note for all the rows that share it.
+    # Print a note once for all rows that share it.
     jq -rs 'group_by([.section, .note])[] | select(.[0].note)
         | "\(.[0].section)" + (if length == 1 then ", " + .[0].name else "" end) + ": " + .[0].note
         ' "$work/results" | fold -s -w 110

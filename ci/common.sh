@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-# common.sh — what the scripts beside it share; sourced, not run.
+# common.sh — shared by the scripts of this folder; sourced, not run.
 # shellcheck shell=bash
 
-# The repository, wherever the caller stands.
+# The repository, whatever the caller's directory.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${HAUL_BUILD_DIR:-$root/build}
-# shellcheck disable=SC2034 # used by those that source this
+# shellcheck disable=SC2034 # used by the scripts that source this one
 haul=$build/cli/haul
 jobs=$(nproc 2>/dev/null || echo 2)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "${0##*/}: $*"; exit 1; }
 
-# parse_fast LINES [ARGUMENT...]: of a script whose one option is --fast: sets fast. LINES of it are its help.
+# parse_fast LINES [ARGUMENT...]: parses the arguments of a script whose only option is --fast, and sets fast.
+# LINES of the script are its help.
 parse_fast() {
     fast=0
     case ${2:-} in
@@ -24,15 +25,15 @@ parse_fast() {
 }
 
 # start_receiver LOG ARGUMENT...: starts `haul recv ARGUMENT...` and waits until it listens (or has
-# ended). Sets receiver_pid and receiver_address ("" when it did not come up). LOG gets its stderr,
-# LOG.json its result. All of them are in receivers, for whoever cleans up; reap waits for one.
+# ended). Sets receiver_pid and receiver_address ("" if it did not start). LOG gets its stderr,
+# LOG.json its result. The array receivers has all of them, for the clean-up; reap waits for one.
 receivers=() relays=()
 start_receiver() {
     local log=$1 line
     shift
     : >"$log"
-    # A FIFO would do as well, were it not that opening one fails when a child ends meanwhile.
-    # A shell starts what runs beside it with SIGINT ignored, and haul leaves it so.
+    # Not a FIFO: opening one fails if a child ends meanwhile. A shell starts background commands
+    # with SIGINT ignored, and haul would keep ignoring it.
     exec {receiver_fd}< <(exec env --default-signal=INT "$haul" recv "$@" --json 2>&1 >"$log.json" \
         </dev/null)
     receiver_pid=$!
@@ -45,13 +46,13 @@ start_receiver() {
             break
         fi
     done
-    # The rest goes to the log without us; the relay ends with the receiver.
+    # A relay writes the rest to the log; it ends with the receiver.
     cat <&"$receiver_fd" >>"$log" &
     relays[receiver_pid]=$!
     exec {receiver_fd}<&-
 }
 
-# reap PID: waits for a child, and until its last words have come into its log. Returns its exit code.
+# reap PID: waits for a child, and until its output is in its log. Returns the child's exit code.
 reap() {
     local code=0
     wait "$1" 2>/dev/null || code=$?

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# count_tests.awk — sums the closing lines of suites in the output of `ctest -V`, or of one command.
+# count_tests.awk — sums up the closing lines of suites in the output of `ctest -V`, or of one command.
 # Prints: total<TAB>passed<TAB>failed<TAB>skipped, failure<TAB>text, skip<TAB>text.
 #
-# Known of a test (by ctest's number, "" for a lone command): its closing lines, its name, its end.
+# For each test (by ctest's number, "" for a lone command) it keeps the closing lines, the name and the end.
 
 function finish(id, what, sound) {
     ended[id] = 1
@@ -59,7 +59,7 @@ line ~ /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / {
     next
 }
 
-# test.sh's own, behind the output of a command: COMMAND name status
+# Appended by test.sh to the output of a command: COMMAND name status
 line ~ /^COMMAND [^ ]+ [0-9]+$/ {
     split(line, part, " ")
     finish("", part[2] " (exit code " part[3] ")", part[3] == 0)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# coverage.sh — builds with gcov's counters, runs the tests, and prints which share of the lines and branches of
-# each directory they have passed.
+# coverage.sh — builds with gcov's counters, runs the tests, and prints the share of lines and branches that they
+# have executed in each directory.
 #   ci/coverage.sh [--fast]
 #     --fast   unit and conformance tests only
-# Else also the integration tests, the share of the fault matrix, the whole sweep of failing calls, and, where
-# the rig runs, verbs links on one host. The simulation is not measured: its fibers and its dying processes keep
-# no counters. Assertions count as branches that nothing takes.
+# Without --fast also the integration tests, a share of the fault matrix, the whole sweep of failing calls, and, if
+# the rig runs, verbs links on one host. The simulation is not measured: its fibers and its killed processes keep
+# no counters. Assertions count as branches that are never taken.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -40,7 +40,7 @@ for layer in base rdma engine cli; do
     find . -name '*.c.gcda' -print0 | xargs -0 gcov --no-output --branch-probabilities 2>/dev/null |
         awk -v layer="$layer" '
             /^File / { mine = $0 ~ "/" layer "/[a-z0-9_]+[.]c\047$" || $0 ~ "^File .[a-z0-9_]+[.]c\047$" }
-            /^(Calls executed|No calls)/ { mine = 0 } # behind the last file comes the sum of all
+            /^(Calls executed|No calls)/ { mine = 0 } # the sum of all files follows the last one
             mine && /^(Lines executed|Taken at least once):/ {
                 split($0, part, /[:%]/)
                 kind = /^Lines/ ? "lines" : "branches"

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # demo.sh — moves a whole database from one process to another and compares both.
 #   ci/demo.sh [--rdma] [--keep] [SIZE]
-#     SIZE    of the database: 100M, 1G (default), 10G
+#     SIZE    size of the database: 100M, 1G (default), 10G
 #     --rdma  run sender and receiver in the soft-RoCE rig (ci/rxe), over verbs; 100M by default
-#     --keep  leave the databases behind and say where they are
-# Installs and builds what is missing. Databases are made in a temporary directory.
+#     --keep  keep the databases and print their directory
+# Installs and builds what is missing. The databases are in a temporary directory.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -20,7 +20,7 @@ parse() {
         case $1 in
         --rdma) rdma=1 ;;
         --keep) keep=1 ;;
-        --inside) inside=$2; shift ;; # of ourselves: the part that runs in the rig
+        --inside) inside=$2; shift ;; # internal: the part that runs in the rig
         -h | --help) usage; exit 0 ;;
         [0-9]*) size=$1 ;;
         *) usage >&2; exit 2 ;;
@@ -51,7 +51,7 @@ clean_up() {
 
 make_source() {
     local records=$((bytes / (value_bytes + key_bytes)))
-    ((records > 0)) || die "$size holds no record of 1 KB"
+    ((records > 0)) || die "$size is too small for one record of 1 KB"
     say "making a database of $records records of 1 KB with db_bench ..."
     db_bench --db="$1" --benchmarks=fillseq --num="$records" --value_size=$value_bytes \
         --key_size=$key_bytes --compression_type=none --seed=1 >"$work/db_bench.log" 2>&1 ||
@@ -102,7 +102,7 @@ run_here() {
     summarise
 }
 
-# In the rig: databases in the guest's memory, the logs where the outer part made its directory.
+# In the rig: databases in the guest's memory, logs in the directory of the outer part.
 run_inside() {
     local guest=$HAUL_RIG_TMP
     work=$inside keep=1
@@ -118,7 +118,7 @@ run_in_rig() {
     say "preparing the soft-RoCE rig (its kernel is built on first use) ..."
     "$root/ci/rxe/build.sh" >/dev/null
     make_source "$work/source"
-    # Source and target, the sender's and the receiver's memory.
+    # Source and target, and the memory of sender and receiver.
     local memory=$((1536 + 3 * bytes / 1000000))
     "$root/ci/rxe/run.sh" --timeout 1200 --memory "$memory" -- \
         "$root/ci/demo.sh" --rdma --inside "$work" "$size" || die "the migration in the rig failed"

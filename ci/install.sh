@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# install.sh — installs the Debian packages that building, testing, the demo and the benchmarks need.
+# install.sh — installs the Debian packages for building, testing, the demo and the benchmarks.
 #   ci/install.sh [--fuzz]
-#     --fuzz   what tests/fuzz/fuzz.sh needs as well
-# Prints what it installs; nothing missing, nothing done. Needs root or sudo only then.
+#     --fuzz   also the packages that tests/fuzz/fuzz.sh needs
+# Prints what it installs. Does nothing, and needs neither root nor sudo, if no package is missing.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -12,7 +12,7 @@ packages=(
     librocksdb-dev libisal-dev libxxhash-dev libnanopb-dev nanopb libjansson-dev
     libnuma-dev libzstd-dev libjemalloc-dev
     libibverbs-dev librdmacm-dev ibverbs-providers
-    systemtap-sdt-dev # static tracepoints; without it a build has none
+    systemtap-sdt-dev # static tracepoints; a build without it has none
     # tests and demo
     libcunit1-dev rocksdb-tools socat jq strace
     # benchmarks

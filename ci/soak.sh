@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# soak.sh — everything that takes longer than ci/test.sh may: all cells of the fault matrix, kills at
+# soak.sh — everything that takes too long for ci/test.sh: all cells of the fault matrix, kills at
 # random moments, simulator seeds, fuzzers, sanitizers, valgrind, the rig; in turns, until the time is over.
 #   ci/soak.sh --minutes N [--only JOB]... [--fresh]
-#     --minutes N   so long; a job that has begun may take some minutes more
+#     --minutes N   duration; a job that has begun may take some minutes more
 #     --only JOB    one of the jobs named below; may be repeated
-#     --fresh       forget what earlier soaks have done
-#   ci/soak.sh --figures   only print what was done so far
-# It goes on where the last one stopped: figures, seeds and places in the tables are kept in
-# <build>-soak/state (HAUL_SOAK_DIR). Prints the figures; exit code 1 when anything failed, whose output
-# is kept in <build>-soak/logs.
+#     --fresh       forget the results of earlier soaks
+#   ci/soak.sh --figures   only print the results so far
+# A soak continues where the last one stopped: figures, seeds and places in the tables are kept in
+# <build>-soak/state (HAUL_SOAK_DIR). Prints the figures; exit code 1 if anything failed. The output of
+# failed jobs is kept in <build>-soak/logs.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -30,7 +30,7 @@ parse() {
         esac
         shift
     done
-    ((figures_only)) || [[ $minutes =~ ^[1-9][0-9]*$ ]] || die '--minutes wants a whole number'
+    ((figures_only)) || [[ $minutes =~ ^[1-9][0-9]*$ ]] || die '--minutes needs a whole number'
     ((${#chosen[@]})) || chosen=("${all_jobs[@]}")
     local job
     for job in "${chosen[@]}"; do
@@ -46,7 +46,7 @@ add() { keep "$1" $(($(kept "$1") + $2)); }
 
 left_seconds() { echo $((end - SECONDS)); }
 
-# A share of what is left, and never nothing.
+# A share of the remaining time, from 60 to 600 seconds.
 slice() {
     local seconds=$(($(left_seconds) / ${1:-4}))
     ((seconds >= 60)) || seconds=60
@@ -54,7 +54,7 @@ slice() {
     echo "$seconds"
 }
 
-# run_job NAME COMMAND...: its closing lines are added to the figures of NAME.
+# run_job NAME COMMAND...: runs a command and adds its closing lines to the figures of NAME.
 run_job() {
     local name=$1 log=$logs/$1.log status=0 kind passed failed skipped what count
     shift
@@ -77,7 +77,7 @@ run_job() {
     add "$name.rounds" 1
 }
 
-# run_table NAME SUITE BUILD [IN-FRONT...]: the next cells of a table.
+# run_table NAME SUITE BUILD [IN-FRONT...]: runs the next cells of a table.
 run_table() {
     local name=$1 suite=$2 where=$3 next
     shift 3
@@ -126,21 +126,21 @@ job_cancels() {
         $((1 + $(kept cancels.rounds))) cancel-sender cancel-receiver
 }
 
-# Seeds go on from soak to soak.
+# Seeds continue from soak to soak.
 job_seeds() {
     plain
     local simulate=$soak/plain/tests/simulate first last ran count=20000
     [[ -x $simulate ]] || return 0
     first=$((1 + $(kept seeds.run)))
     run_job seeds timeout 1200 "$simulate" --seed "$first" --seeds "$count"
-    # A seed that fails is the last one of its round.
+    # A failing seed is the last one of its round.
     last=$(sed -n 's/^replay with: simulate --seed \([0-9]*\).*/\1/p' "$logs/seeds.log" | tail -n 1)
     ran=$(sed -n 's/^\([0-9]*\) seeds, .*/\1/p' "$logs/seeds.log")
     [[ -z $last ]] || ran=$((last - first + 1))
     add seeds.run "${ran:-0}"
 }
 
-# fuzz_targets SECONDS [TARGET]: the engines take turns; executions are summed up by target.
+# fuzz_targets SECONDS [TARGET]: runs the fuzzers in turns, and sums up the executions of each target.
 fuzz_targets() {
     local target executions _ engines=(libfuzzer afl)
     HAUL_FUZZ_BUILD_DIR=$soak/fuzz run_job fuzz "$root/tests/fuzz/fuzz.sh" --seconds "$1" \
@@ -150,7 +150,7 @@ fuzz_targets() {
     done < <(grep -E '^[a-z_]+ +[0-9]+ ' "$logs/fuzz.log" | grep -v '^sum ' || true)
 }
 
-# All targets, and once more the one that was run least so far.
+# All targets, and then once more the one with the fewest executions so far.
 job_fuzz() {
     "$root/ci/install.sh" --fuzz
     fuzz_targets 12
@@ -175,7 +175,7 @@ job_hosts() {
         "$root/tests/faults/network_faults.sh" "$soak/plain"
 }
 
-# Unit tests of what parses and of what ends: valgrind sees what AddressSanitizer does not.
+# Unit tests of parsers and of clean-up: valgrind finds errors that AddressSanitizer does not.
 job_valgrind() {
     plain
     command -v valgrind >/dev/null || { say 'no valgrind: apt-get install valgrind'; return 0; }
@@ -189,7 +189,7 @@ job_valgrind() {
 
 # --- figures --------------------------------------------------------------------------------------
 
-print_counts() { # TITLE PREFIX: what is kept below that name
+print_counts() { # TITLE PREFIX: the counts kept under that name
     local file sum=0 line=''
     for file in "$state/$2".*; do
         [[ -e $file ]] || return 0

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# test.sh — installs what is missing, builds, and runs every test.
+# test.sh — installs missing packages, builds, and runs every test.
 #   ci/test.sh           everything: the plain build, RDMA in the soft-RoCE rig (ci/rxe),
 #                        AddressSanitizer with UBSan, ThreadSanitizer
 #   ci/test.sh --fast    the plain build only, without the rig
-# Skipped and failed tests are named with their reason; the last line is `N passed, N failed`,
-# with `, N skipped` when there are any. Output of every run is kept in <build>/test-logs.
+# Skipped and failed tests are listed with their reason; the last line is `N passed, N failed`,
+# with `, N skipped` if there are any. The output of every run is kept in <build>/test-logs.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -15,9 +15,9 @@ logs=$build/test-logs
 passed=0 failed=0 skipped=0
 failures=() skips=()
 
-# count_log NAME LOG: add what the suites in LOG say about themselves. A ctest test that failed
-# without a closing line of its own, or that failed though its line tells of none, counts as one
-# failure; one that passed without a closing line (a check that is one command) as one passed.
+# count_log NAME LOG: adds the closing lines of the suites in LOG. A ctest test that failed without a
+# closing line, or although its line counts no failure, counts as one failure; one that passed
+# without a closing line (a check that is one command) counts as one passed.
 count_log() {
     local line
     while IFS=$'\t' read -r -a line; do
@@ -40,7 +40,7 @@ run_ctest() {
     count_log "$name" "$log"
 }
 
-# run_command NAME COMMAND...: a command that prints its own closing line.
+# run_command NAME COMMAND...: runs a command that prints its own closing line.
 run_command() {
     local name=$1 log=$logs/${1//\//-}.log status=0
     shift
@@ -52,7 +52,7 @@ run_command() {
         skips+=("$name: $(tail -n 1 "$log")")
         return
     fi
-    # It looks like one ctest test to the counting.
+    # It is counted like one ctest test.
     printf 'COMMAND %s %d\n' "${name##*/}" "$status" >>"$log"
     count_log "$name" "$log"
 }
@@ -116,7 +116,7 @@ rm -rf "$logs"
 mkdir -p "$logs"
 run_ctest plain "$build"
 if ((!fast)); then
-    # The rig keeps one processor busy: the other one may build meanwhile.
+    # The rig keeps one processor busy: build on the other one meanwhile.
     (renice -n 19 "$BASHPID" >/dev/null && build_sanitizer asan address,undefined) &
     asan_build=$!
     run_rig_tests

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* copy_range.c — hands a range of keys over from one database to another, within one process.
+/* copy_range.c — hands a range of keys over from one database to another within one process.
  *
  *   copy_range FROM TO START END     copy_range /data/a /data/b user: user;
  *
- * Both ends run here and meet on 127.0.0.1; on two hosts each process starts one of them. Nobody
- * else may have the databases open. FROM keeps its copy, and records that TO owns the range now. */
+ * Both ends run here and meet on 127.0.0.1; on two hosts each process starts one of them. No other
+ * process may have the databases open. FROM keeps its copy and records that TO owns the range. */
 #include <haul/migration.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* embed.c — a server that goes on writing while a range of its database moves to another host.
+/* embed.c — a server that keeps writing while a range of its database moves to another host.
  *
  *   haul recv --db /data/b --listen 127.0.0.1:7447 --once     somewhere
  *   embed /data/a 127.0.0.1:7447                              gives ["user:", "user;") away
  *
- * A writer puts keys into the range, behind a gate. haul freezes it for the last part of the log,
- * and then either releases the range (it has moved: refuse) or unfreezes it (it has not: go on).
- * Started again, the server asks whose the range is before it serves it. */
+ * A writer puts keys into the range, through a gate. haul freezes the gate for the last part of the
+ * log, and then either releases the range (it has moved: refuse) or unfreezes it (it has not:
+ * accept). After a restart, the server reads who owns the range before it serves it. */
 #include <haul/migration.h>
 #include <haul/owner.h>
 #include <pthread.h>
@@ -19,7 +19,7 @@ enum gate { OPEN, FROZEN, MOVED, CLOSING };
 
 static const struct haul_range users = {.start = {(const uint8_t *)"user:", 5},
                                         .end = {(const uint8_t *)"user;", 5}};
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the next three */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next three */
 static enum gate gate;
 static unsigned long written, refused;
 static rocksdb_t *db;
@@ -33,7 +33,7 @@ static void check(bool good, const char *what)
     }
 }
 
-/* The writer holds the lock while it puts: whoever has it knows that what was accepted is stored. */
+/* The writer holds the lock while it puts, so under the lock every accepted write is stored. */
 static void set_gate(enum gate to)
 {
     pthread_mutex_lock(&lock);
@@ -68,14 +68,14 @@ static void *write_users(void *options)
             int size = snprintf(key, sizeof(key), "user:%08lu", written++);
             rocksdb_put(db, options, key, (size_t)size, "new", 3, &failure);
         }
-        refused += now == FROZEN || now == MOVED; /* and the client learns why */
+        refused += now == FROZEN || now == MOVED; /* a server would send its client the reason */
         pthread_mutex_unlock(&lock);
         check(failure == NULL, failure);
     }
     return NULL;
 }
 
-/* What every program with such a database asks before its first write. */
+/* Every program with such a database checks this before its first write. */
 static bool is_ours(struct haul_store *store)
 {
     struct haul_owner *owner = NULL;
@@ -106,7 +106,7 @@ int main(int argc, char **argv)
     char *failure = NULL;
     rocksdb_column_family_handle_t *handle = NULL;
     rocksdb_options_t *options = rocksdb_options_create();
-    rocksdb_options_set_WAL_ttl_seconds(options, 3600); /* a crash does not cost what was copied */
+    rocksdb_options_set_WAL_ttl_seconds(options, 3600); /* so that a job survives a crash */
     check(argc == 3, "usage: embed DB ADDR:PORT");
     db = rocksdb_open_column_families(options, argv[1], 1, (const char *[]){"default"},
                                       (const rocksdb_options_t *[]){options}, &handle, &failure);

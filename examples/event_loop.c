@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* event_loop.c — a program with an event loop of its own sends a database, and never waits for haul.
+/* event_loop.c — a program with its own event loop sends a database and never waits for haul.
  *
  *   haul recv --db /data/b --listen 127.0.0.1:7447 --once     somewhere
  *   event_loop /data/a 127.0.0.1:7447
  *
  * The migration has its own threads. The loop polls haul_migration_fd, which becomes readable when
- * the migration has ended, beside its other descriptors: here a timer, which prints the progress,
- * and SIGINT, which stops the job and keeps what has arrived. */
+ * the migration has ended, together with its other descriptors: here a timer, which prints the
+ * progress, and SIGINT, which stops the job and keeps what has arrived. */
 #include <haul/migration.h>
 #include <poll.h>
 #include <signal.h>
@@ -35,7 +35,7 @@ static void print_progress(struct haul_migration *migration, int timer)
                  (unsigned long long)progress.bytes, (unsigned long long)progress.bytes_expected);
 }
 
-/* The program's loop; it would serve clients as well. */
+/* The program's loop; a real one would also serve clients. */
 static void run_loop(struct haul_migration *migration, int timer, int signals)
 {
     struct pollfd sources[SOURCE_COUNT] = {
@@ -61,11 +61,11 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: event_loop DB ADDR:PORT\n");
         return 2;
     }
-    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* lines come at once, also into a file */
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* write each line at once, also to a file */
     sigset_t stops;
     (void)sigemptyset(&stops);
     (void)sigaddset(&stops, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &stops, NULL); /* before haul makes threads, which inherit it */
+    (void)sigprocmask(SIG_BLOCK, &stops, NULL); /* before haul starts threads, which inherit it */
     int signals = signalfd(-1, &stops, SFD_CLOEXEC);
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     struct itimerspec often = {.it_interval = {.tv_nsec = 200000000},
@@ -86,7 +86,7 @@ int main(int argc, char **argv)
     }
     run_loop(migration, timer, signals);
 
-    /* It has ended: this does not wait. */
+    /* The migration has ended, so this does not wait. */
     int code = 1;
     if (haul_migration_ended(migration, 0)) {
         const struct haul_result *result = haul_migration_result(migration);

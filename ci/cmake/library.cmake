@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# library.cmake — libhaul.so, libhaul.a and what finds them: haul.pc and find_package(haul CONFIG).
+# library.cmake — libhaul.so, libhaul.a and how to find them: haul.pc and find_package(haul CONFIG).
 #
-# For an embedder's own RocksDB (HAUL_ROCKSDB_INCLUDE) there is libhaul.a alone: a shared library would
-# bring a RocksDB along.
+# For an embedder's own RocksDB (HAUL_ROCKSDB_INCLUDE) only libhaul.a is built: a shared library would
+# bring another RocksDB.
 #
-# Both libraries show exactly the symbols of ci/exported-symbols.txt; everything else is local, so
-# that our private names (credit_init, message_decode) cannot meet those of an embedder. The layers
-# are compiled with default visibility; the list decides, by a version script in the shared library
-# and by making the rest local in the one object of the static library.
+# Both libraries export exactly the symbols of ci/exported-symbols.txt; everything else is local, so
+# that private names (credit_init, message_decode) cannot clash with those of an embedder. The layers
+# are compiled with default visibility; the list applies through a version script in the shared
+# library, and by making other symbols local in the only object of the static library.
 include(CMakePackageConfigHelpers)
 find_package(nanopb REQUIRED)
 
@@ -40,7 +40,7 @@ if(NOT HAUL_ROCKSDB_INCLUDE)
     target_include_directories(haul_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
     target_link_options(haul_shared PRIVATE -Wl,--version-script=${version_script} -Wl,-z,defs)
     if(HAUL_SANITIZER MATCHES "address|thread|undefined")
-        # The sanitizer's run-time comes with the executable.
+        # The executable brings the sanitizer's run-time.
         target_link_options(haul_shared PRIVATE -Wl,-z,undefs)
     endif()
     target_link_libraries(haul_shared PRIVATE $<BUILD_INTERFACE:haul_build> Threads::Threads
@@ -65,8 +65,8 @@ add_custom_command(OUTPUT ${static_library}
     COMMENT "Making libhaul.a" COMMAND_EXPAND_LISTS VERBATIM)
 add_custom_target(haul_static ALL DEPENDS ${static_library})
 
-# --- what finds them ---
-# What libhaul.a wants besides; an embedder that has a RocksDB of its own has that one's zstd, too.
+# --- how to find them ---
+# The dependencies of libhaul.a; an embedder with its own RocksDB also has that one's zstd.
 set(HAUL_STATIC_REQUIRES "libisal libxxhash")
 if(NOT HAUL_ROCKSDB_INCLUDE)
     string(APPEND HAUL_STATIC_REQUIRES " rocksdb libzstd")
@@ -77,7 +77,7 @@ endif()
 if(HAUL_RDMA)
     string(APPEND HAUL_STATIC_REQUIRES " librdmacm libibverbs")
 endif()
-# haul::static for a project that has this source tree as a subdirectory: as the installed package gives it.
+# haul::static for a project that has this source tree as a subdirectory: the same as in the installed package.
 separate_arguments(static_requires UNIX_COMMAND "${HAUL_STATIC_REQUIRES}")
 pkg_check_modules(HAUL_REQUIRES REQUIRED IMPORTED_TARGET GLOBAL ${static_requires})
 add_library(haul::static STATIC IMPORTED GLOBAL)
@@ -89,7 +89,7 @@ endforeach()
 add_dependencies(haul::static haul_static)
 
 file(RELATIVE_PATH HAUL_PREFIX_FROM_PACKAGE /${CMAKE_INSTALL_LIBDIR}/cmake/haul /)
-# What is installed may be moved, and `cmake --install --prefix` names another place than the configuration.
+# The installed files may be moved, and `cmake --install --prefix` may name another prefix than the configuration.
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" OR IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
     set(HAUL_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
     set(HAUL_PC_LIBDIR ${CMAKE_INSTALL_FULL_LIBDIR})

@@ -3,16 +3,16 @@
 #
 # haul_part(LAYER FOLDER [USES part...] [HIDES part...] [LIBS library...]): the files of FOLDER become an
 # object library haul_LAYER_FOLDER. It sees the headers of its own folder, of the parts that it uses
-# or hides (LAYER_FOLDER), and of those that these use. No others: an include against the order of
-# the folders does not compile, and tests/structure proves it. Whoever uses the part does not see
-# what it hides. LIBS are the foreign libraries behind its doors.
+# or hides (LAYER_FOLDER), and of the parts that these use, and no others: an include against the
+# order of the folders does not compile, and tests/structure proves it. Users of the part do not see
+# what it hides. LIBS are the foreign libraries that its files include.
 #
-# haul_transport(NAME [ABSENT]): the table NAME_link_ops is part of this build, or is not. A folder
-# rdma/*/transport.cmake says it and calls haul_part; see rdma/link/link_ops.h.
+# haul_transport(NAME [ABSENT]): declares that the table NAME_link_ops is part of this build, or is
+# not. rdma/*/transport.cmake calls it and haul_part; see rdma/link/link_ops.h.
 #
-# haul_layer(LAYER part...): what the parts of a layer are linked into. Whoever links it sees the public
-# headers alone; haul_private_headers, for tests, is all of them.
-# What a target can include, for tests/structure: a directory a line.
+# haul_layer(LAYER part...): links the parts of a layer into one library, whose users see the public
+# headers only; haul_private_headers, for tests, has all headers.
+# Write the include directories of a target for tests/structure, one per line.
 function(haul_write_include_path part target)
     file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/parts/${part} CONTENT
         "$<JOIN:$<REMOVE_DUPLICATES:$<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>>,\n>\n")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# rocksdb.cmake — which RocksDB: the installed one, or the one that an embedder links itself. Either
-# way it is the target PkgConfig::ROCKSDB.
+# rocksdb.cmake — selects the RocksDB: the installed one, or the one that an embedder links. Either
+# way the target is PkgConfig::ROCKSDB.
 include(CheckCSourceCompiles)
 if(HAUL_ROCKSDB_INCLUDE)
     add_library(haul_rocksdb INTERFACE)
@@ -15,7 +15,7 @@ else()
     pkg_check_modules(ROCKSDB REQUIRED IMPORTED_TARGET rocksdb)
     set(CMAKE_REQUIRED_INCLUDES ${ROCKSDB_INCLUDE_DIRS})
 endif()
-# From RocksDB 9 on calls to enable deletions are always counted, and the argument is gone.
+# Since RocksDB 9, calls that enable deletions are always counted, without an argument.
 set(CMAKE_REQUIRED_QUIET ON)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 check_c_source_compiles("#include <rocksdb/c.h>

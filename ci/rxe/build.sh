@@ -26,7 +26,7 @@ finish() {
     exit "$status"
 }
 
-# Runs a long command in a session of its own, so that a signal ends all of it.
+# Runs a long command in its own session, so that a signal ends all of its processes.
 step() {
     setsid -- "$@" >&2 </dev/null 9>&- &
     child=$!
@@ -58,10 +58,10 @@ check_config() {
         [[ $option == CONFIG_* ]] || continue
         grep -qxF -- "$option" "$1" || { say "option did not take effect: $option"; bad=1; }
     done <"$here/rxe.config"
-    ((bad == 0)) || die "the kernel would be smaller than asked for"
+    ((bad == 0)) || die "the kernel would lack options"
 }
 
-# Puts our restore_fp_registers in the place of the kernel's.
+# Replaces the kernel's restore_fp_registers by ours.
 replace_register_code() {
     local file=$1/arch/x86/um/os-Linux/registers.c
     grep -q '^int restore_fp_registers(' "$file" || die "no restore_fp_registers in this kernel"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# First process of a rig's guest kernel: sets up soft-RoCE, runs the command, powers off. Started by run.sh only.
+# The first process of a guest kernel: sets up soft-RoCE, runs the command, powers off. Started by run.sh only.
 set -euo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
@@ -19,7 +19,7 @@ console_open=0
 
 power_off() {
     sync || true
-    if ((console_open)); then # setting the mode waits until the output is out
+    if ((console_open)); then # setting the mode waits until the output is written
         stty -F /dev/tty1 raw || true
         stty -F /dev/tty2 raw || true
     fi
@@ -28,7 +28,7 @@ power_off() {
 
 die() { echo "rig: $*" >&2; exit 125; }
 
-# Says how this host ended; the rename makes it appear whole.
+# Reports how this host ended; the rename makes the report atomic.
 publish() {
     echo "$1" >"$rig_sync/.$rig_role" && mv -f "$rig_sync/.$rig_role" "$rig_sync/$rig_role.$2"
 }
@@ -60,20 +60,20 @@ mount_all() {
     ln -sfn /proc/self/fd/0 /dev/stdin
     ln -sfn /proc/self/fd/1 /dev/stdout
     ln -sfn /proc/self/fd/2 /dev/stderr
-    # hostfs caches writes; let the outer machine see them soon.
+    # hostfs caches writes; write them back soon, for the outer machine.
     echo 20 >/proc/sys/vm/dirty_writeback_centisecs
     echo 20 >/proc/sys/vm/dirty_expire_centisecs
     echo "haul-$rig_role" >/proc/sys/kernel/hostname
 }
 
-# The guest gathers hardly any randomness by itself, and getrandom(2) waits for it.
+# The guest itself gathers hardly any entropy, and getrandom(2) waits for it.
 seed_random() {
     [[ -r $haul_rig/seed ]] || die "no seed for the random numbers"
     perl -e '
         open(my $seed, "<:raw", $ARGV[0]) or die; read($seed, my $bytes, 512) == 512 or die;
         open(my $random, ">:raw", "/dev/random") or die;
         ioctl($random, 0x40085203, pack("iia512", 4096, 512, $bytes)) or die;  # RNDADDENTROPY
-    ' "$haul_rig/seed" || die "the random numbers cannot be seeded"
+    ' "$haul_rig/seed" || die "cannot seed the random numbers"
 }
 
 open_consoles() {
@@ -84,7 +84,7 @@ open_consoles() {
     exec >&3 2>&4 3>&- 4>&- </dev/null
 }
 
-# pause SECONDS, without a new process.
+# pause SECONDS: sleeps without a new process.
 open_pause() {
     mkfifo "$rig_tmp/.pause"
     exec 9<>"$rig_tmp/.pause"
@@ -130,7 +130,7 @@ network() {
 meet_peer() {
     ((rig_hosts == 2)) || return 0
     publish 0 ready
-    await 30 test -e "$rig_sync/$rig_peer_role.ready" || die "the other host did not come up"
+    await 30 test -e "$rig_sync/$rig_peer_role.ready" || die "the other host did not start"
     if [[ -n $rig_netem ]]; then
         # shellcheck disable=SC2086 # netem options are several words
         tc qdisc add dev vec0 root netem limit 10000 $rig_netem || die "netem refused: $rig_netem"
@@ -139,7 +139,7 @@ meet_peer() {
 
 rnr_count() { cat "/sys/class/infiniband/$device/ports/1/hw_counters/send_rnr_err"; }
 
-# Becomes the command, with only the environment it was promised.
+# Becomes the command, with only the documented environment.
 become_command() {
     local name drop=()
     exec 9>&-
@@ -157,7 +157,7 @@ become_command() {
     exec "${drop[@]}" "${rig_command[@]}"
 }
 
-# Ends the command when the time is over, or some seconds after the other host failed.
+# Ends the command at the timeout, or some seconds after the other host failed.
 watch() {
     local failed_since=
     while :; do
@@ -234,7 +234,7 @@ main() {
     if [[ -e $rig_tmp/.stopped ]]; then status=stopped; fi
     sync
     publish "$status" "done"
-    # The last acknowledgement of the other host may still need this kernel.
+    # The other host may still need this kernel for its last acknowledgement.
     ((rig_hosts == 1)) || await 86400 peer_done
 }
 

@@ -15,7 +15,7 @@ say() { printf 'rig: %s\n' "$*" >&2; }
 die() { say "$*"; exit 2; }
 broken() { say "$*"; exit 125; }
 
-whole_number() { [[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || die "$1 wants a positive whole number, not '$2'"; }
+whole_number() { [[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || die "$1 needs a positive whole number, not '$2'"; }
 
 parse() {
     while (($#)); do
@@ -27,20 +27,20 @@ parse() {
         --hosts | --netem | --timeout | --memory | --memlock | --env) ;;
         *) die "unknown argument '$1'"$'\n'"$usage" ;;
         esac
-        (($# >= 2)) || die "$1 wants a value"
+        (($# >= 2)) || die "$1 needs a value"
         case $1 in
-        --hosts) [[ $2 == [12] ]] || die "--hosts wants 1 or 2"; hosts=$2 ;;
+        --hosts) [[ $2 == [12] ]] || die "--hosts needs 1 or 2"; hosts=$2 ;;
         --netem) netem=$2 ;;
         --timeout) whole_number "$1" "$2"; timeout=$2 ;;
         --memory) whole_number "$1" "$2"; memory=$2 ;;
         --memlock) whole_number "$1" "$2"; memlock=$2 ;;
-        --env) [[ $2 =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || die "--env wants NAME=VALUE"; extra_env+=("$2") ;;
+        --env) [[ $2 =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || die "--env needs NAME=VALUE"; extra_env+=("$2") ;;
         esac
         shift 2
     done
     ((${#command[@]})) || die "no command"$'\n'"$usage"
-    [[ -z $netem || $hosts == 2 ]] || die "--netem needs --hosts 2: traffic to oneself passes no queue"
-    ((!native || hosts == 1)) || die "--native knows one host only"
+    [[ -z $netem || $hosts == 2 ]] || die "--netem needs --hosts 2: traffic within one host passes no queue"
+    ((!native || hosts == 1)) || die "--native supports one host only"
 }
 
 # shellcheck disable=SC2317 # called by a trap
@@ -53,15 +53,15 @@ finish() {
     for group in "${groups[@]}"; do kill -KILL -- "-$group" 2>/dev/null; done
     for group in "${groups[@]}"; do wait "$group" 2>/dev/null; done
     for name in "${helpers[@]}"; do kill -KILL "$name" && wait "$name"; done 2>/dev/null
-    # With all writers gone, the relays end by themselves once they have passed everything on.
+    # Without writers, the relays end by themselves once they have passed everything on.
     for name in "${relays[@]}"; do wait "$name" 2>/dev/null; done
     for name in "${taps[@]}" $bridge; do ip link del "$name" 2>/dev/null; done
     [[ -z $run ]] || rm -rf --one-file-system -- "$run"
     exit "$status"
 }
 
-# The directory of this run. Paths the guest covers with its own mounts, and paths that a
-# kernel command line cannot carry, do not serve.
+# The directory of this run. It must not be a path that the guest covers with its own mounts, or
+# that a kernel command line cannot carry.
 make_run_directory() {
     local base=${TMPDIR:-/tmp}
     if [[ ! $base =~ ^/[A-Za-z0-9._/-]*$ || $base =~ ^/(dev|proc|sys|run)(/|$) ]]; then base=/tmp; fi
@@ -78,7 +78,7 @@ kept_environment() {
     done
 }
 
-# role_environment ROLE ADDRESS PEER TMP: fills the array environment.
+# role_environment ROLE ADDRESS PEER TMP: fills the array `environment`.
 role_environment() {
     mapfile -d '' -t environment < <(kept_environment)
     environment+=("HAUL_RIG_ROLE=$1" "HAUL_RIG_ADDRESS=$2" "HAUL_RIG_PEER=$3" "HAUL_RIG_TMP=$4"
@@ -177,7 +177,7 @@ make_network() {
     ip link set "$bridge" addrgenmode none mtu 9000 up
 }
 
-# Where the guest's memory lives: an unlinked file in this directory.
+# The directory of the unlinked file that holds the guest's memory.
 memory_directory() {
     local free
     free=$(df --output=avail -m /dev/shm 2>/dev/null | tail -n 1) || free=0
@@ -207,7 +207,7 @@ rig_command=(${command[*]@Q})
 END
 }
 
-# Passes a stream on, line by line with a prefix, or as it comes.
+# Passes a stream on, line by line with a prefix, or unchanged.
 relay() {
     if ((hosts == 1)); then exec cat; fi
     # shellcheck disable=SC2016 # perl's own variables
@@ -237,7 +237,7 @@ start_guest() { # role, tap or nothing
     groups+=("$!")
 }
 
-# A guest that ended without a word: say so, also to the other one.
+# Reports a guest that ended without a status, also to the other guest.
 note_end() {
     [[ ! -e $run/sync/$1.done ]] || return 0
     echo 125 >"$run/sync/$1.done"
@@ -268,7 +268,7 @@ wait_guests() {
     exit "$(overall)"
 }
 
-# Lets the guests report for some seconds, then ends them.
+# Gives the guests some seconds to report, then ends them.
 expire() {
     local until=$((SECONDS + 8)) group alive=1
     say "timeout after $timeout s"
@@ -281,8 +281,8 @@ expire() {
     exit 124
 }
 
-# The client's failure first, then the other's; a command that was stopped only because
-# the other host failed does not count.
+# The client's failure first, then the server's; a command that was stopped only because the other
+# host failed does not count.
 overall() {
     local role status=0 stopped=0 each
     for role in client single server; do
@@ -295,7 +295,7 @@ overall() {
 }
 
 run_guests() {
-    "$here/build.sh" >"$run/kernel" & # not in the foreground: a signal shall not wait for it
+    "$here/build.sh" >"$run/kernel" & # not in the foreground: a signal must not wait for it
     builder=$!
     wait "$builder" || broken "no kernel to run"
     builder=''

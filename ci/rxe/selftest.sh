@@ -9,13 +9,13 @@ work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 passed=0 failed=0 skipped=0 status=0
 
-# Runs the rig; leaves its status, standard output and standard error.
+# Runs the rig and keeps its status, standard output and standard error.
 rig() {
     status=0
     "$here/run.sh" "$@" >"$work/out" 2>"$work/err" || status=$?
 }
 
-expect() { # name, then a command that is true when all is well
+expect() { # name, then a command that must succeed
     local name=$1
     shift
     if "$@"; then
@@ -44,7 +44,7 @@ test_command() {
 }
 
 test_single() {
-    # perftest finds no clock rate in this kernel: -F makes it carry on, its figures are void.
+    # perftest finds no clock rate in this kernel: -F makes it continue, its figures are void.
     rig --assert-no-rnr -- bash -ec '
         ibv_devinfo
         ib_write_bw -F -d rxe0 -s 65536 -n 500 >/dev/null &
