@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest_avx2.c — the same sum by wider registers; empty on processors of another kind. */
+/* digest_avx2.c — the same sum with wider registers; empty for other processors. */
 #include "digest_avx2.h"
 
 #include "digest_hash.h"

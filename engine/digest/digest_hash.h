@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest_hash.h — the hash of one record, compiled into every file that includes this, by the
- * instructions which that file may use. (xxHash's own choice at run time takes its AVX-512 code,
- * whose set-up costs more than it wins for values of some kilobytes.) */
+/* digest_hash.h — the hash of one record, compiled into each including file with the instructions
+ * that the file may use. (xxHash's own choice at run time takes its AVX-512 code, whose set-up
+ * costs more than it gains for values of some kilobytes.) */
 #ifndef HAUL_DIGEST_HASH_H
 #define HAUL_DIGEST_HASH_H
 

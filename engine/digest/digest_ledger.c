@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest_ledger.c — touched keys, removed spans, and the difference that both make. */
+/* digest_ledger.c — touched keys, removed spans, and the difference that results from both. */
 #include "digest_ledger.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 struct ledger_family {
     uint32_t family_id;
-    struct digest difference; /* modulo 2^64 and 2^128: may stand for less than nothing */
+    struct digest difference; /* modulo 2^64 and 2^128: may be negative */
 };
 
 struct digest_ledger {
@@ -21,7 +21,7 @@ struct digest_ledger {
     struct memory_budget budget;
     enum haul_status broken; /* OK while sound */
     struct touched_keys keys;
-    struct span_set removed; /* what a DeleteRange took, touched keys excepted */
+    struct span_set removed; /* spans of DeleteRanges, except for touched keys */
     size_t family_count;
     struct ledger_family families[HAUL_FAMILY_COUNT_MAX];
 };
@@ -30,7 +30,7 @@ static const struct digest absent;
 
 /* --- digests ---------------------------------------------------------------------------------- */
 
-/* The digest that, joined, takes `digest` away. */
+/* The digest that subtracts `digest` when it is joined. */
 static struct digest negative(const struct digest *digest)
 {
     struct digest result;
@@ -115,7 +115,7 @@ static enum haul_status break_ledger(struct digest_ledger *ledger, enum haul_sta
     return status;
 }
 
-/* What an untouched key counts for. Errors: the base's. */
+/* The contribution of an untouched key. Errors: the base's. */
 static enum haul_status read_base(const struct digest_ledger *ledger, uint32_t family_id,
                                   struct haul_slice key, struct digest *now,
                                   struct haul_error *error)
@@ -161,7 +161,7 @@ static enum haul_status touch_and_change(struct digest_ledger *ledger, uint32_t 
                                          struct haul_error *error)
 {
     if (ledger->broken != HAUL_OK) {
-        return haul_error_set(error, ledger->broken, NULL, 0, "the digest ledger broke before");
+        return haul_error_set(error, ledger->broken, NULL, 0, "the digest ledger failed earlier");
     }
     struct digest *difference = difference_of(ledger, family_id);
     struct touched_key *touched = NULL;
@@ -197,7 +197,7 @@ struct removal {
     struct digest *difference;
 };
 
-/* A record of the base that no delta has touched. */
+/* Remove a record of the base that no delta has touched. */
 static enum haul_status remove_untouched(void *context, struct haul_slice key,
                                          struct haul_slice value)
 {
@@ -240,7 +240,7 @@ enum haul_status digest_ledger_delete_range(struct digest_ledger *ledger, uint32
                                             struct haul_error *error)
 {
     if (ledger->broken != HAUL_OK) {
-        return haul_error_set(error, ledger->broken, NULL, 0, "the digest ledger broke before");
+        return haul_error_set(error, ledger->broken, NULL, 0, "the digest ledger failed earlier");
     }
     if (slice_compare(begin, end) >= 0) {
         return HAUL_OK;
@@ -297,7 +297,7 @@ enum haul_status digest_ledger_batch(struct digest_ledger *ledger, struct haul_s
         return HAUL_OK;
     }
     ledger->broken = status;
-    return haul_error_set(error, status, NULL, 0, "the digest ledger met a torn batch");
+    return haul_error_set(error, status, NULL, 0, "the digest ledger read a torn batch");
 }
 
 /* --- a newer base ----------------------------------------------------------------------------- */
@@ -327,7 +327,7 @@ void digest_ledger_rebase(struct digest_ledger *ledger)
     forget_keys(ledger);
 }
 
-/* The keys of the older ledger that are ahead, as the newer one counts them. */
+/* Corrects the keys of the older ledger that are ahead, by the newer ledger. */
 struct succession {
     struct digest_ledger *ledger;
     struct digest_ledger *older;
@@ -365,7 +365,7 @@ enum haul_status digest_ledger_succeed(struct digest_ledger *ledger, struct dige
 {
     enum haul_status broken = ledger->broken != HAUL_OK ? ledger->broken : older->broken;
     if (broken != HAUL_OK) {
-        return haul_error_set(error, broken, NULL, 0, "the digest ledger broke before");
+        return haul_error_set(error, broken, NULL, 0, "the digest ledger failed earlier");
     }
     struct succession succession = {
         .ledger = ledger, .older = older, .stop = stop, .error = error, .status = HAUL_OK};

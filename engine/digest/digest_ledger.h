@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest_ledger.h — keeps the digest of a range exact while deltas are applied, so that the
- * frozen time of a hand-over holds no scan.
+/* digest_ledger.h — keeps the digest of a range exact while deltas are applied, so that a
+ * hand-over needs no scan while writers are frozen.
  *
- * The base is the set of records as it was when the ledger began: on the source a view, on the
- * target what the copy has brought. The ledger knows for each key that a delta has touched what it
- * counts for now, and reads the base at the first touch only. What it holds is the difference to
- * the base: joined to the base's digest, whenever that is known, it gives the digest of the range
- * as it is.
+ * The base is the set of records at the ledger's beginning: a view on the source, and the data of
+ * the copy on the target. For each key that a delta has touched, the ledger holds the key's present
+ * contribution to the digest; it reads the base only at the first touch. The result is a difference
+ * to the base. Joined to the base's digest, whenever that is known, it gives the present digest of
+ * the range.
  *
  * A ledger that has touched many keys is *full*. Its owner then gives it a newer base, and the keys
- * are forgotten: digest_ledger_rebase where the base is the database that the deltas go into,
- * digest_ledger_succeed where it is a view. So memory does not grow with the length of a job.
+ * are forgotten: digest_ledger_rebase if the base is the database that the deltas go into,
+ * digest_ledger_succeed if it is a view. So memory does not grow with the length of a job.
  *
  * Invariants:
- *   L1 The difference of a family is the sum of what its touched keys count for now, less the sum
- *      of what they counted for in the base, less the base's records in removed spans; plus what
- *      it was when the base became the base.
- *   L2 A key is read once from a base; on the target therefore before the first delta on it is
+ *   L1 The difference of a family is the sum of the present contributions of its touched keys, less
+ *      the sum of their contributions in the base, less the base's records in removed spans; plus
+ *      the difference at the time the base was taken.
+ *   L2 A key is read once from a base; on the target therefore before the first delta for it is
  *      applied.
  *   L3 Memory stays below the limit, which a full ledger reaches only by one enormous batch. A
- *      ledger that has reached it, or whose base could not be read, is broken for good: its owner
+ *      ledger that has reached it, or whose base could not be read, stays broken: its owner
  *      scans instead.
  *
  * Thread: one at a time. */
@@ -42,11 +42,11 @@ enum { DIGEST_LEDGER_FULL_SHARE = 8 };
 
 struct digest_ledger;
 
-/* Takes one record of the base; what it returns, when not OK, ends the walk and is its result. */
+/* Takes one record of the base. A result other than OK ends the walk and becomes its result. */
 typedef enum haul_status digest_ledger_visit(void *visit_context, struct haul_slice key,
                                              struct haul_slice value);
 
-/* How to look into the base. Both may ask the database. */
+/* Access to the base. Both functions may read the database. */
 struct digest_ledger_base {
     void *context;
     /* The value of a key, borrowed until the next call. Errors: NOT_FOUND (absent), others. */
@@ -63,9 +63,8 @@ enum haul_status digest_ledger_create(const struct digest_ledger_base *base,
                                       struct digest_ledger **ledger) HAUL_MUST_CHECK;
 void digest_ledger_destroy(struct digest_ledger *ledger);
 
-/* Take in one delta, in the order of the log; families are numbered as the base numbers them.
- * Errors, after each of which the ledger is broken and gives the same again: LIMIT, NO_MEMORY,
- * those of the base. */
+/* Add one delta, in the order of the log; families have the base's numbers. Errors, after which the
+ * ledger is broken and returns the same again: LIMIT, NO_MEMORY, those of the base. */
 enum haul_status digest_ledger_put(struct digest_ledger *ledger, uint32_t family_id,
                                    struct haul_slice key, struct haul_slice value,
                                    struct haul_error *error) HAUL_MUST_CHECK;
@@ -75,37 +74,37 @@ enum haul_status digest_ledger_delete(struct digest_ledger *ledger, uint32_t fam
 enum haul_status digest_ledger_delete_range(struct digest_ledger *ledger, uint32_t family_id,
                                             struct haul_slice begin, struct haul_slice end,
                                             struct haul_error *error) HAUL_MUST_CHECK;
-/* All records of a batch of Put, Delete and DeleteRange, as delta_filter makes them. More errors:
- * CORRUPT, UNSUPPORTED (another record). */
+/* Add all records of a batch of Put, Delete and DeleteRange, as delta_filter makes them. More
+ * errors: CORRUPT, UNSUPPORTED (another record). */
 enum haul_status digest_ledger_batch(struct digest_ledger *ledger, struct haul_slice batch,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The key counts for a value that was read from the database when the delta was taken, not for
- * the delta's own: deltas to come may be in it already. */
+/* The key counts with a value that was read from the database when the delta was added, not with
+ * the delta's own value: later deltas may already be in it. */
 void digest_ledger_mark_ahead(struct digest_ledger *ledger, uint32_t family_id,
                               struct haul_slice key);
 
-/* OK, or what it broke of. */
+/* OK, or the error that broke the ledger. */
 enum haul_status digest_ledger_status(const struct digest_ledger *ledger);
 /* Is it time for a newer base? */
 bool digest_ledger_is_full(const struct digest_ledger *ledger);
-/* The base is the database that the deltas go into, and all deltas so far are in it: forget the
+/* The base is the database that the deltas go into, and it contains all deltas so far: forget the
  * keys, keep the difference. */
 void digest_ledger_rebase(struct digest_ledger *ledger);
 /* `ledger` has a newer base than `older` and has taken every delta that is not in that base; both
  * have taken the same deltas up to here. From here on `ledger` has the difference to the base of
- * `older`, which is not needed any more. Reads the new base for each key that is ahead; `stop` ends
- * that early. Errors: CLOSED (stopped: both go on as before), those of the base and of a broken
+ * `older`, which is no longer needed. Reads the new base for each key that is ahead; `stop` ends
+ * that early. Errors: CLOSED (stopped: both continue as before), those of the base and of a broken
  * ledger. */
 enum haul_status digest_ledger_succeed(struct digest_ledger *ledger, struct digest_ledger *older,
                                        const atomic_bool *stop,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Turn the digest of the base into that of now. Errors: what the ledger broke of. */
+/* Turn the digest of the base into the present digest. Errors: the one that broke the ledger. */
 enum haul_status digest_ledger_join(const struct digest_ledger *ledger, uint32_t family_id,
                                     struct digest *digest) HAUL_MUST_CHECK;
 
-/* Keys touched since the base became the base. */
+/* Keys touched since the base was taken. */
 uint64_t digest_ledger_key_count(const struct digest_ledger *ledger);
 uint64_t digest_ledger_memory_bytes(const struct digest_ledger *ledger);
 

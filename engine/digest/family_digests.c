@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* family_digests.c — digests to the wire and back, and their comparison. */
+/* family_digests.c — digests to and from the wire, and their comparison. */
 #include "family_digests.h"
 
 #include <stdlib.h>

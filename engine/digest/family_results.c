@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* family_results.c — names and digests into a result. */
+/* family_results.c — writes names and digests into a result. */
 #include "family_results.h"
 
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include "haul/migration.h"
 #include "plan.h"
 
-/* `digests`: one a family; NULL: nothing was moved. Returns the sum of counts and bytes. */
+/* `digests`: one for each family; NULL: nothing was moved. Returns the sum of counts and bytes. */
 struct digest family_results_fill(struct haul_result *result, const struct plan *plan,
                                   const struct digest *digests);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger_base.c — looking into a store for a digest ledger. */
+/* ledger_base.c — reads a store for a digest ledger. */
 #include "ledger_base.h"
 
 #include <stdlib.h>
@@ -32,9 +32,8 @@ static enum haul_status look_up(void *context, uint32_t family_id, struct haul_s
     return status;
 }
 
-static enum haul_status walk(void *context, const struct key_span *span,
-                             digest_ledger_visit *visit, void *visit_context,
-                             struct haul_error *error)
+static enum haul_status walk(void *context, const struct key_span *span, digest_ledger_visit *visit,
+                             void *visit_context, struct haul_error *error)
 {
     struct ledger_base *base = context;
     const struct haul_store_ops *ops = base->store->ops;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* touched_keys.c — a hash table over an arena, and a list whose newest part is not sorted yet. */
+/* touched_keys.c — a hash table over an arena, and a list whose newest part is unsorted. */
 #include "touched_keys.h"
 
 #include <stdalign.h>
@@ -14,7 +14,7 @@ enum {
     SLOT_COUNT_FIRST = 256,
     CHUNK_BYTES = 64 << 10,
     LIST_COUNT_FIRST = 1024,
-    /* So many unsorted keys, and a share of the sorted ones, are looked at one by one. */
+    /* This many unsorted keys, plus a share of the sorted ones, are searched one by one. */
     UNSORTED_COUNT_MAX = 1024,
     UNSORTED_SHARE = 64,
 };
@@ -110,7 +110,7 @@ static uint64_t hash_of(uint32_t family_id, struct haul_slice key)
     return XXH3_64bits_withSeed(key.data, key.size, family_id);
 }
 
-/* The slot of the key, or the free one where it belongs. */
+/* The slot of the key, or the free slot for it. */
 static struct touched_slot *probe(const struct touched_keys *keys, uint32_t family_id,
                                   struct haul_slice key, uint64_t hash)
 {
@@ -124,7 +124,7 @@ static struct touched_slot *probe(const struct touched_keys *keys, uint32_t fami
     }
 }
 
-/* Both tables count while they live. The keys stay where they are. */
+/* Both tables count towards the budget while they live. The keys stay where they are. */
 static enum haul_status grow_table(struct touched_keys *keys)
 {
     struct touched_slot *old = keys->slots;
@@ -204,7 +204,7 @@ static int compare_listed(const void *a, const void *b)
     return compare(left->family_id, key_of(left), right->family_id, key_of(right));
 }
 
-/* Put the unsorted ones among the others, from the end, so that nothing is overwritten. */
+/* Merge the unsorted keys into the others, from the end, so that nothing is overwritten. */
 static enum haul_status sort_list(struct touched_keys *keys)
 {
     size_t unsorted = keys->listed_count - keys->sorted_count;
@@ -230,7 +230,7 @@ static enum haul_status sort_list(struct touched_keys *keys)
     return HAUL_OK;
 }
 
-/* Make the list, or bring it into order where too much of it is in none. */
+/* Make the list, or sort it if too much of it is unsorted. */
 static enum haul_status prepare_list(struct touched_keys *keys)
 {
     enum haul_status status = HAUL_OK;
@@ -246,7 +246,7 @@ static enum haul_status prepare_list(struct touched_keys *keys)
     return status;
 }
 
-/* The first sorted key at or behind the given one. */
+/* The first sorted key at or after the given one. */
 static size_t lower_bound(const struct touched_keys *keys, uint32_t family_id,
                           struct haul_slice key)
 {

@@ -33,7 +33,7 @@ enum haul_status durable_file_status(int code)
         return HAUL_NOT_FOUND;
     case EEXIST:
         return HAUL_EXISTS;
-    case ENXIO: /* a FIFO, a link or a directory in place of a file: as good as damaged */
+    case ENXIO: /* a FIFO, a link or a directory in place of a file counts as damage */
     case ELOOP:
     case EISDIR:
         return HAUL_CORRUPT;
@@ -65,9 +65,9 @@ enum haul_status durable_file_open(const struct file_calls *calls, const char *p
         enum haul_status status = durable_file_status(code);
         bool damaged = status == HAUL_CORRUPT;
         haul_error_set(error, status, "open", code,
-                       damaged ? "%s is no regular file" : "cannot open %s", path);
+                       damaged ? "%s is not a regular file" : "cannot open %s", path);
         if (damaged) {
-            haul_error_hint(error, "`haul owner` and `haul status` tell how to go on; "
+            haul_error_hint(error, "`haul owner` and `haul status` show the way out; "
                                    "docs/OPERATIONS.md, D3");
         }
         return status;
@@ -155,7 +155,7 @@ enum haul_status durable_file_write(const struct file_calls *calls, int fd, stru
             continue;
         }
         if (count <= 0) {
-            /* A write of nothing that is no error would loop for ever. */
+            /* A write of 0 bytes without an error would loop for ever. */
             errno = count < 0 ? errno : EIO;
             return durable_file_status(errno);
         }
@@ -182,7 +182,7 @@ enum haul_status durable_file_sync_directory(const struct file_calls *calls, con
     return status;
 }
 
-/* The directory that holds `path`: "." when there is no slash in it. */
+/* The directory that contains `path`: "." if there is no slash in it. */
 static void parent_of(const char *path, char parent[DURABLE_FILE_PATH_BYTES_MAX])
 {
     (void)snprintf(parent, DURABLE_FILE_PATH_BYTES_MAX, "%s", path);
@@ -217,7 +217,7 @@ enum haul_status durable_file_make_directory(const struct file_calls *calls, con
         }
         (void)calls->close(calls->context, fd);
     }
-    /* Also when it existed: whoever made it may have died before this line. */
+    /* Also if it existed: its creator may have died before this line. */
     char parent[DURABLE_FILE_PATH_BYTES_MAX];
     parent_of(directory, parent);
     return durable_file_sync_directory(calls, parent, error);
@@ -270,7 +270,7 @@ enum haul_status durable_file_aside(const struct file_calls *calls, const char *
             return status;
         }
     }
-    return haul_error_set(error, HAUL_IO, NULL, 0, "no name is free beside %s", path);
+    return haul_error_set(error, HAUL_IO, NULL, 0, "no free name next to %s", path);
 }
 
 enum haul_status durable_file_put_aside(const struct file_calls *calls, const char *directory,

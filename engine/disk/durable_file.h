@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* durable_file.h — small files that must survive a crash: whole reads and writes, locks, and
+/* durable_file.h — small files that must survive a crash: complete reads and writes, locks, and
  * names that are made durable by syncing their directory. */
 #ifndef HAUL_DURABLE_FILE_H
 #define HAUL_DURABLE_FILE_H
@@ -21,22 +21,22 @@ enum haul_status durable_file_path(const char *directory, const char *name,
                                    char path[DURABLE_FILE_PATH_BYTES_MAX],
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Open, with O_CLOEXEC. Errors: NOT_FOUND, EXISTS (with O_EXCL), LIMIT, NO_SPACE, IO. */
+/* Opens with O_CLOEXEC. Errors: NOT_FOUND, EXISTS (with O_EXCL), LIMIT, NO_SPACE, IO. */
 enum haul_status durable_file_open(const struct file_calls *calls, const char *path, int flags,
                                    int *fd, struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Take the exclusive lock without waiting, and check that the file still has its name: a file that
- * was replaced or removed between open and lock is stale. The lock ends with the descriptor.
+ * was replaced or removed between open and lock is stale. Closing the descriptor releases the lock.
  * Errors: BUSY (another process has it), NOT_FOUND (it lost its name), IO. */
 enum haul_status durable_file_lock(const struct file_calls *calls, int fd, const char *path,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The whole file. Ownership: `*data` is the caller's (free), never NULL.
+/* Read the whole file. Ownership: `*data` is the caller's (free), never NULL.
  * Errors: LIMIT (more than `size_max` bytes), NO_MEMORY, IO. */
 enum haul_status durable_file_read(const struct file_calls *calls, int fd, size_t size_max,
                                    uint8_t **data, size_t *size) HAUL_MUST_CHECK;
 
-/* Write all of `bytes` at `offset`; on failure any part of it may stand in the file.
+/* Write all of `bytes` at `offset`; after a failure the file may contain any part of it.
  * Errors: those of durable_file_status; `errno` is that of the failing call. */
 enum haul_status durable_file_write(const struct file_calls *calls, int fd, struct haul_slice bytes,
                                     uint64_t offset) HAUL_MUST_CHECK;
@@ -45,32 +45,31 @@ enum haul_status durable_file_write(const struct file_calls *calls, int fd, stru
 enum haul_status durable_file_sync_directory(const struct file_calls *calls, const char *directory,
                                              struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Give a file of the directory another name, durably. `calls` NULL: the system's.
+/* Rename a file of the directory, durably. `calls` NULL: the system's.
  * Errors: NOT_FOUND, INVALID (too long), NO_SPACE, IO. */
 enum haul_status durable_file_rename(const struct file_calls *calls, const char *directory,
                                      const char *name, const char *new_name,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Make a directory, durably; that it exists already is fine. Errors: NOT_FOUND (no parent),
- * NO_SPACE, IO. */
+/* Create a directory, durably, unless it exists. Errors: NOT_FOUND (no parent), NO_SPACE, IO. */
 enum haul_status durable_file_make_directory(const struct file_calls *calls, const char *directory,
                                              struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Remove a name, if it exists. A directory is no record and may hold somebody's data, so it is
+/* Remove a name, if it exists. A directory is not a record and may hold somebody's data, so it is
  * moved aside: durable_file_put_aside. The caller syncs the directory. Errors: those of the call,
  * by durable_file_status. */
 enum haul_status durable_file_remove(const struct file_calls *calls, const char *directory,
                                      const char *name, struct haul_error *error) HAUL_MUST_CHECK;
 enum { DURABLE_FILE_ASIDE_BYTES_MAX = 128 };
 /* The name under which `name` is put aside: with ".damaged-TIME" appended, in seconds since 1970,
- * or the next free second, so nothing that was put aside is lost. Errors: those of
- * durable_file_path, IO (none is free). */
+ * or the next free second, so that nothing put aside earlier is lost. Errors: those of
+ * durable_file_path, IO (no free name). */
 enum haul_status durable_file_aside(const struct file_calls *calls, const char *directory,
                                     const char *name, uint64_t time_s,
                                     char aside[DURABLE_FILE_ASIDE_BYTES_MAX],
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* A directory that has the name of a file goes out of the way, its name with ".damaged-TIME";
- * anything else stays. Errors: those of the rename. */
+/* Rename a directory that has the name of a file to its name with ".damaged-TIME". Anything else
+ * stays. Errors: those of the rename. */
 enum haul_status durable_file_put_aside(const struct file_calls *calls, const char *directory,
                                         const char *name, struct haul_error *error) HAUL_MUST_CHECK;
 

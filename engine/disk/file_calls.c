@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file_calls.c — the table that is the system itself. */
+/* file_calls.c — the table for the operating system itself. */
 #include "file_calls.h"
 
 #include <dirent.h>

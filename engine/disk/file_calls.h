@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Called once a directory entry; `name` is borrowed for the call. */
+/* Called once for each directory entry; `name` is borrowed for the call. */
 typedef void file_calls_visit(void *visit_context, const char *name);
 
 /* What distinguishes a file from a copy of it. */
@@ -18,7 +18,7 @@ struct file_identity {
 };
 
 /* Every slot is mandatory. Results and errno are those of the call of the same name: -1 and errno
- * on failure. Thread: as the system's own calls, any. */
+ * on failure. Thread: any, as for the system's own calls. */
 struct file_calls {
     void *context;
     int (*open)(void *context, const char *path, int flags, unsigned mode);
@@ -32,22 +32,22 @@ struct file_calls {
     int (*rename)(void *context, const char *from, const char *to);
     int (*unlink)(void *context, const char *path);
     int (*mkdir)(void *context, const char *path, unsigned mode);
-    /* How many names the open file has: 0 when it was unlinked or replaced meanwhile. */
+    /* The number of names of the open file; 0 if it was unlinked or replaced meanwhile. */
     int (*link_count)(void *context, int fd);
     /* Errors: -1 and errno. */
     int (*identity)(void *context, int fd, struct file_identity *identity);
-    /* Visit every entry of a directory but "." and "..", in any order. */
+    /* Visit every entry of a directory except "." and "..", in any order. */
     int (*list)(void *context, const char *path, file_calls_visit *visit, void *visit_context);
     /* Fill with random bytes. */
     int (*random)(void *context, void *data, size_t size);
-    /* Let some time pass, in which another process can give a lock back. */
+    /* Wait, so that another process can release a lock. */
     void (*pause)(void *context, unsigned pause_ms);
 };
 
 /* The system itself. */
 extern const struct file_calls file_calls_system;
 
-/* `calls`, or the system's for NULL: what every function means that takes NULL. */
+/* `calls`, or the system's for NULL, as in every function that accepts NULL. */
 const struct file_calls *file_calls_or_system(const struct file_calls *calls);
 
 #endif

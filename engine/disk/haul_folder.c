@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* haul_folder.c — what has the name of haul's directory. */
+/* haul_folder.c — checks what has the name of haul's directory. */
 #include "haul_folder.h"
 
 #include <errno.h>
@@ -21,10 +21,12 @@ enum haul_status haul_folder_check(const char *database, struct haul_error *erro
     if (S_ISDIR(found.st_mode)) {
         return HAUL_OK;
     }
-    haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is no directory: haul keeps its records there",
+    haul_error_set(error, HAUL_CORRUPT, NULL, 0,
+                   "%s is not a directory: haul keeps its records "
+                   "there",
                    path);
-    haul_error_hint(error, "move it away (`mv`); where it was a link, put the directory that it "
-                           "named in its place");
+    haul_error_hint(error, "move it away (`mv`); if it was a link, put the directory that it "
+                           "pointed to in its place");
     return HAUL_CORRUPT;
 }
 

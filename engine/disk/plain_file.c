@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plain_file.c — opens that look at what they have opened. */
+/* plain_file.c — opens files and checks what was opened. */
 #include "plain_file.h"
 
 #include <errno.h>
@@ -8,13 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Rights that a umask took from the owner: without them nobody opens the file again. */
+/* Did a umask remove rights from the owner? Without them nobody could open the file again. */
 static bool lacks_rights(const struct stat *found, unsigned mode)
 {
     return (found->st_mode & mode & S_IRWXU) != (mode & S_IRWXU);
 }
 
-/* 0, or why it is not what was asked for. */
+/* 0, or the errno if the file is not of the requested kind. */
 static int check_opened(int fd, int flags, unsigned mode)
 {
     struct stat found;

@@ -436,7 +436,7 @@ enum haul_status manifest_find(const char *directory, char *path, size_t path_si
     (void)snprintf(current, sizeof(current), "%s/CURRENT", directory);
     FILE *file = plain_file_read(current);
     if (file == NULL && durable_file_status(errno) == HAUL_CORRUPT) {
-        haul_error_set(error, HAUL_CORRUPT, "open", errno, "%s is no regular file", current);
+        haul_error_set(error, HAUL_CORRUPT, "open", errno, "%s is not a regular file", current);
         haul_error_hint(error, "move it away; then restore a backup or use `ldb repair`");
         return HAUL_CORRUPT;
     }

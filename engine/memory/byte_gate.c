@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* byte_gate.c — turns are numbers; each leaving wakes all, of whom one may go on. */
+/* byte_gate.c — turns are numbers; each leave wakes all waiting callers, and at most one enters. */
 #include "byte_gate.h"
 
 #include <string.h>

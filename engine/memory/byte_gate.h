@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* byte_gate.h — a number of bytes that may be inside at a time. Who finds no room waits, and those
- * who wait go in as they came: a large one is not passed by small ones for ever.
+/* byte_gate.h — limits the bytes that are inside at a time. A caller without room waits. Waiting
+ * callers enter in the order of their arrival, so small ones never pass a large one for ever.
  *
- * Thread: any, but for init and fini. */
+ * Thread: any, except for init and fini. */
 #ifndef HAUL_BYTE_GATE_H
 #define HAUL_BYTE_GATE_H
 
@@ -18,7 +18,7 @@ struct byte_gate {
     uint64_t bytes_max;
     uint64_t bytes; /* inside */
     uint64_t next_turn;
-    uint64_t turn; /* who goes in next */
+    uint64_t turn; /* the turn that enters next */
     bool closed;
 };
 

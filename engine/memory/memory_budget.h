@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* memory_budget.h — how many bytes several owners may hold together.
+/* memory_budget.h — a limit on the bytes that several owners hold together.
  * Thread: any. */
 #ifndef HAUL_MEMORY_BUDGET_H
 #define HAUL_MEMORY_BUDGET_H

@@ -17,7 +17,7 @@ void span_set_init(struct span_set *set, struct memory_budget *budget)
     set->budget = budget;
 }
 
-/* Both bounds lie in one piece of memory, which `begin` points to. */
+/* Both bounds lie in one allocation, which `begin` points to. */
 static size_t bounds_size(const struct key_span *span)
 {
     return span->begin.size + span->end.size + 1;
@@ -85,7 +85,7 @@ static enum haul_status reserve(struct span_set *set)
 
 /* --- order ------------------------------------------------------------------------------------ */
 
-/* The first span of the family, or of one behind it, that ends behind the key, or at it too. */
+/* The first span of the family, or of a later one, that ends after the key, or also at it. */
 static size_t find(const struct span_set *set, uint32_t family_id, struct haul_slice key,
                    bool at_it_too)
 {
@@ -123,7 +123,7 @@ enum haul_status span_set_add(struct span_set *set, const struct key_span *span)
     size_t first = find(set, span->family_id, span->begin, true);
     size_t behind = first;
     struct key_span joined = *span;
-    /* Those that overlap it, or touch it. */
+    /* Spans that overlap it or touch it. */
     while (behind < set->count && set->spans[behind].family_id == span->family_id &&
            slice_compare(set->spans[behind].begin, span->end) <= 0) {
         joined.begin = lesser(joined.begin, set->spans[behind].begin);

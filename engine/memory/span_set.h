@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* span_set.h — spans of keys of several families, kept in order, apart from each other, and as few
- * as can be. Memory counts on the owner's budget. Thread: one at a time. */
+/* span_set.h — spans of keys of several families, sorted, disjoint, and merged where they touch.
+ * Memory counts towards the owner's budget. Thread: one at a time. */
 #ifndef HAUL_SPAN_SET_H
 #define HAUL_SPAN_SET_H
 
@@ -21,20 +21,20 @@ struct key_span {
 
 struct span_set {
     struct memory_budget *budget;
-    struct key_span *spans; /* own the bytes of their bounds; of one family none touch */
+    struct key_span *spans; /* own the bytes of their bounds; no two of one family touch */
     size_t count;
     size_t capacity;
 };
 
 void span_set_init(struct span_set *set, struct memory_budget *budget);
-/* Empty it, and give its memory back. The object may be used again. */
+/* Empty the set and free its memory. The object may be used again. */
 void span_set_clear(struct span_set *set);
 
-/* Add a span that is not empty. Errors: LIMIT, NO_MEMORY. */
+/* Add a span, which must not be empty. Errors: LIMIT, NO_MEMORY. */
 enum haul_status span_set_add(struct span_set *set, const struct key_span *span) HAUL_MUST_CHECK;
 bool span_set_contains(const struct span_set *set, uint32_t family_id, struct haul_slice key);
 
-/* The first part of `span` that is not in the set. False: all of it is. The bounds are borrowed
+/* The first part of `span` that is not in the set. False: there is none. The bounds are borrowed
  * from the span and the set. */
 bool span_set_gap(const struct span_set *set, const struct key_span *span, struct key_span *gap);
 

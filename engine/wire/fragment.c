@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fragment.c — cutting and joining of batches that are larger than a slot. */
+/* fragment.c — cuts and joins batches that are larger than a slot. */
 #include "fragment.h"
 
 #include <stdlib.h>
@@ -55,7 +55,7 @@ enum haul_status fragment_assembly_add(struct fragment_assembly *assembly,
     if (offset == 0) {
         if (assembly->budget != NULL && !memory_budget_take(assembly->budget, total)) {
             return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                                  "records of more than %llu bytes are in pieces at a time",
+                                  "batches in fragments take more than %llu bytes at a time",
                                   (unsigned long long)assembly->budget->bytes_max);
         }
         assembly->total_bytes = total;

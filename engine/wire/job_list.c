@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job_list.c — ids behind each other. */
+/* job_list.c — ids one after the other. */
 #include "job_list.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job_list.h — a few job ids, in the form of messages: one after the other. Thread: one at a
+/* job_list.h — a few job ids, in the form used by messages: one after the other. Thread: one at a
  * time. */
 #ifndef HAUL_JOB_LIST_H
 #define HAUL_JOB_LIST_H
@@ -21,10 +21,10 @@ struct job_list {
 
 size_t job_list_count(const struct job_list *jobs);
 const uint8_t *job_list_at(const struct job_list *jobs, size_t at);
-/* False: it is full. */
+/* False: the list is full. */
 bool job_list_add(struct job_list *jobs, const uint8_t id[HAUL_JOB_BYTES]);
 struct haul_slice job_list_slice(const struct job_list *jobs);
-/* What a message names, in place of what it had; more than fits is left out. */
+/* Replace the content by the ids of a message; ids that do not fit are left out. */
 void job_list_take(struct job_list *jobs, struct haul_slice ids);
 
 #endif

@@ -54,7 +54,7 @@ enum haul_status message_encode(const struct message *message, uint8_t **bytes, 
     if (!pb_get_encoded_size(&size, fields, &message->as)) {
         return HAUL_INVALID;
     }
-    /* One byte more: an empty message is a valid one, and malloc(0) may answer NULL. */
+    /* One more byte: an empty message is valid, and malloc(0) may return NULL. */
     uint8_t *memory = malloc(size + 1);
     if (memory == NULL) {
         return HAUL_NO_MEMORY;
@@ -69,7 +69,7 @@ enum haul_status message_encode(const struct message *message, uint8_t **bytes, 
     return HAUL_OK;
 }
 
-/* A body that is malformed is left to pb_decode. */
+/* Leaves a malformed body to pb_decode. */
 static bool has_too_many_fields(struct haul_slice body)
 {
     pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
@@ -84,8 +84,8 @@ static bool has_too_many_fields(struct haul_slice body)
     return count > MESSAGE_FIELD_COUNT_MAX;
 }
 
-/* Is there a NUL byte in the text that comes? C would cut the text there, and the name of a column
- * family would be that of another one. */
+/* Does the next text contain a NUL byte? C would cut the text there, and the name of a column
+ * family would become that of another one. */
 static bool has_nul(pb_istream_t *text)
 {
     pb_byte_t byte = 1;
@@ -94,7 +94,8 @@ static bool has_nul(pb_istream_t *text)
     return byte == 0;
 }
 
-/* In a text of the message, or of those in it. A body that is malformed is left to pb_decode. */
+/* Does a text of the message, or of a submessage, contain a NUL byte? Leaves a malformed body to
+ * pb_decode. */
 static bool has_cut_text(pb_istream_t *stream, const pb_msgdesc_t *fields)
 {
     pb_field_iter_t field;
@@ -157,7 +158,7 @@ enum haul_status message_decode(unsigned type, struct haul_slice body, struct me
     }
     stream = pb_istream_from_buffer(body.data, body.size);
     if (!pb_decode(&stream, fields, &message->as)) {
-        /* pb_decode has released what it had allocated. */
+        /* pb_decode has released what it allocated. */
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
                               "malformed control message %s of %zu bytes: %s", message_name(type),
                               body.size, PB_GET_ERROR(&stream));
@@ -176,7 +177,7 @@ void message_release(struct message *message)
 
 pb_bytes_array_t *message_bytes(struct haul_slice bytes)
 {
-    /* nanopb's size has 16 bits: a longer string would go out cut short. */
+    /* nanopb's size has 16 bits: a longer string would be sent truncated. */
     pb_bytes_array_t *array =
         bytes.size > MESSAGE_BYTES_MAX ? NULL : malloc(PB_BYTES_ARRAY_T_ALLOCSIZE(bytes.size));
     if (array == NULL) {

@@ -51,13 +51,13 @@ enum message_type {
 
 /* The phase of a job in the target's records when its source connects. */
 enum job_knowledge {
-    JOB_UNKNOWN = 0,   /* nothing: it is a new one */
-    JOB_COPYING = 1,   /* it can continue where it was */
-    JOB_PREPARED = 2,  /* it waits for the decision */
-    JOB_COMMITTED = 3, /* it is done */
+    JOB_UNKNOWN = 0,   /* nothing: a new job */
+    JOB_COPYING = 1,   /* can continue where it was */
+    JOB_PREPARED = 2,  /* waits for the decision */
+    JOB_COMMITTED = 3, /* is done */
 };
 
-/* In Hello, from a source that makes no attempt: it only reports and asks. */
+/* The epoch in the Hello of a source that makes no attempt, and only reports and asks. */
 #define MESSAGE_EPOCH_NONE UINT64_MAX
 
 struct message {
@@ -79,35 +79,34 @@ void message_init(struct message *message, enum message_type type);
 enum haul_status message_encode(const struct message *message, uint8_t **bytes,
                                 size_t *size_bytes) HAUL_MUST_CHECK;
 
-/* Fields of one message, repeated ones counted each: more than the largest plan has. An empty
- * submessage takes two bytes of a body and hundreds of memory. */
+/* The most fields of one message, counting repeated ones separately: more than the largest plan
+ * has. An empty submessage takes two bytes of a body and hundreds of bytes of memory. */
 enum { MESSAGE_FIELD_COUNT_MAX = 8192 };
 
-/* Decode a body of `type`; on OK release it later. Errors: PROTOCOL (unknown type, malformed, more
- * fields than a message has, a text with a NUL byte). */
+/* Decode a body of `type`; release the message later if OK. Errors: PROTOCOL (unknown type,
+ * malformed, more than MESSAGE_FIELD_COUNT_MAX fields, a text with a NUL byte). */
 enum haul_status message_decode(unsigned type, struct haul_slice body, struct message *message,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Free what the message points to (decoded ones, and those built from malloc'ed parts). */
+/* Free what the message points to, whether decoded or built from malloc'ed parts. */
 void message_release(struct message *message);
 
 /* Can this be the identity of a database: 1 to HAUL_IDENTITY_BYTES_MAX - 1 printable characters?
- * Anything else would not be in the journals as it came. */
+ * The journals could not hold anything else unchanged. */
 bool message_is_identity(const uint8_t *bytes, size_t size);
 
 /* A malloc'ed protobuf byte string; NULL: no memory, or longer than MESSAGE_BYTES_MAX. */
 pb_bytes_array_t *message_bytes(struct haul_slice bytes);
-/* The bytes of one; NULL is the empty string. */
+/* The content of a byte string; NULL is the empty string. */
 struct haul_slice message_slice(const pb_bytes_array_t *bytes);
 
 /* A status from the wire; an unknown one, or OK, becomes `otherwise`. */
 enum haul_status message_status(uint32_t value, enum haul_status otherwise);
 
-/* The part of an error that is sent: its text, and the system's reason, which is not in the
- * text. */
+/* The part of an error that is sent: its text, and the system's reason if the text lacks it. */
 void message_error_text(const struct haul_error *error, char text[HAUL_ERROR_TEXT_BYTES_MAX]);
 
-/* Batches that the target holds durably; grows when an attempt has brought something. */
+/* Batches that the target holds durably; grows when an attempt has made progress. */
 uint64_t message_durable_mark(const haul_control_PlanAccepted *accepted);
 
 #endif

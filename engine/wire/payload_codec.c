@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* payload_codec.c — zstd at its fastest useful level; a link that is slower than that gains by it,
- * and no other is meant to. */
+/* payload_codec.c — zstd at its fastest useful level, which pays only on links that are slower than
+ * it. */
 #include "payload_codec.h"
 
 #include <stdlib.h>
@@ -49,7 +49,7 @@ size_t payload_pack(struct payload_packer *packer, uint8_t *payload, size_t size
     size_t limit = size - size / GAIN_SHARE;
     limit = limit < packer->capacity ? limit : packer->capacity;
     size_t packed = ZSTD_compressCCtx(packer->context, packer->packed, limit, payload, size, LEVEL);
-    if (ZSTD_isError(packed)) { /* above all: it does not fit `limit` */
+    if (ZSTD_isError(packed)) { /* mostly because it does not fit `limit` */
         return 0;
     }
     memcpy(payload, packer->packed, packed);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* raw_batch.c — the WriteBatch representation: a writer into given memory, a reader that believes
+/* raw_batch.c — the WriteBatch representation: a writer into given memory, and a reader that trusts
  * nothing. */
 #include "raw_batch.h"
 
@@ -21,7 +21,7 @@ void raw_batch_begin(struct raw_batch_writer *writer, uint8_t *memory, size_t ca
     writer->count = 0;
 }
 
-/* Tag, and the family where the long form is needed. */
+/* Tag, and the family if the long form is needed. */
 static size_t head_size(uint32_t family_id)
 {
     return family_id == 0 ? 1 : 1 + varint32_size(family_id);
@@ -116,13 +116,13 @@ size_t raw_batch_finish(struct raw_batch_writer *writer)
 
 /* --- walking ---------------------------------------------------------------------------------- */
 
-/* What stands behind a tag. */
+/* The content after a tag. */
 enum shape {
     SHAPE_UNKNOWN = 0,
     SHAPE_NONE,      /* nothing */
     SHAPE_KEY,       /* key */
     SHAPE_KEY_VALUE, /* key, value */
-    SHAPE_BLOB,      /* one string that is no key */
+    SHAPE_BLOB,      /* one string that is not a key */
     SHAPE_TWO_BLOBS, /* timestamp, transaction id */
 };
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* raw_batch.h — RocksDB's WriteBatch representation: built in place, and walked without trust.
+/* raw_batch.h — RocksDB's WriteBatch representation: built in place, and read without trust.
  *
  *   u64le sequence (0 on the wire) | u32le count | record*
  *   record: tag byte | [varint32 family id, for the family tags] | varstring key | [varstring
  * value]
  *
- * The tags are RocksDB's (db/dbformat.h of 7.8). What a snapshot yields is only Put; a delta adds
- * Delete and DeleteRange. SingleDelete is turned into Delete before it travels. Everything else is
- * refused by the walker: handing an unknown or torn record to rocksdb_write would leave the target
+ * The tags are RocksDB's (db/dbformat.h of 7.8). A snapshot yields only Put; a delta adds
+ * Delete and DeleteRange. SingleDelete is converted into Delete before sending. The reader refuses
+ * everything else: an unknown or torn record passed to rocksdb_write would leave the target
  * read-only and unable to open again. */
 #ifndef HAUL_RAW_BATCH_H
 #define HAUL_RAW_BATCH_H
@@ -49,7 +49,7 @@ enum raw_tag {
 
 /* --- building --------------------------------------------------------------------------------- */
 
-/* Writes records of any family into memory that the caller owns. */
+/* Writes records of any family into the caller's memory. */
 struct raw_batch_writer {
     uint8_t *begin;
     uint8_t *at;
@@ -60,12 +60,12 @@ struct raw_batch_writer {
 /* `capacity_bytes` must hold at least the 12-byte header. */
 void raw_batch_begin(struct raw_batch_writer *writer, uint8_t *memory, size_t capacity_bytes);
 
-/* Bytes that a record takes (value ignored for deletes). */
+/* Bytes that a record takes. */
 size_t raw_batch_put_size(uint32_t family_id, size_t key_size, size_t value_size);
 size_t raw_batch_delete_size(uint32_t family_id, size_t key_size);
 size_t raw_batch_delete_range_size(uint32_t family_id, size_t begin_size, size_t end_size);
 
-/* Append. False, with nothing written: it does not fit. */
+/* Append. False: it does not fit, and nothing was written. */
 bool raw_batch_put(struct raw_batch_writer *writer, uint32_t family_id, struct haul_slice key,
                    struct haul_slice value) HAUL_MUST_CHECK;
 bool raw_batch_delete(struct raw_batch_writer *writer, uint32_t family_id,
@@ -73,7 +73,7 @@ bool raw_batch_delete(struct raw_batch_writer *writer, uint32_t family_id,
 bool raw_batch_delete_range(struct raw_batch_writer *writer, uint32_t family_id,
                             struct haul_slice begin, struct haul_slice end) HAUL_MUST_CHECK;
 
-/* Write the count into the header; the size of the whole batch. */
+/* Write the count into the header. Returns the size of the whole batch. */
 size_t raw_batch_finish(struct raw_batch_writer *writer);
 
 /* --- walking ---------------------------------------------------------------------------------- */
@@ -92,15 +92,15 @@ struct raw_batch_reader {
     struct cursor cursor;
     uint64_t sequence;
     uint32_t count; /* from the header */
-    uint32_t seen;  /* records that count, walked so far */
+    uint32_t seen;  /* counted records read so far */
 };
 
 /* Errors: CORRUPT (shorter than its header). */
 enum haul_status raw_batch_open(struct raw_batch_reader *reader,
                                 struct haul_slice batch) HAUL_MUST_CHECK;
-/* The next record. Errors: NOT_FOUND (sound end: all bytes used, count agrees), CORRUPT (torn
- * record, unknown tag, count lies). Every known tag is walked, and keys of any size; what to refuse
- * is the caller's. */
+/* The next record. Errors: NOT_FOUND (valid end: all bytes used, the count agrees), CORRUPT (torn
+ * record, unknown tag, wrong count). Reads every known tag, and keys of any size; the caller
+ * decides what to refuse. */
 enum haul_status raw_batch_next(struct raw_batch_reader *reader,
                                 struct raw_record *record) HAUL_MUST_CHECK;
 

@@ -934,7 +934,7 @@ test_d2__fifo_or_link_in_place_of_the_record__damaged() {
         rm source/haul/ownership
         $make source/haul/ownership
         run 6 timeout 20 "$haul" send --db source --to 127.0.0.1:1
-        one_error 'source/haul/ownership is no regular file.*haul owner'
+        one_error 'source/haul/ownership is not a regular file.*haul owner'
         run 0 "$haul" owner --db source --rebuild --accept-two-owners
         run 0 "$haul" owner --db source
     done
@@ -1040,12 +1040,12 @@ test_d3__haul_is_no_directory__moved_away() {
     local kind
     for kind in fifo link nowhere; do
         put_in_place source/haul "$kind"
-        all_refuse 6 'haul is no directory.*move it away'
+        all_refuse 6 'haul is not a directory.*move it away'
         local verb
         for verb in status owner 'owner --adopt' 'owner --forget' 'owner --rebuild' cancel; do
             # shellcheck disable=SC2086 # words
             run 6 "$haul" ${verb%% *} --db source $([[ $verb == *' '* ]] && echo "${verb#* } --accept-two-owners")
-            one_error 'haul is no directory.*move it away'
+            one_error 'haul is not a directory.*move it away'
         done
         [[ -e elsewhere/ownership ]] || fail 'a link was followed'
     done
@@ -1059,9 +1059,9 @@ test_d3__current_is_no_file__repaired_by_rocksdb() {
     local kind
     for kind in directory fifo; do
         put_in_place source/CURRENT "$kind"
-        all_refuse 6 'CURRENT is no regular file.*restore a backup'
+        all_refuse 6 'CURRENT is not a regular file.*restore a backup'
         run 6 "$haul" verify --db source --with source
-        one_error 'CURRENT is no regular file.*restore a backup'
+        one_error 'CURRENT is not a regular file.*restore a backup'
     done
     rm source/CURRENT
     cp elsewhere source/CURRENT

@@ -158,7 +158,7 @@ test_recv__batches_that_never_end__the_job_ends_and_the_next_comes_through() {
     make_database source 100
     receive
     plays connect hello plan streams=5 link pieces total=240
-    heard '^Abort 16 records of more than 1082130496 bytes'
+    heard '^Abort 16 batches in fragments take more than 1082130496 bytes'
     send 0
     stop_receiver
     same source target
