@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* closed_database.c — identity and last sequence number, from the files of a database. */
+/* closed_database.c — reads identity and last sequence number from a database's files. */
 #include "closed_database.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "plain_file.h"
 #include "store_look.h"
 
-/* As RocksDB keeps it; "": it does not. */
+/* As RocksDB stores it; "": it does not. */
 static void read_identity(const char *database, char identity[HAUL_IDENTITY_BYTES_MAX])
 {
     char path[CLOSED_DATABASE_PATH_BYTES_MAX + 16];
@@ -66,7 +66,7 @@ uint64_t closed_database_sequence(const char *database, uint64_t wanted)
         return sequence;
     }
     uint64_t logged = of_log(database);
-    /* A flush meanwhile has moved records from the log into tables. */
+    /* A flush may have moved records from the log into tables meanwhile. */
     uint64_t later = of_manifest(database);
     sequence = logged > sequence ? logged : sequence;
     return later > sequence ? later : sequence;

@@ -25,7 +25,7 @@ enum haul_status closed_database_look(const char *database, bool reads_log,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The last sequence number when that is below `wanted`, otherwise some number from `wanted` on;
- * UINT64_MAX: not known. */
+ * UINT64_MAX: unknown. */
 uint64_t closed_database_sequence(const char *database, uint64_t wanted);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* incoming_jobs.c — a plan of ours held against the journals of jobs that come to this database. */
+/* incoming_jobs.c — checks a source's plan against the journals of jobs that come to its
+ * database. */
 #include "incoming_jobs.h"
 
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static enum haul_status refuse_sent(const struct journal *journal, struct haul_e
     return status;
 }
 
-/* One that is aborted may have records here that go when it is looked at again. */
+/* An aborted job may have records here that a later look removes. */
 static bool is_unfinished(const struct journal_state *state)
 {
     return state->phase != JOURNAL_PHASE_DONE && !state->cleared;
@@ -40,7 +41,7 @@ static enum haul_status check_one(const struct journal *journal, const struct pl
     }
     enum haul_status status = job_journal_read_plan(journal, &theirs, error);
     if (status != HAUL_OK) {
-        return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* nothing has come yet */
+        return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* no plan: nothing has come */
     }
     bool meets = plan_overlaps(plan, &theirs);
     plan_fini(&theirs);
@@ -48,7 +49,7 @@ static enum haul_status check_one(const struct journal *journal, const struct pl
 }
 
 enum haul_status incoming_jobs_check(const struct haul_store *store, const struct plan *plan,
-                                          struct haul_error *error)
+                                     struct haul_error *error)
 {
     struct journal_entry *entries = NULL;
     size_t count = 0;
@@ -59,7 +60,7 @@ enum haul_status incoming_jobs_check(const struct haul_store *store, const struc
         if (status == HAUL_OK) {
             status = check_one(journal, plan, error);
         }
-        status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* ended in between */
+        status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* it ended meanwhile */
         journal_close(journal);
     }
     free(entries);

@@ -44,7 +44,7 @@ _Static_assert(AT_CRC + 4 == INSTANCE_FILE_BYTES, "the checksum ends the file");
 
 enum {
     PATH_BYTES_MAX = 1024,
-    /* "/", 16 digits and NUL behind it fill the name. */
+    /* "/", 16 digits and NUL after it fill the name. */
     IDENTITY_DIGITS_MAX = HAUL_IDENTITY_BYTES_MAX - 18,
     LOCK_WAIT_MS = 2000,
     LOCK_PAUSE_MS = 10,
@@ -109,8 +109,8 @@ static enum haul_status decode(struct haul_slice bytes, struct instance *instanc
     return HAUL_OK;
 }
 
-/* Of a file in which one bit has turned over, what it was: its checksum tells up to four of them
- * apart. Zeroed: nobody knows. */
+/* Repairs a file with one flipped bit; the checksum tells apart files that differ in up to four
+ * bits. Zeroed: it cannot be repaired. */
 static void mend(uint8_t *data, size_t size, struct instance *instance)
 {
     for (size_t bit = 0; size == INSTANCE_FILE_BYTES && bit < 8 * size; bit++) {
@@ -143,7 +143,7 @@ bool instance_is(const char *recorded, const char *name)
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-/* What a path is now. Errors: NOT_FOUND, IO, others of opening. */
+/* The present identity of a path. Errors: NOT_FOUND, IO, others of opening. */
 static enum haul_status look_at_path(const struct file_calls *calls, const char *path, int flags,
                                      struct file_identity *now, struct haul_error *error)
 {
@@ -159,7 +159,7 @@ static enum haul_status look_at_path(const struct file_calls *calls, const char 
     return status;
 }
 
-/* Birth times tell, too, where the file system has them. */
+/* Compares birth times, too, where the file system has them. */
 static bool is_moved(const struct file_identity *made, const struct file_identity *now)
 {
     bool born_elsewhere =
@@ -167,8 +167,8 @@ static bool is_moved(const struct file_identity *made, const struct file_identit
     return made->inode != now->inode || born_elsewhere;
 }
 
-/* What is read is what was written; CORRUPT: as far as it can be mended. A newer format is none
- * that is mended into this one. Errors: CORRUPT, VERSION. */
+/* Decode the file; with CORRUPT, `instance` holds what a repair could recover. A newer format is
+ * not repaired into this one. Errors: CORRUPT, VERSION. */
 static enum haul_status decode_or_mend(uint8_t *data, size_t size, struct instance *instance)
 {
     enum haul_status status = decode(slice_of(data, size), instance);
@@ -179,7 +179,7 @@ static enum haul_status decode_or_mend(uint8_t *data, size_t size, struct instan
     return instance->id != 0 ? HAUL_CORRUPT : status;
 }
 
-/* The file and what it is now. Errors: NOT_FOUND, CORRUPT, VERSION, NO_MEMORY, IO. */
+/* The file and its present identity. Errors: NOT_FOUND, CORRUPT, VERSION, NO_MEMORY, IO. */
 static enum haul_status read_file(const struct instance_place *place, struct instance *instance,
                                   struct file_identity *now, struct haul_error *error)
 {
@@ -214,7 +214,7 @@ static enum haul_status read_file(const struct instance_place *place, struct ins
     return status;
 }
 
-/* Has haul left anything here that is about a job or a hand-over? */
+/* Does the folder hold anything about a job or a hand-over? */
 static enum haul_status look_for_records(const struct instance_place *place, bool *any,
                                          struct haul_error *error)
 {
@@ -236,7 +236,7 @@ static enum haul_status look_for_records(const struct instance_place *place, boo
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
-/* Of the database in whose folder we are. */
+/* The progress of the folder's database. */
 static struct manifest_progress progress_of(const struct instance_place *place, bool durable)
 {
     char database[PATH_BYTES_MAX];
@@ -370,7 +370,7 @@ enum haul_status instance_check(const struct instance_place *place, struct haul_
 
 /* --- changing --------------------------------------------------------------------------------- */
 
-/* Is the open file the one that has the temporary name? */
+/* Does the temporary name still belong to the open file? */
 static bool is_named(const struct file_calls *calls, int fd, const char *path)
 {
     struct file_identity mine;
@@ -381,7 +381,7 @@ static bool is_named(const struct file_calls *calls, int fd, const char *path)
            mine.inode == named.inode;
 }
 
-/* The temporary file, locked until `*fd` is closed; one that a crash left is taken over.
+/* The temporary file, locked until `*fd` is closed; reuses one that a crash left.
  * Errors: BUSY, NO_SPACE, IO, others of opening. */
 static enum haul_status lock_temporary(const struct instance_place *place, const char *path,
                                        int *fd, struct haul_error *error)
@@ -406,7 +406,7 @@ static enum haul_status lock_temporary(const struct instance_place *place, const
     return haul_error_set(error, HAUL_BUSY, NULL, 0, "another process is changing %s", path);
 }
 
-/* Write and put in place. Errors: NO_SPACE, IO. */
+/* Write the file and put it in place. Errors: NO_SPACE, IO. */
 static enum haul_status publish(const struct instance_place *place, struct instance *instance,
                                 int fd, const char *temporary, struct haul_error *error)
 {
@@ -444,7 +444,7 @@ static enum haul_status publish(const struct instance_place *place, struct insta
     return durable_file_sync_directory(calls, place->directory, error);
 }
 
-/* What a change makes of the file as it is. False: it stays. */
+/* A change of the present file. False: the file stays as it is. */
 typedef bool instance_change(const struct instance_place *place, enum instance_state state,
                              struct instance *instance);
 
@@ -498,7 +498,7 @@ static void take_identity(const struct instance_place *place, struct instance *i
     (void)snprintf(instance->identity, sizeof(instance->identity), "%s", place->identity);
 }
 
-/* Take down how far the database has come. True: further than was known. */
+/* Record how far the database has come. True: further than recorded before. */
 static bool take_progress(const struct instance_place *place, struct instance *instance)
 {
     const struct manifest_progress now = progress_of(place, true);
@@ -509,13 +509,13 @@ static bool take_progress(const struct instance_place *place, struct instance *i
     return written || listed;
 }
 
-/* What peers know stays, and the rest is found out anew; without an id one is drawn. */
+/* Keep the id that peers know and look the rest up again; without an id, draw one. */
 static void keep_id(struct instance *instance)
 {
     *instance = (struct instance){.id = instance->id};
 }
 
-/* An instance_change. Where it is called nothing is recorded, unless the state is SAME or NONE. */
+/* An instance_change. The folder holds no records here, unless the state is SAME or NONE. */
 static bool make_or_keep(const struct instance_place *place, enum instance_state state,
                          struct instance *instance)
 {
@@ -545,7 +545,7 @@ static bool rebind(const struct instance_place *place, enum instance_state state
 {
     (void)state;
     keep_id(instance);
-    take_identity(place, instance); /* what it has come to is not known to be durable */
+    take_identity(place, instance); /* its present progress may not be durable */
     return true;
 }
 
@@ -577,7 +577,7 @@ static void unlock_file(const struct instance_place *place, int lock_fd)
     (void)calls->close(calls->context, lock_fd);
 }
 
-/* Errors: BUSY (there is one), those of journal_directory_list. */
+/* Errors: BUSY (a journal exists), those of journal_directory_list. */
 static enum haul_status check_no_journal(const struct instance_place *place,
                                          struct haul_error *error)
 {
@@ -659,7 +659,7 @@ enum haul_status instance_check_store(struct haul_store *store, struct haul_erro
     return status == HAUL_OK ? instance_check(&place, error) : status;
 }
 
-/* Only what is durable may be written down: a power failure takes the rest back. */
+/* Only durable progress may be recorded: a power failure takes the rest back. */
 static void sync_first(struct haul_store *store, struct instance_place *place)
 {
     struct haul_error ignored;
@@ -687,13 +687,13 @@ enum haul_status instance_begin(struct haul_store *store, char name[HAUL_IDENTIT
         return status;
     }
     sync_first(store, &place);
-    bool goes_on = view.state == INSTANCE_RESET; /* nothing is recorded that it has lost */
+    bool goes_on = view.state == INSTANCE_RESET; /* no record exists that it could have lost */
     status = run_change(&place, goes_on ? rebind : make_or_keep, &instance, error);
     if (status == HAUL_OK) {
         format_name(&instance, name);
         return HAUL_OK;
     }
-    /* One that is there serves as it is, also on a disk that is full. */
+    /* An existing file serves as it is, also on a full disk. */
     struct haul_error ignored;
     if (instance_look(&place, &view, &ignored) == HAUL_OK && view.state == INSTANCE_SAME) {
         memcpy(name, view.name, sizeof(view.name));
@@ -717,7 +717,7 @@ void instance_name(struct haul_store *store, char name[HAUL_IDENTITY_BYTES_MAX])
     (void)snprintf(name, HAUL_IDENTITY_BYTES_MAX, "%s", identity[0] == '\0' ? "unnamed" : identity);
 }
 
-/* Only the folder is of interest. */
+/* Looks up only the folder. */
 static enum haul_status folder_of(const struct haul_store *store, char directory[PATH_BYTES_MAX],
                                   struct instance_place *place, struct haul_error *error)
 {

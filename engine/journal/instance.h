@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* instance.h — which database the folder `<database>/haul` belongs to: the file
- * `<database>/haul/instance`. RocksDB's identity is copied with a database; this file
- * distinguishes the original from a copy, a restored backup and a database that was set back.
+ * `<database>/haul/instance`. RocksDB's identity is copied with a database; this file distinguishes
+ * the original from a copy, a restored backup and a database that was set back.
  *
  * The file holds a random id, made when haul first does something with the database, the inode
  * numbers and birth times of the folder and of the file itself, RocksDB's identity, and how far the
@@ -14,9 +14,9 @@
  *
  * Invariants:
  *   N1 A reader sees the old file or the new one, whole.
- *   N2 Of several makers at the same time one makes the id, and all have it.
- *   N3 No journal is made under a name that the file does not give any more: whoever makes one
- *      holds the file meanwhile, and whoever removes the file looks for journals first.
+ *   N2 When several create the file at the same time, one chooses the id, and all use it.
+ *   N3 No journal is created under a name that the file no longer holds: creating one holds the
+ *      file meanwhile, and removing the file looks for journals first.
  *
  * Thread: any. */
 #ifndef HAUL_INSTANCE_H
@@ -34,11 +34,11 @@ enum { INSTANCE_FILE_BYTES = 148, INSTANCE_FORMAT_VERSION = 1 };
 
 /* Name, value. */
 enum instance_state {
-    INSTANCE_NONE = 0, /* no file: haul was not used, or by a release that had none */
+    INSTANCE_NONE = 0, /* no file: haul was never used, or only a release without it */
     INSTANCE_SAME = 1,
     INSTANCE_COPY = 2,    /* copied, restored, or moved to another file system */
     INSTANCE_OTHER = 3,   /* the database beside the folder is another one */
-    INSTANCE_RESET = 4,   /* it has fewer writes than it had */
+    INSTANCE_RESET = 4,   /* it has fewer writes than before */
     INSTANCE_DAMAGED = 5, /* the file cannot be read */
 };
 
@@ -46,8 +46,8 @@ enum instance_state {
 struct instance_place {
     const struct file_calls *calls; /* NULL: the system's */
     const char *directory;          /* `<database>/haul` */
-    const char *identity;           /* of the database, as RocksDB keeps it; "": not known */
-    uint64_t sequence;              /* its last one; UINT64_MAX: not known */
+    const char *identity;           /* of the database, as RocksDB stores it; "": unknown */
+    uint64_t sequence;              /* its last one; UINT64_MAX: unknown */
 };
 
 struct instance_view {
@@ -58,26 +58,29 @@ struct instance_view {
     uint64_t sequence;                      /* as it was recorded */
 };
 
-/* Changes nothing. Errors: VERSION (of a newer haul), NO_MEMORY, INVALID (path too long), IO. */
+/* Changes nothing. Errors: VERSION (written by a newer haul), NO_MEMORY, INVALID (path too long),
+ * IO. */
 enum haul_status instance_look(const struct instance_place *place, struct instance_view *view,
                                struct haul_error *error) HAUL_MUST_CHECK;
 
-/* May this database act on what its folder holds? Changes nothing. Errors: MISMATCH (no: the state
- * is named, and the command that ends it), and those of instance_look. */
+/* May this database act on what its folder holds? Changes nothing.
+ * Errors: MISMATCH (no; the error names the state and the command that ends it), and those of
+ * instance_look. */
 enum haul_status instance_check(const struct instance_place *place,
                                 struct haul_error *error) HAUL_MUST_CHECK;
-/* The same of a store, and INVALID (its path is too long). */
+/* The same for a store. Errors: also INVALID (its path is too long). */
 enum haul_status instance_check_store(struct haul_store *store,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
-/* What instance_check does; then the name under which peers know the store, which has its file from
- * here on. Errors: those of instance_check_store, NO_SPACE, BUSY (another process does not end). */
+/* Do what instance_check does, create the file if it is missing, and return the name under which
+ * peers know the store.
+ * Errors: those of instance_check_store, NO_SPACE, BUSY (another process does not finish). */
 enum haul_status instance_begin(struct haul_store *store, char name[HAUL_IDENTITY_BYTES_MAX],
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Before a database is opened for writing, which begins a new list of its tables: is the list an
- * earlier one than the file knows of? The rest is looked at when it is open.
- * Errors: MISMATCH (the state and what ends it are named). */
+/* Before a database is opened for writing, which starts a new manifest: is the manifest older than
+ * the file records? The rest is checked once the database is open.
+ * Errors: MISMATCH (the error names the state and what ends it). */
 enum haul_status instance_check_list(const char *directory,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -85,20 +88,20 @@ enum haul_status instance_check_list(const char *directory,
  * its identity alone. */
 void instance_name(struct haul_store *store, char name[HAUL_IDENTITY_BYTES_MAX]);
 
-/* A hand-over has come to its end: write down how far the database has come, so that an earlier
- * state of it is known as such. Without this less is noticed, so a failure is no error. */
+/* After a hand-over: record how far the database has come, so that an earlier state of it can be
+ * recognized. A failure only means that less is noticed, so it is no error. */
 void instance_note(struct haul_store *store);
 
-/* The folder belongs to the database of `place` from here on, under the name that peers know, also
- * when a bit of the file has rotted; a file that is damaged further gets a new name.
- * Errors: those of instance_begin but MISMATCH. */
+/* From here on the folder belongs to the database of `place`, under the name that peers know, even
+ * if a bit of the file is damaged; with more damage the database gets a new name.
+ * Errors: those of instance_begin except MISMATCH. */
 enum haul_status instance_adopt(const struct instance_place *place,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
-/* From here to instance_release nobody changes or removes the file, and it has the name that
- * instance_begin has returned: what a job records in between is this database's. `*lock_fd`: for
- * instance_release, which must be called after OK, and only then.
- * Errors: BUSY (it was forgotten meanwhile, or is being changed), those of instance_begin. */
+/* From here to instance_release nobody can change or remove the file, and it holds the name that
+ * instance_begin has returned: what a job records in between belongs to this database. `*lock_fd`:
+ * for instance_release, which must be called after OK, and only then. Errors: BUSY (the file was
+ * removed meanwhile, or is being changed), those of instance_begin. */
 enum haul_status instance_hold(const struct haul_store *store, const char *name, int *lock_fd,
                                struct haul_error *error) HAUL_MUST_CHECK;
 void instance_release(const struct haul_store *store, int lock_fd);
@@ -111,11 +114,11 @@ bool instance_is_current(const struct haul_store *store, const char *name);
 enum haul_status instance_remove(const struct instance_place *place,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Does `recorded` name the database `name`? The id decides, because RocksDB's identity may be a new
- * one; releases without instances have recorded the identity alone. */
+/* Does `recorded` name the database `name`? The id decides, because RocksDB's identity may have
+ * changed; releases without instances recorded only the identity. */
 bool instance_is(const char *recorded, const char *name);
 
-/* Why a state is in the way, and what ends it: "" for NONE and SAME. */
+/* Why a state blocks, and what ends it; "" for NONE and SAME. */
 void instance_explain(const struct instance_place *place, const struct instance_view *view,
                       struct haul_error *error);
 

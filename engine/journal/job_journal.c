@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job_journal.c — a migration's records. */
+/* job_journal.c — writes and reads the journal records of a migration. */
 #include "job_journal.h"
 
 #include <stdio.h>
@@ -165,8 +165,8 @@ static enum haul_status keep_journal(struct job_journals *found, struct journal 
     return status;
 }
 
-/* Jobs that were given up can be many, and only their names are of interest: these are not opened
- * for writing, which would make each of them durable once more. */
+/* There can be many jobs that were given up, and only their names matter: do not open them for
+ * writing, which would write and sync each of them again. */
 static enum haul_status look_at(struct job_journals *found, struct journal_config *config,
                                 struct haul_error *error)
 {
@@ -184,7 +184,7 @@ static enum haul_status look_at(struct job_journals *found, struct journal_confi
     if (status == HAUL_OK) {
         status = journal_open(config, &journal, error);
     }
-    /* Its process may have finished it in between. */
+    /* Its process may have finished it meanwhile. */
     return status == HAUL_OK          ? keep_journal(found, journal, error)
            : status == HAUL_NOT_FOUND ? HAUL_OK
                                       : status;
@@ -198,7 +198,7 @@ static enum haul_status name_damaged(enum journal_role role, const uint8_t *job,
     journal_name_format(role, job, name);
     (void)snprintf(text, sizeof(text), "%s", error->text);
     haul_error_set(error, HAUL_CORRUPT, NULL, 0, "haul/%s is damaged: %s", name, text);
-    haul_error_hint(error, "`haul status` tells what that means; `haul cancel --job ID "
+    haul_error_hint(error, "`haul status` shows what that means; `haul cancel --job ID "
                            "--accept-two-owners` moves it aside");
     return HAUL_CORRUPT;
 }
@@ -359,14 +359,14 @@ static enum haul_status append_delta(struct journal *journal, uint64_t next_batc
     return journal_append(journal, &record, false, error);
 }
 
-/* A record being filled, of positions that are all finished or all not. */
+/* A record being filled: its positions are either all finished or all unfinished. */
 struct position_record {
     bool finished;
     size_t used;
     struct stream_position items[JOURNAL_POSITIONS_MAX];
 };
 
-/* A journal that is full does without positions that are not finished. */
+/* A full journal omits unfinished positions. */
 static enum haul_status append_items(struct journal *journal, struct position_record *filled,
                                      struct haul_error *error)
 {
@@ -380,7 +380,7 @@ static enum haul_status append_items(struct journal *journal, struct position_re
     return status == HAUL_LIMIT && !filled->finished ? HAUL_OK : status;
 }
 
-/* A stream stands once in a record, with its newest position. */
+/* A record names a stream only once, with its newest position. */
 static void put_item(struct position_record *filled, const struct stream_position *position)
 {
     size_t at = 0;
@@ -391,7 +391,7 @@ static void put_item(struct position_record *filled, const struct stream_positio
     filled->used += at == filled->used ? 1 : 0;
 }
 
-/* All positions of streams that are finished, or all of those that are not. */
+/* Append all positions of finished streams, or all of unfinished ones. */
 static enum haul_status append_positions(struct journal *journal,
                                          const struct stream_position *positions, size_t count,
                                          struct position_record *filled, struct haul_error *error)
@@ -418,8 +418,8 @@ enum haul_status job_journal_positions(struct journal *journal,
         filled.finished = true;
         status = append_positions(journal, positions, count, &filled, error);
     }
-    /* Deltas last: a crash may take the end of what is not synced yet, and a delta position without
-     * the streams under it would let a resume put old records over newer ones. */
+    /* Deltas last: a crash may lose the unsynced end, and a delta position without its streams
+     * before it would let a resume put old records over newer ones. */
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
         if (positions[i].stream == PLAN_DELTA_STREAM) {
             status = append_delta(journal, positions[i].next_batch, error);

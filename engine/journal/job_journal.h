@@ -18,20 +18,22 @@ enum haul_status job_journal_open(const struct haul_store *store, enum journal_r
                                   const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
                                   bool *existed, struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The same of a job that begins under `name`, as instance_begin has given it; "": of no database in
- * particular. Errors: also those of instance_hold. */
+/* The same for a job that begins under `name`, as returned by instance_begin; "": for no particular
+ * database. Errors: also those of instance_hold. */
 enum haul_status job_journal_begin(const struct haul_store *store, const char *name,
                                    enum journal_role role, const uint8_t job[HAUL_JOB_BYTES],
                                    struct journal **journal, bool *existed,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Only open it. Errors: NOT_FOUND, BUSY (its process is running), and those of journal_open. */
+/* Open it only if it exists. Errors: NOT_FOUND, BUSY (its process is running), and those of
+ * journal_open. */
 enum haul_status job_journal_open_existing(const struct haul_store *store, enum journal_role role,
                                            const uint8_t job[HAUL_JOB_BYTES],
                                            struct journal **journal,
                                            struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Open it only to read, also while its process runs. Errors: NOT_FOUND, those of journal_open. */
+/* Open it for reading only, also while its process runs. Errors: NOT_FOUND, those of
+ * journal_open. */
 enum haul_status job_journal_look(const struct haul_store *store, enum journal_role role,
                                   const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
                                   struct haul_error *error) HAUL_MUST_CHECK;
@@ -42,7 +44,7 @@ enum haul_status job_journal_list(const struct haul_store *store, enum journal_r
                                   struct journal_entry **entries, size_t *count,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A job that was given up here. Its target may not know yet. */
+/* A job that was given up here, perhaps without its target's knowledge. */
 struct job_left {
     uint8_t id[HAUL_JOB_BYTES];
     char peer[HAUL_IDENTITY_BYTES_MAX]; /* "": not recorded */
@@ -64,7 +66,7 @@ struct job_journals {
 enum haul_status job_journals_find(const struct haul_store *store, enum journal_role role,
                                    struct job_journals *found,
                                    struct haul_error *error) HAUL_MUST_CHECK;
-/* One of them for the caller, who closes it. */
+/* Take one of them; the caller closes it. */
 struct journal *job_journals_take(struct job_journals *found, size_t index);
 void job_journals_close(struct job_journals *found);
 
@@ -75,16 +77,16 @@ enum haul_status job_journal_bind(struct journal *journal, const char *identity,
 /* Is this the database that the job is bound to? True for a job that is bound to none. */
 bool job_journal_is_bound_to(const struct journal *journal, const char *identity);
 
-/* PLAN, durably. */
+/* Append PLAN, durably. */
 enum haul_status job_journal_plan(struct journal *journal, const struct plan *plan,
                                   struct haul_error *error) HAUL_MUST_CHECK;
-/* The plan that the journal has. Errors: NOT_FOUND (none), CORRUPT. */
+/* The journal's plan. Errors: NOT_FOUND (none), CORRUPT. */
 enum haul_status job_journal_read_plan(const struct journal *journal, struct plan *plan,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Was the hand-over decided? Only a source decides. `released`: the ownership record shows that the
- * job has moved its ranges. Either record may have been set back to before the decision, and the
- * other one knows; a job that is over no longer counts as decided. */
+ * job has moved its ranges. Either of the two may have been set back to before the decision, so
+ * either one suffices; a job that is over no longer counts as decided. */
 bool job_journal_was_decided(const struct journal *journal, bool released);
 /* The ownership record shows the decision, and the journal is older: append what is missing up to
  * DECISION, durably. Errors: those of journal_append. */
@@ -92,19 +94,20 @@ enum haul_status job_journal_decide_late(struct journal *journal, uint64_t old_v
                                          uint64_t new_version,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 
-/* POSITION and DELTA records, durably. The store is durable up to them. A full journal (LIMIT) goes
- * without positions inside streams and without deltas, so that a resume repeats more, but never
- * without a finished stream. */
+/* Append POSITION and DELTA records, durably. The store is durable up to them. A full journal
+ * (LIMIT) omits positions inside streams and deltas, so that a resume repeats more, but never a
+ * finished stream. */
 enum haul_status job_journal_positions(struct journal *journal,
                                        const struct stream_position *positions, size_t count,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A record without a body. */
+/* Append a record without a body. */
 enum haul_status job_journal_mark(struct journal *journal, enum journal_type type, bool sync,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status job_journal_aborted(struct journal *journal, enum haul_status reason,
                                      const char *text, struct haul_error *error) HAUL_MUST_CHECK;
-/* DONE, unless nothing was promised (NEW), and the file away. Closes the journal in any case. */
+/* Append DONE, unless nothing was promised (NEW), and remove the file. Closes the journal in any
+ * case. */
 enum haul_status job_journal_finish(struct journal *journal,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 

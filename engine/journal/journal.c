@@ -12,10 +12,10 @@
  *         |            |                                    |
  *         +- append ---+--- sync failed, cut failed ---> DEAD: every call gives the same answer
  *
- * Why the order of creation: the name appears only over a whole and durable header, so that a torn
- * header is never the trace of a crash; who adopts a journal makes a new file, too. Why opening
- * writes everything again: a page that the kernel failed to write is clean in its cache, we read it
- * as if it were on disk, and the next fsync would say OK without writing it. */
+ * Why the order of creation: the name appears only on a complete and durable header, so a torn
+ * header is never the trace of a crash; adopting a journal creates a new file, too. Why opening
+ * writes everything again: a page that the kernel failed to write is clean in its cache; we would
+ * read it as if it were on disk, and the next fsync would return OK without writing it. */
 #include "journal.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ enum {
     AT_SEED = 12,
     AT_JOB_ID = 16,
     AT_IDENTITY = 32,
-    AT_INODE = 96, /* from format 2 on: of the file itself; 0: not known */
+    AT_INODE = 96, /* from format 2 on: of the file itself; 0: unknown */
     AT_BIRTH = 104,
     AT_RESERVED = 112, /* zeros */
     AT_CRC = 124,
@@ -58,16 +58,16 @@ struct journal {
     char path[DURABLE_FILE_PATH_BYTES_MAX];
     uint8_t job_id[HAUL_JOB_BYTES];
     char identity[HAUL_IDENTITY_BYTES_MAX];
-    struct file_identity file; /* as the header names it */
+    struct file_identity file; /* as named in the header */
     int fd;
     bool read_only;
     bool is_copy;
     bool unsynced; /* appended since the last sync */
     uint32_t seed;
     uint64_t end;    /* where the next record goes */
-    uint8_t *buffer; /* of the record being written */
+    uint8_t *buffer; /* for the record being written */
     size_t buffer_size;
-    enum haul_status dead; /* OK while alive; then the answer to everything */
+    enum haul_status dead; /* OK while alive; then every call returns this */
     struct journal_state state;
 };
 
@@ -94,7 +94,7 @@ void journal_name_format(enum journal_role role, const uint8_t job_id[HAUL_JOB_B
     memcpy(name + at, suffix, sizeof(suffix));
 }
 
-/* The value of a lower-case hexadecimal digit; -1: it is none. */
+/* The value of a lower-case hexadecimal digit; -1: not such a digit. */
 static int hex_digit(char digit)
 {
     static const char digits[] = "0123456789abcdef";
@@ -144,7 +144,7 @@ static void header_encode(const struct journal *journal, uint8_t header[JOURNAL_
     put_u32(header + AT_CRC, crc32c(header, AT_CRC));
 }
 
-/* A header that is sound. */
+/* Take the identity from a sound header. */
 static void note_file(struct journal *journal, const uint8_t *header)
 {
     bool named = get_u16(header + AT_VERSION) > 1;
@@ -152,7 +152,8 @@ static void note_file(struct journal *journal, const uint8_t *header)
     journal->file.birth_ns = named ? get_u64(header + AT_BIRTH) : 0;
 }
 
-/* Of a format that is not known: is it one of ours under a checksum that only its number breaks? */
+/* For an unknown format: would the checksum be right with one of our format numbers? Then only the
+ * number is damaged. */
 static bool is_rotten_version(const uint8_t *header)
 {
     uint8_t tried[JOURNAL_HEADER_BYTES];
@@ -260,8 +261,8 @@ static enum haul_status fail_call(const struct journal *journal, enum haul_statu
 
 /* --- creating --------------------------------------------------------------------------------- */
 
-/* Remove the temporary file that a crash left behind: that nobody holds its lock, and that it still
- * has its name, proves that its maker is gone. Errors: NOT_FOUND, BUSY, IO. */
+/* Remove the temporary file that a crash left: its creator is gone, because nobody holds its lock
+ * and it still has its name. Errors: NOT_FOUND, BUSY, IO. */
 static enum haul_status remove_temporary(const struct journal *journal, const char *temporary,
                                          struct haul_error *error)
 {
@@ -297,14 +298,14 @@ static enum haul_status open_temporary(struct journal *journal, const char *temp
         status = durable_file_lock(calls, journal->fd, temporary, error);
     }
     if (status == HAUL_EXISTS || status == HAUL_NOT_FOUND) {
-        /* Another maker is at it in this moment. */
-        status = haul_error_set(error, HAUL_BUSY, NULL, 0, "%s is being made by another process",
+        /* Another process is creating it right now. */
+        status = haul_error_set(error, HAUL_BUSY, NULL, 0, "%s is being created by another process",
                                 journal->path);
     }
     return status;
 }
 
-/* While the temporary name is ours nobody else can put a file under the final one.
+/* While we hold the temporary name, nobody else can create a file under the final name.
  * Errors: EXISTS, others. */
 static enum haul_status check_absent(const struct journal *journal, struct haul_error *error)
 {
@@ -318,11 +319,11 @@ static enum haul_status check_absent(const struct journal *journal, struct haul_
         return status;
     }
     (void)journal->calls->close(journal->calls->context, fd);
-    return haul_error_set(error, HAUL_EXISTS, NULL, 0, "there is a journal %s already",
+    return haul_error_set(error, HAUL_EXISTS, NULL, 0, "the journal %s exists already",
                           journal->path);
 }
 
-/* All of the file, fsync, final name; its directory is not durable yet. Errors: NO_SPACE, IO. */
+/* Write the file, sync it, rename it; the directory is not durable yet. Errors: NO_SPACE, IO. */
 static enum haul_status write_and_rename(struct journal *journal, const char *temporary,
                                          struct haul_slice bytes, struct haul_error *error)
 {
@@ -340,7 +341,7 @@ static enum haul_status write_and_rename(struct journal *journal, const char *te
     return HAUL_OK;
 }
 
-/* A new journal: its header, under its final name. Errors: NO_SPACE, IO. */
+/* Publish a new journal with only its header under its final name. Errors: NO_SPACE, IO. */
 static enum haul_status publish(struct journal *journal, const char *temporary,
                                 struct haul_error *error)
 {
@@ -387,7 +388,7 @@ enum haul_status journal_create(const struct journal_config *config, struct jour
     }
     status = durable_file_sync_directory(journal->calls, config->directory, error);
     if (status != HAUL_OK) {
-        /* Nothing was promised in it yet: better no journal than one whose name may vanish. */
+        /* It contains no promise yet: better no journal than one whose name may vanish. */
         (void)journal->calls->unlink(journal->calls->context, journal->path);
         goto fail;
     }
@@ -400,7 +401,7 @@ fail:
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* Write again what was sound, cut off the rest, make all of it durable. Errors: NO_SPACE, IO. */
+/* Write the sound part again, cut off the rest, and sync the file. Errors: NO_SPACE, IO. */
 static enum haul_status harden(struct journal *journal, struct haul_slice file,
                                struct haul_error *error)
 {
@@ -424,7 +425,7 @@ static enum haul_status harden(struct journal *journal, struct haul_slice file,
 static void name_in(struct journal *journal, const char *identity, const struct file_identity *now,
                     uint8_t *header)
 {
-    size_t size = strlen(identity); /* checked by allocate */
+    size_t size = strlen(identity); /* allocate has checked the size */
     journal->is_copy = false;
     memset(journal->identity, 0, sizeof(journal->identity));
     memcpy(journal->identity, identity, size);
@@ -437,8 +438,8 @@ static void name_in(struct journal *journal, const char *identity, const struct 
     put_u32(header + AT_CRC, crc32c(header, AT_CRC));
 }
 
-/* Is the file the one that its header names? Birth times tell, too, where the system has them.
- * Errors: MISMATCH (it is not, and may be changed), IO. */
+/* Is the file the one that its header names? Compares birth times, too, where the system has them.
+ * Errors: MISMATCH (it is not, and the journal is open for writing), IO. */
 static enum haul_status check_file(struct journal *journal, const struct journal_config *config,
                                    struct haul_error *error)
 {
@@ -453,7 +454,7 @@ static enum haul_status check_file(struct journal *journal, const struct journal
     journal->is_copy = made->inode != 0 && (made->inode != now.inode || born_elsewhere);
     if (journal->is_copy && !journal->read_only && !config->adopts) {
         haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                       "%s is a copy: its job is the original database's", journal->path);
+                       "%s is a copy: its job belongs to the original database", journal->path);
         haul_error_hint(error, "`haul owner --db DIR --forget --accept-two-owners` makes a copy a "
                                "database of its own; `--adopt --accept-two-owners`, when the "
                                "original was moved here");
@@ -462,7 +463,7 @@ static enum haul_status check_file(struct journal *journal, const struct journal
     return HAUL_OK;
 }
 
-/* What was sound, under a header of its own, in the file that has the temporary name.
+/* Write the sound part, with a new header, to the file with the temporary name.
  * Errors: NO_SPACE, IO. */
 static enum haul_status write_adopted(struct journal *journal, const struct journal_config *config,
                                       const char *temporary, uint8_t *data,
@@ -480,8 +481,8 @@ static enum haul_status write_adopted(struct journal *journal, const struct jour
                              : status;
 }
 
-/* In a new file, as at its making: a power failure must not tear a header that was whole. The old
- * one stays locked until the new one has its name. Errors: BUSY, NO_SPACE, IO. */
+/* Adopt into a new file, as at creation: a power failure must not tear a complete header. The old
+ * file stays locked until the new one has its name. Errors: BUSY, NO_SPACE, IO. */
 static enum haul_status adopt(struct journal *journal, const struct journal_config *config,
                               uint8_t *data, struct haul_error *error)
 {
@@ -563,15 +564,15 @@ fail:
 
 /* --- appending -------------------------------------------------------------------------------- */
 
-/* The journal answers IO from now on, whatever `errno` says of `call`: the other errors mean that
- * one may go on. */
+/* From now on the journal returns IO, whatever the errno of `call`: other errors would mean that
+ * the caller may continue. */
 static enum haul_status die(struct journal *journal, const char *call, struct haul_error *error)
 {
     journal->dead = HAUL_IO; /* J3 */
     return fail_call(journal, HAUL_IO, call, error);
 }
 
-/* Errors: INVALID, or what it died of. */
+/* Errors: INVALID, or the error that the journal died of. */
 static enum haul_status check_alive(const struct journal *journal, struct haul_error *error)
 {
     if (journal->read_only) {
@@ -601,8 +602,9 @@ static enum haul_status reserve_buffer(struct journal *journal, size_t size)
     return HAUL_OK;
 }
 
-/* Without it a resume only repeats more. A finished stream is never dispensable: deltas follow it,
- * and a resume that copied the stream again would put old records over newer ones. */
+/* Without a dispensable record a resume only repeats more. A finished stream is never dispensable:
+ * deltas follow it, and a resume that copied the stream again would put old records over newer
+ * ones. */
 static bool is_dispensable(const struct journal_record *record)
 {
     bool dispensable = record->type == JOURNAL_POSITION || record->type == JOURNAL_DELTA;
@@ -613,7 +615,8 @@ static bool is_dispensable(const struct journal_record *record)
     return dispensable;
 }
 
-/* Everything that can be refused before the file is touched. Errors: INVALID, LIMIT, NO_MEMORY. */
+/* All checks that can refuse the record before the file changes. Errors: INVALID, LIMIT,
+ * NO_MEMORY. */
 static enum haul_status reserve(struct journal *journal, const struct journal_record *record,
                                 size_t *size, struct haul_error *error)
 {
@@ -633,8 +636,9 @@ static enum haul_status reserve(struct journal *journal, const struct journal_re
     return journal_state_reserve(&journal->state, record, error);
 }
 
-/* A write failed. What it left behind the old end must go, or an append to come would stand
- * behind it; for a full disk that is all. Errors: NO_SPACE (alive), others (dead). */
+/* A write failed. Cut off what it left behind the old end, or a later append would follow it; after
+ * a full disk the journal stays alive.
+ * Errors: NO_SPACE (alive), others (dead). */
 static enum haul_status undo_write(struct journal *journal, enum haul_status failure,
                                    struct haul_error *error)
 {
@@ -735,7 +739,8 @@ enum haul_status journal_remove(struct journal *journal, struct haul_error *erro
         haul_error_hint(error, "finish or abort it first");
         return HAUL_INVALID;
     }
-    /* DONE must be durable before its file goes: what stood before it may come back otherwise. */
+    /* DONE must be durable before the file is removed: otherwise earlier records may come back
+     * without it. */
     status = journal_sync(journal, error);
     if (status != HAUL_OK) {
         return status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* journal.h — the append-only file of one job and one role: what this side has promised, in an
- * order that survives a crash. The meaning of the records is in journal_state.h, their bytes in
+/* journal.h — the append-only file of one job and one role: the promises of this side, in an order
+ * that survives a crash. The meaning of the records is in journal_state.h, their bytes in
  * journal_record.h.
  *
  * The file is `<directory>/<source|target>-<32 hex job id>.journal`, beside the database and never
@@ -32,7 +32,7 @@
 
 enum {
     JOURNAL_HEADER_BYTES = 128,
-    JOURNAL_FORMAT_VERSION_MIN = 1, /* which has no PEER and does not name its file */
+    JOURNAL_FORMAT_VERSION_MIN = 1, /* without PEER, and without the identity of its file */
     JOURNAL_NAME_BYTES_MAX = 48,    /* "source-", 32 digits, ".journal", NUL */
     /* Beyond this size, DELTA and POSITION without a finished stream are refused; all other records
      * always find room. */
@@ -43,7 +43,7 @@ enum {
 struct journal;
 
 struct journal_config {
-    const char *directory; /* journal_create makes it when missing */
+    const char *directory; /* journal_create creates it if missing */
     enum journal_role role;
     uint8_t job_id[HAUL_JOB_BYTES];
     /* Of the database, at most HAUL_IDENTITY_BYTES_MAX - 1 bytes. NULL only to read a journal
@@ -64,9 +64,9 @@ enum haul_status journal_create(const struct journal_config *config, struct jour
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Open and replay; a torn tail is cut off. Errors: NOT_FOUND, BUSY (another process has it),
- * MISMATCH (of another database; not to read only: a copy of the original file), VERSION (written
- * by another haul), CORRUPT (header torn, or a durable record rotted), INVALID (path too long),
- * LIMIT, NO_MEMORY, NO_SPACE, IO. */
+ * MISMATCH (of another database; unless read-only, also a copy of the original file), VERSION
+ * (written by another haul), CORRUPT (header torn, or a durable record damaged), INVALID (path too
+ * long), LIMIT, NO_MEMORY, NO_SPACE, IO. */
 enum haul_status journal_open(const struct journal_config *config, struct journal **journal,
                               struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -77,7 +77,7 @@ enum haul_status journal_open(const struct journal_config *config, struct journa
 enum haul_status journal_append(struct journal *journal, const struct journal_record *record,
                                 bool sync, struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Make all appended records durable; free when they are. Errors: IO (dead). */
+/* Make all appended records durable; costs nothing if they are. Errors: IO (dead). */
 enum haul_status journal_sync(struct journal *journal, struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Ownership: the journal's; changes with every append. */
@@ -85,24 +85,24 @@ const struct journal_state *journal_state(const struct journal *journal);
 const uint8_t *journal_job_id(const struct journal *journal); /* HAUL_JOB_BYTES */
 const char *journal_identity(const struct journal *journal);  /* as stored in the file */
 
-/* Is the identity that of the file? One that is not known ("") may be any. */
+/* Does the file name this identity? An unknown identity ("") matches any. */
 bool journal_is_of(const struct journal *journal, const char *identity);
 
-/* Does the file lie elsewhere than where it was created: copied, or restored from a backup? Only
- * for a file that is read only, or was adopted. */
+/* Is the file a copy, or restored from a backup? Only for a file that is read-only or was
+ * adopted. */
 bool journal_is_copy(const struct journal *journal);
 
 /* Delete the file, durably. The journal can only be closed then.
  * Errors: INVALID (the job has begun and is not DONE), IO and those of opening a directory. */
 enum haul_status journal_remove(struct journal *journal, struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Close without syncing. NULL is fine. */
+/* Close without syncing. NULL is allowed. */
 void journal_close(struct journal *journal);
 
 /* The file's name within its directory. */
 void journal_name_format(enum journal_role role, const uint8_t job_id[HAUL_JOB_BYTES],
                          char name[JOURNAL_NAME_BYTES_MAX]);
-/* The reverse; false: it is no journal's name. */
+/* The reverse; false: not the name of a journal. */
 bool journal_name_parse(const char *name, enum journal_role *role, uint8_t job_id[HAUL_JOB_BYTES]);
 
 #endif

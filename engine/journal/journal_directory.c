@@ -78,8 +78,8 @@ struct cleaner {
     const char *directory;
 };
 
-/* An unfinished journal whose maker is gone: nobody holds its lock. One that is being made is
- * left. */
+/* Remove an unfinished journal whose creator is gone: nobody holds its lock. One that is being
+ * created stays. */
 static void clean_name(void *context, const char *name)
 {
     static const char suffix[] = ".tmp";

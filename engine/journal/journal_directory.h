@@ -22,8 +22,8 @@ enum haul_status journal_directory_list(const struct file_calls *calls, const ch
                                         struct journal_entry **entries, size_t *count,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Remove what a crash left of unfinished journals. A file that stays for lack of rights does no
- * harm, because nobody reads it. */
+/* Remove what a crash left of unfinished journals. A file that cannot be removed for lack of rights
+ * does no harm, because nobody reads it. */
 void journal_directory_clean(const struct file_calls *calls, const char *directory);
 
 #endif

@@ -59,7 +59,7 @@ bool journal_type_is_of(enum journal_type type, enum journal_role role)
 
 /* --- encoding --------------------------------------------------------------------------------- */
 
-/* Encoders write at `at` and return the next position; the size was computed before. */
+/* Encoders write at `at` and return the next position; the caller has computed the size. */
 
 static uint8_t *encode_bytes(uint8_t *at, struct haul_slice bytes)
 {
@@ -308,7 +308,7 @@ void journal_record_encode(const struct journal_record *record, const struct jou
 
 /* --- decoding --------------------------------------------------------------------------------- */
 
-/* Decoders leave the cursor failed when the body is not one that the encoder writes. */
+/* Decoders leave the cursor failed if the encoder cannot have written the body. */
 
 static void refuse_unless(struct cursor *cursor, bool sound)
 {

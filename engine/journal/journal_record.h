@@ -67,7 +67,7 @@ enum journal_type {
 
 enum journal_frame_flags {
     /* Everything before this record was durable when it was written. A sound record with this flag
-     * after an unsound one proves that the unsound one has rotted and was not torn. */
+     * after an unsound one proves that the unsound one was damaged later, not torn by a crash. */
     JOURNAL_FRAME_AFTER_SYNC = 1 << 0,
 };
 
@@ -77,7 +77,7 @@ struct journal_aborted {
     struct haul_slice text; /* at most JOURNAL_TEXT_BYTES_MAX */
 };
 
-/* The database at the other end of the job, for good; `address` is where it was last met, for an
+/* The database at the other end of the job, for good; `address` is its last known address, for an
  * operator. */
 struct journal_peer {
     struct haul_slice identity; /* 1 to HAUL_IDENTITY_BYTES_MAX - 1 bytes, none of them 0 */
@@ -85,13 +85,13 @@ struct journal_peer {
 };
 
 /* The scan reads the view at `sequence`; the log is replayed from `wal_sequence` on. A second one
- * takes the place of the first after a restart of the source. */
+ * replaces the first after a restart of the source. */
 struct journal_snapshot {
     uint64_t sequence;
     uint64_t wal_sequence;
 };
 
-/* The one record that decides who owns the range. */
+/* The single record that decides who owns the range. */
 struct journal_decision {
     bool commit;
     uint64_t old_version;
@@ -126,11 +126,11 @@ struct journal_committed {
     uint64_t epoch;
 };
 
-/* How far the target's database had come when it held everything; a later comparison shows whether
- * something else has changed it since. */
+/* How far the target's database had come when it held all records; a later comparison shows whether
+ * anything else has changed it since. */
 struct journal_held {
-    uint64_t sequence;       /* the greatest one */
-    uint64_t manifest;       /* number of RocksDB's MANIFEST; 0: not known */
+    uint64_t sequence;       /* the greatest sequence number */
+    uint64_t manifest;       /* number of RocksDB's MANIFEST; 0: unknown */
     uint64_t manifest_bytes; /* of it */
 };
 
@@ -145,7 +145,7 @@ struct journal_record {
         uint64_t frozen_sequence;
         struct journal_decision decision;
         struct {
-            const struct stream_position *items; /* no stream twice, none of deltas */
+            const struct stream_position *items; /* each stream once, no deltas */
             size_t count;                        /* 1 to JOURNAL_POSITIONS_MAX */
         } positions;
         struct journal_delta delta;
@@ -153,7 +153,7 @@ struct journal_record {
         struct journal_committed committed;
         struct journal_held held;
         uint64_t epoch; /* EPOCH: attempts of the source before this one are fenced; from 1 */
-        /* FAMILY: the name of a column family that is made for the job, and goes with it. */
+        /* FAMILY: the name of a column family that is created for the job and dropped with it. */
         struct haul_slice family; /* 1 to HAUL_NAME_BYTES_MAX - 1 bytes, none of them 0 */
     };
 };
@@ -185,14 +185,14 @@ void journal_record_encode(const struct journal_record *record, const struct jou
 
 /* Read the record at the start of `bytes`. In: frame->seed. Out: frame->flags and ->number,
  * `*record` (borrows `bytes` and `scratch`), `*size` of its frame.
- * Errors: NOT_FOUND (no sound frame here: torn, foreign or rotten), CORRUPT (the frame is sound,
+ * Errors: NOT_FOUND (no sound frame here: torn, foreign or damaged), CORRUPT (the frame is sound,
  * but this version writes no such body). */
 enum haul_status journal_record_decode(struct haul_slice bytes, struct journal_frame *frame,
                                        struct journal_scratch *scratch,
                                        struct journal_record *record, size_t *size) HAUL_MUST_CHECK;
 
-/* Is there a sound frame at the start of `bytes`? Fills flags, number and size; the body is not
- * looked at. */
+/* Is there a sound frame at the start of `bytes`? Fills in flags, number and size; does not decode
+ * the body. */
 bool journal_frame_check(struct haul_slice bytes, struct journal_frame *frame, size_t *size);
 
 #endif

@@ -60,7 +60,7 @@ const char *journal_phase_sentence(enum journal_phase phase)
 
 /* --- streams ---------------------------------------------------------------------------------- */
 
-/* The slot of the stream; NULL: it has none yet. */
+/* The slot of the stream; NULL: none yet. */
 static struct journal_stream *find_stream(const struct journal_state *state, uint32_t stream_id)
 {
     for (size_t i = 0; i < state->stream_count; i++) {
@@ -154,7 +154,8 @@ static void apply_position(struct journal_state *state, const struct stream_posi
     }
 }
 
-/* Streams only move forward, a finished one no more, and none is named twice in a record. */
+/* Streams only move forward, a finished stream does not move, and a record names each stream
+ * once. */
 static bool positions_may_follow(const struct journal_state *state,
                                  const struct journal_record *record)
 {
@@ -183,7 +184,7 @@ static bool is_moving(const struct journal_state *state)
 static bool may_abort(const struct journal_state *state)
 {
     if (state->phase == JOURNAL_PHASE_ABORTED) {
-        /* After DECISION abort the reason may still be told, once. */
+        /* After DECISION abort the reason may still follow, once. */
         return state->abort_status == HAUL_OK;
     }
     return state->outcome == JOURNAL_OPEN;
@@ -217,7 +218,7 @@ static bool may_move_delta(const struct journal_state *state, const struct journ
            delta->wal_sequence >= state->delta.wal_sequence;
 }
 
-/* Another address is news, another database is not possible. */
+/* The address may change, the database may not. */
 static bool may_name_peer(const struct journal_state *state, const struct journal_peer *peer)
 {
     size_t size = strlen(state->peer);
@@ -227,14 +228,14 @@ static bool may_name_peer(const struct journal_state *state, const struct journa
     return open && (size == 0 || same);
 }
 
-/* Its target may own by it, or says so; that it was given up here is no answer to that. */
+/* Its target may own by the job, or reports so; giving the job up here does not rule that out. */
 static bool may_be_doubted(const struct journal_state *state)
 {
     return is_moving(state) || state->phase == JOURNAL_PHASE_FROZEN ||
            state->phase == JOURNAL_PHASE_ABORTED;
 }
 
-/* Its target owned by it, and says that it has given ranges back since. */
+/* Its target owned by the job, and reports that it has given ranges back since. */
 static bool is_decided(const struct journal_state *state)
 {
     return state->phase == JOURNAL_PHASE_COMMITTED || state->phase == JOURNAL_PHASE_RELEASED;
@@ -260,7 +261,7 @@ static bool may_follow(const struct journal_state *state, const struct journal_r
         return (may_be_doubted(state) && state->restored) || is_decided(state);
     case JOURNAL_SNAPSHOT:
         return is_moving(state);
-    case JOURNAL_FROZEN: /* behind another one: the disk did not take the UNFROZEN in between */
+    case JOURNAL_FROZEN: /* after another FROZEN: the disk did not accept the UNFROZEN in between */
         return state->phase == JOURNAL_PHASE_COPYING || state->phase == JOURNAL_PHASE_FROZEN;
     case JOURNAL_UNFROZEN:
         return state->frozen && state->outcome != JOURNAL_COMMIT;
@@ -300,7 +301,7 @@ static enum haul_status reserve_plan(struct journal_state *state, size_t size)
     if (memory == NULL) {
         return HAUL_NO_MEMORY;
     }
-    /* Not yet a plan: plan_size stays 0 until the record is applied. */
+    /* Only memory: plan_size stays 0 until the record is applied. */
     state->plan = memory;
     return HAUL_OK;
 }
@@ -353,11 +354,11 @@ static void on_aborted(struct journal_state *state, const struct journal_aborted
                    aborted->text.size == 0 ? "" : (const char *)aborted->text.data);
     state->outcome = JOURNAL_ABORT;
     state->phase = JOURNAL_PHASE_ABORTED;
-    state->restored = false; /* the operator's word, or the target's, has settled it */
+    state->restored = false; /* settled by the operator or the target */
     state->parted = false;
 }
 
-/* The text may be what lies there already: a record repeats what the state says. */
+/* The text may lie in `to` already: a record may repeat the state. */
 static void copy_text(char *to, size_t size_bytes, struct haul_slice text)
 {
     if (text.size > 0) {
@@ -370,7 +371,7 @@ static void on_peer(struct journal_state *state, const struct journal_peer *peer
 {
     copy_text(state->peer, sizeof(state->peer), peer->identity);
     copy_text(state->peer_address, sizeof(state->peer_address), peer->address);
-    state->restored = false; /* it was asked */
+    state->restored = false; /* the target was asked */
     state->parted = false;
 }
 
@@ -539,14 +540,14 @@ enum journal_claim journal_state_claim(const struct journal_state *state)
 
 /* --- replay ----------------------------------------------------------------------------------- */
 
-/* Behind the first unsound byte: is there a sound record which says that everything before it was
- * durable? Then the unsound one was not torn by a crash. */
+/* Behind the first unsound byte: is there a sound record whose flag proves that everything before
+ * it was durable? Then the unsound one was not torn by a crash. */
 static bool rotted(uint32_t seed, struct haul_slice rest, uint64_t next_number)
 {
     struct journal_frame frame = {.seed = seed, .flags = 0, .number = 0};
     for (size_t at = 1; at + JOURNAL_FRAME_BYTES <= rest.size; at++) {
         uint64_t number = get_u64(rest.data + at + 8);
-        /* A cheap look before the checksum: no more numbers than frames fit in between. */
+        /* A cheap check before the checksum: no more numbers than frames fit in between. */
         if (number <= next_number || number - next_number > at / JOURNAL_FRAME_BYTES) {
             continue;
         }

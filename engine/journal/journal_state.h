@@ -91,10 +91,10 @@ struct journal_state {
 
     /* Source. */
     uint32_t snapshot_count; /* attempts so far: the epoch of the last one */
-    bool restored;           /* may be older than its decision: the database was set back */
-    bool parted;             /* the target owned by the job, and gave a part back, of which this
-                              * database, restored or decided, does not know */
-    bool returned;           /* decided; the same, and it gave everything back */
+    bool restored;           /* the database was set back, perhaps to before the decision */
+    bool parted;             /* the target owned by the job and gave a part back, which this
+                              * database, restored or decided, has no record of */
+    bool returned;           /* decided; like `parted`, but it gave everything back */
     bool frozen;             /* writes to the range must be refused, also after a restart */
     bool decided;
     struct journal_snapshot snapshot;
@@ -103,9 +103,9 @@ struct journal_state {
 
     /* Target. */
     uint64_t epoch; /* of the newest attempt of the source; 0: the first */
-    bool cleared;   /* after an abort: nothing of the job is left in the range */
+    bool cleared;   /* after an abort: no record of the job is left in the range */
     bool has_delta;
-    char (*made)[HAUL_NAME_BYTES_MAX]; /* families that were made for the job; owned */
+    char (*made)[HAUL_NAME_BYTES_MAX]; /* families that were created for the job; owned */
     size_t made_count;
     struct journal_stream *streams; /* in the order in which they first appeared */
     size_t stream_count;
@@ -113,23 +113,23 @@ struct journal_state {
     struct journal_delta delta;
     struct journal_prepared prepared; /* of the last PREPARED; valid in PREPARED and COMMITTED */
     struct journal_committed committed;
-    bool has_held; /* `held` is of the last PREPARED */
+    bool has_held; /* `held` belongs to the last PREPARED */
     struct journal_held held;
 };
 
 void journal_state_init(struct journal_state *state, enum journal_role role);
 void journal_state_fini(struct journal_state *state);
 
-/* May this record come next, and is there memory for it? The state does not change.
+/* May this record follow, and is there memory for it? The state does not change.
  * Errors: INVALID (it may not; `error` states why), NO_MEMORY, LIMIT (too many streams). */
 enum haul_status journal_state_reserve(struct journal_state *state,
                                        const struct journal_record *record,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Take in the record that journal_state_reserve has just allowed. */
+/* Apply the record that journal_state_reserve has just accepted. */
 void journal_state_apply(struct journal_state *state, const struct journal_record *record);
 
-/* Read records from the start of `records` up to the first torn one. Out: bytes of the sound
+/* Apply records from the start of `records` up to the first torn one. Out: bytes of the sound
  * prefix; record numbers continue at state->record_count + 1.
  * Errors: CORRUPT (a durable record has rotted, or cannot follow the one before it), NO_MEMORY,
  * LIMIT. */

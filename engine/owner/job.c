@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job.c — the jobs of a database by their journals. */
+/* job.c — the jobs of a database, by their journals. */
 #include "haul/job.h"
 
 #include <errno.h>
@@ -85,7 +85,7 @@ static void describe(const struct journal *journal, struct haul_job *job)
                    journal_phase_sentence(state->phase));
 }
 
-/* By the files: another process may have the database open. */
+/* Judged by the files: another process may have the database open. */
 static bool has_changed(const char *database, const struct journal_state *state)
 {
     if (state->phase != JOURNAL_PHASE_PREPARED || !state->has_held) {
@@ -99,7 +99,7 @@ static bool has_changed(const char *database, const struct journal_state *state)
     return target_held_compare(state, &now) != TARGET_HELD_SAME;
 }
 
-/* Its journal cannot be read: nothing is known of it, so nothing is done about it. */
+/* The journal cannot be read: nothing is known about the job, so nothing is done about it. */
 static void describe_damaged(const struct journal_entry *entry, struct haul_job *job)
 {
     bool gives = entry->role == JOURNAL_SOURCE;
@@ -112,7 +112,7 @@ static void describe_damaged(const struct journal_entry *entry, struct haul_job 
     memcpy(job->id, entry->job_id, HAUL_JOB_BYTES);
 }
 
-/* False: it is done, or was removed since it was listed. */
+/* False: the job is done, or its journal was removed since it was listed. */
 static bool read_job(const char *database, const struct closed_database *closed,
                      const struct journal_entry *entry, struct haul_job *job,
                      enum haul_status *status, struct haul_error *error)
@@ -147,7 +147,7 @@ static bool read_job(const char *database, const struct closed_database *closed,
     return !done;
 }
 
-/* All of them, whosever they are. */
+/* Read all jobs, whichever database they belong to. */
 static enum haul_status read_jobs(const char *database, const struct closed_database *closed,
                                   struct haul_job **out, size_t *count, struct haul_error *error)
 {
@@ -172,8 +172,8 @@ static enum haul_status read_jobs(const char *database, const struct closed_data
     return HAUL_OK;
 }
 
-/* The change of the ownership record is the decision, and the journal may not have come to repeat
- * it. A record that cannot be read says nothing here: `haul owner` names the way out of that. */
+/* The change of the ownership record is the decision; the journal may lack it after a crash. An
+ * unreadable record is ignored here: `haul owner` shows the way out. */
 static void note_decided(const struct closed_database *closed, struct haul_job *jobs, size_t count)
 {
     struct ownership ownership;
@@ -250,7 +250,7 @@ enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_jo
                : target_left_over_give_up(store, job->id, NULL, NULL, error);
 }
 
-/* The ownership record may know what the journal does not tell any more. Errors: UNCONFIRMED. */
+/* The ownership record may show what a damaged journal no longer does. Errors: UNCONFIRMED. */
 static enum haul_status name_risk(struct haul_store *store, const struct haul_job *job,
                                   struct haul_error *error)
 {
@@ -264,16 +264,16 @@ static enum haul_status name_risk(struct haul_store *store, const struct haul_jo
     if (status == HAUL_OK && moved && source) {
         haul_error_set(
             error, HAUL_UNCONFIRMED, NULL, 0,
-            "its journal is damaged, and the job was decided: without the journal nobody "
-            "tells a target that has not heard it, and its ranges have no owner until "
+            "its journal is damaged, and the job was decided: without the journal a target "
+            "that has not got the decision never gets it, and its ranges have no owner until "
             "`haul owner --reclaim` takes them back");
     } else if (status == HAUL_OK && moved) {
         haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
                        "its journal is damaged, and the job was decided: this database owns the "
-                       "ranges, and may not have told its source");
+                       "ranges, and its source may not know it");
     } else {
         haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
-                       "its journal is damaged: nobody knows whether the job was decided");
+                       "its journal is damaged: it is unknown whether the job was decided");
     }
     haul_error_hint(error, "--accept-two-owners moves the journal aside; what it received stays");
     return HAUL_UNCONFIRMED;
@@ -417,7 +417,7 @@ enum haul_status haul_job_forget_over(struct haul_store *store, const struct hau
                        "the job's target does not know that it is over: a prepared one waits on, "
                        "and one that owns the ranges (this database was set back) is never asked: "
                        "they have two owners");
-        haul_error_hint(error, "it is lost for good, or has forgotten the job: "
+        haul_error_hint(error, "if it is lost for good, or has forgotten the job: "
                                "--accept-two-owners");
         return HAUL_UNCONFIRMED;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner.c — the ownership record as an operator and an embedder see it. */
+/* owner.c — the ownership record for operators and embedders. */
 #include "haul/owner.h"
 
 #include <errno.h>
@@ -21,11 +21,11 @@ enum { PATH_BYTES_MAX = 1024 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* What a caller gets, and what it borrows from. */
+/* The caller's result, and the objects that it borrows from. */
 struct owner_view {
     struct haul_owner owner;
     struct ownership ownership;
-    struct owner_pieces pieces; /* of a selection */
+    struct owner_pieces pieces; /* of the selection */
 };
 
 static size_t count_parts(const struct ownership *ownership)
@@ -77,8 +77,8 @@ static void fill_jobs(struct owner_view *view)
     to->job_count = from->job_count;
 }
 
-/* Who peers take the database for. A folder of before instances has none, nor has a database that
- * haul was never used on. */
+/* The name under which peers know the database. There is none in a folder from before instances,
+ * nor in a database on which haul was never used. */
 static enum haul_status fill_origin(const struct instance_place *place, struct haul_owner *made,
                                     struct haul_error *error)
 {
@@ -146,7 +146,8 @@ enum haul_status haul_owner_read(const char *directory, struct haul_owner **owne
 
 /* --- a selection ------------------------------------------------------------------------------ */
 
-/* The orders of what is selected; the selection bounds them. Errors: UNSUPPORTED, NO_MEMORY. */
+/* The key orders of the selected families; the selection bounds them. Errors: UNSUPPORTED,
+ * NO_MEMORY. */
 static enum haul_status add_family(struct owner_pieces *pieces, const struct ownership *ownership,
                                    const struct manifest_family *family,
                                    const struct haul_owner_selection *selection,
@@ -166,8 +167,8 @@ static enum haul_status add_family(struct owner_pieces *pieces, const struct own
     return status;
 }
 
-/* What is RELEASED of the families that the database has; a database of another kind than RocksDB's
- * has those that the record names. Errors: UNSUPPORTED, NO_MEMORY, those of manifest_read. */
+/* Add the RELEASED ranges of the database's families; a database that is not RocksDB's has the
+ * families that the record names. Errors: UNSUPPORTED, NO_MEMORY, those of manifest_read. */
 static enum haul_status add_selected(const char *database, const struct ownership *ownership,
                                      const struct haul_owner_selection *selection,
                                      struct owner_pieces *pieces, struct haul_error *error)
@@ -260,7 +261,7 @@ enum haul_owner_state haul_owner_state_of(const struct haul_owner *owner, const 
     const struct range_map *map = ownership_map(&view->ownership, family);
     struct key_range asked;
     if (map == NULL || key_range_init(&asked, range->start, range->end) != HAUL_OK) {
-        return map == NULL ? HAUL_OWNER_OWN : HAUL_OWNER_RELEASED; /* no memory: not to be served */
+        return map == NULL ? HAUL_OWNER_OWN : HAUL_OWNER_RELEASED; /* no memory: do not serve it */
     }
     enum haul_owner_state state = HAUL_OWNER_OWN;
     if (range_map_find(map, &asked, OWNERSHIP_RELEASED) != NULL) {
@@ -300,7 +301,7 @@ enum haul_status haul_owner_reclaim(const char *directory,
     if (status == HAUL_OK) {
         status = instance_check(&closed.place, error);
     }
-    if (status == HAUL_OK && selection->range_count > 0) { /* may they be cut so? */
+    if (status == HAUL_OK && selection->range_count > 0) { /* are these bounds possible? */
         status = haul_owner_read_released(directory, selection, &released, error);
         haul_owner_free(released);
     }
@@ -316,7 +317,7 @@ enum haul_status haul_owner_forget(const char *directory, bool accept_two_owners
     struct stat found;
     enum haul_status status = closed_database_look(directory, true, &closed, error);
     if (status == HAUL_OK && stat(closed.directory, &found) != 0 && errno == ENOENT) {
-        return HAUL_OK; /* there is nothing to forget */
+        return HAUL_OK; /* nothing to forget */
     }
     return status == HAUL_OK ? owner_forget(&closed.place, accept_two_owners, error) : status;
 }

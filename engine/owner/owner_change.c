@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner_change.c — taking ranges back, and making a damaged record again. */
+/* owner_change.c — takes ranges back, and rebuilds a damaged record. */
 #include "owner_change.h"
 
 #include <errno.h>
@@ -56,7 +56,7 @@ enum haul_status owner_lock_file(const struct file_calls *calls, const char *dir
 
 /* --- reclaim ---------------------------------------------------------------------------------- */
 
-/* Does the selection cover all that the plan names? */
+/* Does the selection cover the whole plan? */
 static bool covers_plan(const struct haul_owner_selection *selection, const struct plan *plan)
 {
     struct range_map map = {.count = 0};
@@ -111,7 +111,7 @@ static enum haul_status take_selected(struct range_map *map,
     return status;
 }
 
-/* Is nothing of what the plan gave given away any more, behind the change? */
+/* After the change, is no range of the plan given away? */
 static bool leaves_nothing(const struct haul_owner_selection *selection,
                            const struct ownership *ownership, const struct plan *plan)
 {
@@ -132,7 +132,7 @@ static bool leaves_nothing(const struct haul_owner_selection *selection,
     return nothing;
 }
 
-/* The hand-over was decided, by either record. */
+/* The hand-over was decided, by journal or ownership record. */
 static bool was_decided(const struct journal *journal, const struct ownership *ownership)
 {
     return job_journal_was_decided(
@@ -146,7 +146,7 @@ static enum haul_status mark(struct journal *journal, enum journal_type type,
     return journal_append(journal, &record, true, error);
 }
 
-/* The versions are the job's, as far as the history goes back. */
+/* Takes the job's versions from the history, if it reaches back to the job. */
 static enum haul_status catch_up(struct journal *journal, const struct ownership *ownership,
                                  struct haul_error *error)
 {
@@ -182,7 +182,7 @@ enum haul_status owner_end_decided(struct journal *journal, const struct ownersh
     return status;
 }
 
-/* Jobs whose hand-over is taken back whole, and whose target has not confirmed it. */
+/* End the jobs whose hand-over is taken back completely and whose target has not confirmed it. */
 static enum haul_status end_all_decided(const struct file_calls *calls, const char *directory,
                                         const struct haul_owner_selection *selection,
                                         const struct ownership *ownership, struct haul_error *error)
@@ -210,7 +210,7 @@ static enum haul_status end_all_decided(const struct file_calls *calls, const ch
         if (ends && status == HAUL_OK) {
             status = owner_end_decided(journal, ownership, error);
         }
-        /* A damaged one is not in the way of taking a range back. */
+        /* A damaged journal does not prevent taking a range back. */
         status = status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
     }
     free(entries);
@@ -264,16 +264,16 @@ static enum haul_status check_reclaim(const struct ownership *ownership,
     const char *peer = part == NULL ? "" : ownership_peer_name(ownership, part->mark.peer);
     if (status == HAUL_OK && count == 0) {
         status = haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
-                                "nothing of what is selected was handed over");
-        haul_error_hint(error, "`haul owner --db DIR` lists what was");
+                                "none of the selected ranges were handed over");
+        haul_error_hint(error, "`haul owner --db DIR` lists those that were");
     } else if (status == HAUL_OK && !accept_two_owners) {
         status = haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
                                 "database %s owns these ranges: if it is still there, the same "
-                                "keys have two owners from then on, and their writes part ways",
+                                "keys have two owners from then on, and their contents diverge",
                                 peer[0] == '\0' ? "(not recorded)" : peer);
         haul_error_hint(error,
-                        "when it is lost for good: --accept-two-owners; what `haul drop` has "
-                        "deleted here does not come back");
+                        "if it is lost for good: --accept-two-owners; records that `haul drop` has "
+                        "deleted here do not come back");
     }
     owner_pieces_fini(&pieces);
     return status;
@@ -295,7 +295,7 @@ static bool plan_meets(const struct plan *plan, const struct owner_pieces *piece
     return meets;
 }
 
-/* Has a process the journal? */
+/* Does a process hold the journal? */
 static enum haul_status look_held(const struct file_calls *calls, const char *directory,
                                   const struct journal_entry *entry, bool *held,
                                   struct haul_error *error)
@@ -316,8 +316,8 @@ static enum haul_status look_held(const struct file_calls *calls, const char *di
     return status;
 }
 
-/* Does a job that is not over meet the pieces? One whose plan has not come yet may.
- * Errors: those of opening and reading: what is not known counts as nothing. */
+/* Does an unfinished job overlap the pieces? A job without a plan may.
+ * Errors: those of opening and reading; `*meets` is false then. */
 static enum haul_status look_met(const struct journal *journal, bool held,
                                  const struct owner_pieces *pieces, bool *meets,
                                  struct haul_error *error)
@@ -367,9 +367,9 @@ enum haul_status owner_refuse_returning(const struct journal *journal, bool runs
     return HAUL_EXISTS;
 }
 
-/* What an unfinished job has brought here goes when that is given up: it must not be ours then. A
- * source that runs goes on as if the ranges were the other's. Errors: BUSY, EXISTS, those of
- * opening. */
+/* Giving up an unfinished job removes the records that it has brought here: they must not be ours
+ * by then. A running source continues as if the other database owned the ranges. Errors: BUSY,
+ * EXISTS, those of opening. */
 static enum haul_status check_job(const struct file_calls *calls, const char *directory,
                                   const struct journal_entry *entry,
                                   const struct owner_pieces *pieces, struct haul_error *error)
@@ -390,7 +390,7 @@ static enum haul_status check_job(const struct file_calls *calls, const char *di
     }
     journal_close(journal);
     if (status == HAUL_NOT_FOUND || (status == HAUL_CORRUPT && !target && !held)) {
-        return HAUL_OK; /* over meanwhile; a damaged source's hand-over is in the record */
+        return HAUL_OK; /* over meanwhile; for a source's, the record is enough */
     }
     if (status == HAUL_CORRUPT) {
         haul_error_hint(error, "`haul cancel --db DIR --job ID --accept-two-owners` moves the "
@@ -422,7 +422,7 @@ static enum haul_status check_jobs(const struct file_calls *calls, const char *d
     return status;
 }
 
-/* Without the lock: is there anything to take back, and may it be? */
+/* Without the lock: is there anything to take back, and is it allowed? */
 static enum haul_status ask_reclaim(const struct file_calls *calls, const char *directory,
                                     const struct haul_owner_selection *selection,
                                     bool accept_two_owners, uint64_t *version,
@@ -438,7 +438,7 @@ static enum haul_status ask_reclaim(const struct file_calls *calls, const char *
     return status;
 }
 
-/* With the lock: no job decides from here on. */
+/* With the lock held: no job can decide from here on. */
 static enum haul_status reclaim_locked(const struct file_calls *calls, const char *directory,
                                        const struct haul_owner_selection *selection,
                                        uint64_t version, struct haul_error *error)
@@ -456,7 +456,7 @@ static enum haul_status reclaim_locked(const struct file_calls *calls, const cha
     if (status == HAUL_OK) {
         status = check_jobs(calls, directory, selection, &ownership, error);
     }
-    if (status == HAUL_OK) { /* first: a crash behind it leaves what can be taken back once more */
+    if (status == HAUL_OK) { /* first: after a crash the ranges can be taken back again */
         status = end_all_decided(calls, directory, selection, &ownership, error);
     }
     ownership_fini(&ownership);
@@ -491,8 +491,9 @@ struct rebuilding {
     const char *directory;
 };
 
-/* Whose the ranges are by one journal. A source in doubt may have decided, which only the record
- * told: its ranges count as handed over, by no job, so that nobody takes it for decided. */
+/* Put the owner of the ranges by one journal. A source in doubt may have decided, which only the
+ * lost record showed: its ranges count as handed over, but by no job, so that the job does not
+ * count as decided. */
 static enum haul_status put_plan(struct ownership *ownership, const struct journal *journal,
                                  const struct plan *plan)
 {
@@ -526,7 +527,7 @@ static enum haul_status put_plan(struct ownership *ownership, const struct journ
     return status;
 }
 
-/* Errors: CORRUPT (it cannot tell), NO_MEMORY, IO, LIMIT. */
+/* Errors: CORRUPT (the journal is unreadable), NO_MEMORY, IO, LIMIT. */
 static enum haul_status tell_by_journal(const struct rebuilding *rebuilding,
                                         const struct journal_entry *entry, bool decided,
                                         struct ownership *ownership, struct haul_error *error)
@@ -556,8 +557,8 @@ static enum haul_status tell_by_journal(const struct rebuilding *rebuilding,
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
-/* An ownership_change: what the journals tell of hand-overs. Those in doubt come last: nothing that
- * an earlier job took over may hide them. */
+/* An ownership_change: put the hand-overs of all journals. Those in doubt come last, so that ranges
+ * taken over by an earlier job cannot hide them. */
 static enum haul_status tell_by_journals(void *context, struct ownership *ownership,
                                          struct haul_error *error)
 {

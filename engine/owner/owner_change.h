@@ -22,18 +22,19 @@ enum haul_status owner_rebuild(const struct file_calls *calls, const char *direc
 enum haul_status owner_end_decided(struct journal *journal, const struct ownership *ownership,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A target's unfinished job brings a part of the ranges at hand back: names it, and the way out.
- * `runs`: a process has the journal. Returns BUSY then, else EXISTS: nothing ends by waiting. */
+/* A target's unfinished job brings a part of these ranges back: the error names the job and the way
+ * out. `runs`: a process holds the journal. Returns BUSY then, otherwise EXISTS: waiting does not
+ * end it. */
 enum haul_status owner_refuse_returning(const struct journal *journal, bool runs,
                                         struct haul_error *error);
 
-/* A journal of whichever database: the operator has named the directory. Errors: those of
+/* Open a journal of any database: the operator has named the directory. Errors: those of
  * journal_open. */
 enum haul_status owner_open_journal(const struct file_calls *calls, const char *directory,
                                     const struct journal_entry *entry, bool read_only,
                                     struct journal **journal,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* Open a file and take its lock, which ends with the descriptor. Errors: BUSY (a process has it),
+/* Open a file and take its lock, which ends with the descriptor. Errors: BUSY (a process holds it),
  * NOT_FOUND, those of opening. */
 enum haul_status owner_lock_file(const struct file_calls *calls, const char *directory,
                                  const char *name, int *fd,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner_copy.c — whose the records of a folder are, forgetting them, and adopting them. */
+/* owner_copy.c — finds out which database a folder's records belong to; forgets or adopts them. */
 #include "owner_copy.h"
 
 #include <fcntl.h>
@@ -24,7 +24,7 @@ static struct instance_place with_calls(const struct instance_place *given)
 
 /* --- whose ------------------------------------------------------------------------------------ */
 
-/* By one journal. Damaged ones are nobody's. */
+/* Judge by one journal. Damaged ones belong to no database. */
 static enum haul_status look_at_journal(const struct instance_place *place,
                                         const struct journal_entry *entry,
                                         enum haul_owner_origin *origin, struct haul_error *error)
@@ -71,14 +71,14 @@ enum haul_status owner_look_origin(const struct instance_place *given, struct in
 
 /* --- forget ----------------------------------------------------------------------------------- */
 
-/* Nobody knows yet whether it was decided; or it was, and the other side has not heard it. */
+/* It is unknown whether the job was decided; or it was, and the other side does not know yet. */
 static bool is_in_doubt(const struct journal_state *state)
 {
     return journal_state_claim(state) == JOURNAL_IN_DOUBT ||
            (state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE);
 }
 
-/* What an unfinished job has brought would count as this database's own. */
+/* Records that an unfinished job has brought would count as this database's own. */
 static bool has_brought(const struct journal_state *state)
 {
     return state->role == JOURNAL_TARGET && state->plan_size > 0 && !state->cleared &&
@@ -90,8 +90,8 @@ static enum haul_status refuse_brought(const struct journal_entry *entry, struct
     char name[JOURNAL_NAME_BYTES_MAX];
     journal_name_format(JOURNAL_TARGET, entry->job_id, name);
     haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
-                   "%s is not finished: what it has brought, a part of another database's records, "
-                   "would stay and count as this one's",
+                   "%s is not finished: the records that it has brought, a part of another "
+                   "database's, would stay and count as this database's own",
                    name);
     haul_error_hint(error, "`haul cancel --db DIR` removes it first; for a copy that nobody serves "
                            "from: --accept-two-owners");
@@ -125,7 +125,7 @@ static enum haul_status check_one_forgotten(const struct file_calls *calls, cons
     return HAUL_UNCONFIRMED;
 }
 
-/* Of a copy that has a record the original may own everything, too. Errors: UNCONFIRMED. */
+/* The original of a copy with a record may own everything, too. Errors: UNCONFIRMED. */
 static enum haul_status check_is_original(const struct instance_place *place,
                                           struct haul_error *error)
 {
@@ -170,11 +170,11 @@ static enum haul_status check_forget(const struct instance_place *place,
     return status == HAUL_OK ? check_is_original(place, error) : status;
 }
 
-/* In place of a descriptor: something else than a file has the name. */
+/* Instead of a descriptor: the name belongs to something other than a regular file. */
 enum { NO_FILE = -2 };
 
-/* All of them or none: `fds` of a journal that is gone meanwhile is -1. Errors: BUSY (a process has
- * one), those of opening. */
+/* Lock all journals or none. The fd of a journal that was removed meanwhile is -1. Errors: BUSY (a
+ * process holds one), those of opening. */
 static enum haul_status lock_journals(const struct file_calls *calls, const char *directory,
                                       const struct journal_entry *entries, size_t count, int *fds,
                                       struct haul_error *error)
@@ -187,7 +187,7 @@ static enum haul_status lock_journals(const struct file_calls *calls, const char
         char name[JOURNAL_NAME_BYTES_MAX];
         journal_name_format(entries[i].role, entries[i].job_id, name);
         status = owner_lock_file(calls, directory, name, &fds[i], error);
-        if (status == HAUL_CORRUPT) { /* no file: nobody can have it */
+        if (status == HAUL_CORRUPT) { /* not a file: no process can hold it */
             fds[i] = NO_FILE;
         }
         status = status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
@@ -195,8 +195,9 @@ static enum haul_status lock_journals(const struct file_calls *calls, const char
     return status;
 }
 
-/* The record behind the journals: as long as one may come back, it tells what was handed over. The
- * instance last: without it the rest would be this database's own. */
+/* Remove the record after the journals: as long as a journal may come back, the record shows what
+ * was handed over. Remove the instance last: without it the rest would count as this database's
+ * own. */
 static enum haul_status remove_all(const struct file_calls *calls, const char *directory,
                                    const struct journal_entry *entries, size_t count,
                                    const int *fds, struct haul_error *error)
@@ -277,7 +278,7 @@ enum haul_status owner_forget(const struct instance_place *given, bool accept_tw
 
 /* --- adopt ------------------------------------------------------------------------------------ */
 
-/* What was decided since the copy was made is not in it: only the target of the job knows. */
+/* A decision made after the copy was taken is not in it: only the job's target knows it. */
 static enum haul_status mark_restored(struct journal *journal, struct haul_error *error)
 {
     const struct journal_state *state = journal_state(journal);
@@ -306,7 +307,7 @@ static enum haul_status adopt_one(const struct instance_place *place,
     return status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
 }
 
-/* Errors: UNCONFIRMED, NOT_FOUND (there is nothing to adopt). */
+/* Errors: UNCONFIRMED, NOT_FOUND (nothing to adopt). */
 static enum haul_status ask_adopt(enum haul_owner_origin origin, bool accept_two_owners,
                                   struct haul_error *error)
 {
@@ -322,12 +323,12 @@ static enum haul_status ask_adopt(enum haul_owner_origin origin, bool accept_two
         haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
                        "this database has lost its last writes: ranges that it took over may be "
                        "incomplete, and what it gave away stays given away");
-        haul_error_hint(error, "when it shall go on as it is: --accept-two-owners");
+        haul_error_hint(error, "to go on with it as it is: --accept-two-owners");
     } else {
         haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
-                       "if the original is still there, both go on with the same jobs, and the "
-                       "same keys have two owners");
-        haul_error_hint(error, "when it was moved here, or is the same one: --accept-two-owners");
+                       "if the original still exists, both continue the same jobs, and the same "
+                       "keys have two owners");
+        haul_error_hint(error, "if it was moved here, or is the same one: --accept-two-owners");
     }
     return HAUL_UNCONFIRMED;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner_drop.c — deleting from a store what it has handed over.
+/* owner_drop.c — deletes from a store the ranges that it has handed over.
  *
  *   find the pieces -> no job meets one -> for each: lock -> look again -> clear -> unlock
  *
- * The lock is that of the ownership record: while a piece goes, nobody takes it back, and no plan
- * that brings it here is accepted. */
+ * The lock is that of the ownership record: while a piece is deleted, nobody can take it back, and
+ * no plan that brings it here is accepted. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ static enum haul_status check_order(const struct haul_family *family,
     return status;
 }
 
-/* What is to go, of the store's families. */
+/* Find the pieces to delete in the store's families. */
 static enum haul_status find_pieces(struct haul_store *store,
                                     const struct haul_owner_selection *selection,
                                     const struct haul_family *families, size_t count,
@@ -62,7 +62,7 @@ static enum haul_status find_pieces(struct haul_store *store,
     ownership_fini(&ownership);
     if (status == HAUL_OK && pieces->count == 0) {
         status = haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
-                                "nothing of what is selected was handed over");
+                                "none of the selected ranges were handed over");
     }
     return status;
 }
@@ -81,7 +81,7 @@ static bool meets(const struct plan *plan, const struct owner_pieces *pieces)
     return meets;
 }
 
-/* Has a process the journal of a target's job? */
+/* Does a process hold the journal of a target's job? */
 static bool is_held(struct haul_store *store, const struct journal *journal)
 {
     struct journal *opened = NULL;
@@ -92,18 +92,18 @@ static bool is_held(struct haul_store *store, const struct journal *journal)
     return status == HAUL_BUSY;
 }
 
-/* A target that waits for its plan may be given one that brings the ranges back. Errors: BUSY. */
+/* A target that waits for its plan may get one that brings the ranges back. Errors: BUSY. */
 static enum haul_status check_without_plan(struct haul_store *store, const struct journal *journal,
                                            struct haul_error *error)
 {
     if (journal_state(journal)->role != JOURNAL_TARGET || !is_held(store, journal)) {
-        return HAUL_OK; /* a source sends nothing that was handed over */
+        return HAUL_OK; /* a source never sends ranges that were handed over */
     }
     return haul_error_set(error, HAUL_BUSY, NULL, 0,
                           "a process runs a job that may bring these ranges back");
 }
 
-/* Errors: IN_DOUBT, BUSY, EXISTS, CORRUPT and NO_MEMORY (what the job moves is not known). */
+/* Errors: IN_DOUBT, BUSY, EXISTS, CORRUPT and NO_MEMORY (the job's ranges are unknown). */
 static enum haul_status check_journal(struct haul_store *store, const struct journal *journal,
                                       const struct owner_pieces *pieces, struct haul_error *error)
 {
@@ -146,7 +146,7 @@ static enum haul_status check_jobs_of(struct haul_store *store, enum journal_rol
             status = check_journal(store, journal, pieces, error);
         }
         journal_close(journal);
-        status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* ended in between */
+        status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* it ended meanwhile */
     }
     free(entries);
     return status;
@@ -159,7 +159,7 @@ static enum haul_status check_jobs(struct haul_store *store, const struct owner_
     return status == HAUL_OK ? check_jobs_of(store, JOURNAL_TARGET, pieces, error) : status;
 }
 
-/* Errors: BUSY (a part of the piece is ours meanwhile), those of ownership_read. */
+/* Errors: BUSY (a part of the piece has become ours meanwhile), those of ownership_read. */
 static enum haul_status check_released(struct haul_store *store, const char *directory,
                                        const struct owner_piece *piece, struct haul_error *error)
 {
@@ -176,7 +176,7 @@ static enum haul_status check_released(struct haul_store *store, const char *dir
                                      "a part of these ranges was taken back meanwhile");
 }
 
-/* By the holder of the lock. */
+/* The caller holds the lock. */
 static enum haul_status clear_locked(struct haul_store *store, const char *directory,
                                      uint32_t family, struct owner_piece *piece,
                                      struct haul_error *error)

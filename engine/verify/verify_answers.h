@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify_answers.h — what a target may answer to a comparison. The pieces of a scan are trusted
+/* verify_answers.h — what a target may answer in a comparison. The pieces of a scan are trusted
  * only as far as they follow docs/PROTOCOL.md: no answer costs more memory than an honest one, and
  * answers without pieces do not continue for ever.
  *
@@ -18,7 +18,7 @@
 enum { VERIFY_EMPTY_ANSWERS_MAX = 4096 };
 
 struct verify_answers {
-    uint32_t scan;    /* the running one; 0: none */
+    uint32_t scan;    /* the running scan; 0: none */
     uint32_t asked;   /* requested answers of this scan that have not come */
     uint32_t earlier; /* answers to earlier scans that may still come */
     bool single;

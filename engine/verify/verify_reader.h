@@ -40,8 +40,7 @@ struct verify_piece {
     struct digest digest;
     size_t range;
     struct haul_slice
-        key; /* the last one; malloc'ed. Empty when keys are not wanted, and of a piece
-                            * that its range ends */
+        key; /* the last key, malloc'ed; empty without keys, or at a range's end */
     bool ends_range;
 };
 
