@@ -7,7 +7,7 @@ enum {
     ROUND_COUNT_MAX = 1000,
     /* Under the lag limit, continue until a round is NEAR_SHARE times smaller than the limit, then
      * as long as each round is clearly smaller than the one before, down to a lag that no pause
-     * shows. */
+     * shows; in all at most NEAR_ROUND_COUNT_MAX rounds. */
     NEAR_SHARE = 8,
     NEAR_ENOUGH_SHARE = 64,
     NEAR_ROUND_COUNT_MAX = 50,

@@ -126,7 +126,7 @@ void target_say_stop(struct target_session *session, const struct haul_error *er
     }
 }
 
-/* A disk is full, and the source may come back when there is room. Flush and remove nothing,
+/* A disk is full, and the source may reconnect when there is room. Flush and remove nothing,
  * because both need room; the recorded positions show what stays. */
 static void keep_recorded(struct target_session *session, const struct haul_error *error)
 {

@@ -36,13 +36,13 @@
  *   PREPARED --leave_in_doubt: lost, or neither side moves----------> ENDED(IN_DOUBT)
  *
  * Invariants (checked after every event by check_invariants):
- *   T1 own is asked for only in PREPARED, on a Commit of the recorded version and epoch; or of a
- *      source without an attempt, which had the job done before
+ *   T1 OWN follows only PREPARED and a Commit of the recorded version and epoch; or a Commit of a
+ *      source without an attempt, which had finished the job before
  *   T2 Prepared goes out only when everything sent was applied, is durable, equal and recorded
- *   T3 once PREPARED nothing is cleared but on an Abort of the source
- *   T4 ENDED(OK) only after own has succeeded
- *   T5 nothing that is to be kept is cleared, unless a cancel or an Abort of the source follows
- *   T6 a session that compares asks for nothing but VERIFY, and never ends with OK */
+ *   T3 after PREPARED only an Abort of the source leads to clearing
+ *   T4 ENDED(OK) only after OWN has succeeded
+ *   T5 data to be kept is cleared only after a cancel or an Abort of the source
+ *   T6 a comparing session requests nothing but VERIFY, and never ends with OK */
 #ifndef HAUL_TARGET_SESSION_H
 #define HAUL_TARGET_SESSION_H
 

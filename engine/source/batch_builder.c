@@ -34,7 +34,7 @@ void batch_builder_fini(struct batch_builder *builder)
 enum {
     PACK_BYTES_MIN = 4 << 10,
     CACHE_LINE_BYTES = 64,
-    HASHED_FIRST_BYTES_MIN = 256, /* shorter records are hashed with the hash's stack state only */
+    HASHED_FIRST_BYTES_MIN = 256, /* hashing a shorter value writes no memory */
     FETCH_BYTES_MAX = 2 << 10,
 };
 
@@ -232,9 +232,10 @@ static enum haul_status put_slowly(struct batch_builder *builder, uint32_t famil
 }
 
 /* Hash before copying. A block returns from another processor (the one that sent it), so the bytes
- * copied into it wait in the store buffer until this core owns their cache lines. Hashing a large
- * value reads bytes that were just written, and would wait for all of them. The cache lines for the
- * next record, which may be of the same size, are prefetched while the store looks for it. */
+ * of a record wait in the store buffer until this core owns their cache lines. Hashing a large
+ * value writes a secret and reads it back, and that read waits for all stores before it. The cache
+ * lines for the next record, which may be of the same size, are prefetched while the store looks
+ * for it. */
 static bool put_hashed_first(struct batch_builder *builder, uint32_t family_id,
                              struct haul_slice key, struct haul_slice value)
 {

@@ -27,7 +27,7 @@ void rate_limit_init(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t bu
                      uint64_t now_ns);
 /* Change the rate from `now_ns` on; savings and debt stay. */
 void rate_limit_change(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t now_ns);
-/* Take the bytes; false: not yet. At most RATE_LIMIT_BYTES_MAX. */
+/* Take the bytes, at most RATE_LIMIT_BYTES_MAX. False: not available yet. */
 bool rate_limit_take(struct rate_limit *limit, uint64_t bytes, uint64_t now_ns);
 /* The time from which rate_limit_take(limit, bytes) succeeds; at most `now_ns`: at once. */
 uint64_t rate_limit_ready_ns(const struct rate_limit *limit, uint64_t bytes, uint64_t now_ns);

@@ -68,7 +68,7 @@ struct source_copy {
     bool digests_ready;
 };
 
-/* Errors: NO_MEMORY. A failed init may be finished with fini. */
+/* Errors: NO_MEMORY. Call fini also after a failed init. */
 enum haul_status source_copy_init(struct source_copy *copy,
                                   const struct source_copy_options *options,
                                   struct haul_error *error) HAUL_MUST_CHECK;

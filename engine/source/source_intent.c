@@ -181,8 +181,8 @@ static enum haul_status take_request(struct source_intent *intent, struct haul_e
                : status;
 }
 
-/* We do not know which ranges an embedder still owns. His version shows whether anything has
- * changed since he started this job. */
+/* We do not know which ranges an embedder still owns. Its version shows whether anything has
+ * changed since it started this job. */
 static enum haul_status check_resumed(const struct source_intent *intent, struct haul_error *error)
 {
     if (!intent->options.resume || intent->options.hooks.version_get == NULL ||
