@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# apply.sh — put migrate-type rdma into a Kvrocks source tree, and take it out again.
-#   apply.sh check TREE    is it the commit that the patch was made for, and free for it?
-#   apply.sh apply TREE    copy migrate_rdma/ into it and add the patch's lines
-#   apply.sh remove TREE   the tree as it was
+# apply.sh — adds migrate-type rdma to a Kvrocks source tree, and removes it again.
+#   apply.sh check TREE    check that TREE is at the patch's commit and can take it
+#   apply.sh apply TREE    copy migrate_rdma/ into TREE and add the patch's lines
+#   apply.sh remove TREE   restore TREE
 set -euo pipefail
 commit=5fccd57c66bc8f0e4138924fe6a0148931e5650f
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -21,7 +21,7 @@ usage() {
 # The patch has no context: it fits this commit, line by line, and no other.
 check_commit() {
     local head
-    head=$(git -C "$tree" rev-parse HEAD 2>/dev/null) || die "$tree is no git tree"
+    head=$(git -C "$tree" rev-parse HEAD 2>/dev/null) || die "$tree is not a git tree"
     [[ $head == "$commit" ]] || die "$tree is at $head; the patch is for $commit"
 }
 
@@ -48,7 +48,7 @@ apply() {
 
 remove() {
     check_commit
-    git -C "$tree" apply --unidiff-zero --reverse --check "$here/kvrocks.patch" || die "the patch is not in, or changed"
+    git -C "$tree" apply --unidiff-zero --reverse --check "$here/kvrocks.patch" || die "the patch is not applied, or was changed"
     git -C "$tree" apply --unidiff-zero --reverse "$here/kvrocks.patch"
     rm -rf "$tree/migrate_rdma"
     echo "removed"

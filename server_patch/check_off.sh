@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# check_off.sh — is Kvrocks with the patch, and MIGRATE_RDMA off, the same program as without the patch?
+# check_off.sh — checks that Kvrocks with the patch and MIGRATE_RDMA off is the same program as without the patch.
 #   check_off.sh TREE BUILD [ARGUMENTS OF CMAKE...]
-# TREE is an untouched source tree of the commit (apply.sh check), BUILD a directory for what is built. The tree is
-# built as it is, then with the patch in it, with the same arguments and at the same place; the two programs are
-# compared byte by byte. In the end the tree is as it was. Exit code 0: equal.
+# TREE is an untouched source tree of the commit (apply.sh check), BUILD the build directory. The script builds the
+# tree unchanged and then with the patch, with the same arguments and at the same place, and compares the two programs
+# byte by byte. Afterwards it restores the tree. Exit code 0: equal.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 (($# >= 2)) || { sed -n '4s/^# \{0,3\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }

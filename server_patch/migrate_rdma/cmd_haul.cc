@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// cmd_haul.cc — HAUL IMPORT <slot|start-end> <version>: a source asks, on its authenticated connection, where to
-// send the slots by rdma. The answer, on one line: port, one-time token, and a host when it is not the one that the
-// source has connected to.
+// cmd_haul.cc — HAUL IMPORT <slot|start-end> <version>: a source requests, on its authenticated connection, an
+// endpoint for sending the slots by rdma. The answer, on one line: port, one-time token, and a host if it differs from
+// the one that the source has connected to.
 #include "cluster/cluster.h"
 #include "commands/commander.h"
 #include "commands/error_constants.h"

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# migrate_rdma.cmake — Kvrocks with libhaul.a for Kvrocks' own RocksDB: built from its source tree
-# (-DHAUL_SOURCE_DIR=...), or an installed one that was built for it (HAUL_ROCKSDB_INCLUDE). The shared library
-# would bring a second RocksDB into the process, which must not be.
+# migrate_rdma.cmake — links Kvrocks with a libhaul.a for Kvrocks' own RocksDB: built from haul's source tree
+# (-DHAUL_SOURCE_DIR=...), or an installed one that was built for that RocksDB (HAUL_ROCKSDB_INCLUDE). The shared
+# library would bring a second RocksDB into the process, which must contain only one.
 set(HAUL_SOURCE_DIR "" CACHE PATH "source tree of haul; empty: an installed one (-DMIGRATE_RDMA=ON)")
 
 if(HAUL_SOURCE_DIR)
   if(NOT EXISTS "${HAUL_SOURCE_DIR}/engine/include/haul/migration.h")
-    message(FATAL_ERROR "HAUL_SOURCE_DIR is no source tree of haul: ${HAUL_SOURCE_DIR}")
+    message(FATAL_ERROR "HAUL_SOURCE_DIR is not a source tree of haul: ${HAUL_SOURCE_DIR}")
   endif()
   set(HAUL_TOOL OFF CACHE BOOL "the haul tool")
   set(HAUL_TESTS OFF CACHE BOOL "build the tests (CUnit)")
@@ -24,7 +24,7 @@ else()
       "${MIGRATE_RDMA_ROCKSDB}: build it with -DHAUL_ROCKSDB_INCLUDE=${rocksdb_SOURCE_DIR}/include")
   endif()
 endif()
-# Behind libhaul.a on the linker's line: it takes both from them.
+# After libhaul.a on the linker's command line: libhaul.a needs both.
 set_property(TARGET haul::static APPEND PROPERTY INTERFACE_LINK_LIBRARIES rocksdb_with_headers zstd)
 
 file(GLOB MIGRATE_RDMA_SRCS CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.cc)

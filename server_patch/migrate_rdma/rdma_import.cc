@@ -18,7 +18,7 @@ constexpr int kListenPortIncrement = 20000;
 constexpr int kPortMax = 65535;
 constexpr int kTokenBytes = 16;
 constexpr uint32_t kPollMs = 100;
-// A source that was told the token comes at once; one that got lost on the way back comes within its retry time.
+// A source that got the token connects at once; one that missed the answer does so within its retry time.
 constexpr uint64_t kFirstContactMs = 60 * 1000;
 constexpr uint32_t kResumeWaitMs = 120 * 1000;
 
@@ -48,7 +48,7 @@ RdmaImport::~RdmaImport() {
 
 std::string RdmaImport::statePath() const { return srv_->GetConfig()->db_dir + "/haul/slots-target"; }
 
-// As far as the rest of the server is concerned.
+// Set the state that the rest of the server sees.
 void RdmaImport::markImport(const SlotRange &range, int status) {
   std::lock_guard<std::mutex> guard(srv_->slot_import->mutex_);
   srv_->slot_import->import_slot_range_ = range;
@@ -71,7 +71,7 @@ Status RdmaImport::Command(const SlotRange &range, int state) {
 Status RdmaImport::begin(const SlotRange &range) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (active_) {
-    if (state_.range == range && !cancelled_) return Status::OK();  // the same source comes back
+    if (state_.range == range && !cancelled_) return Status::OK();  // the same source has returned
     return {Status::NotOK,
             fmt::format("only one importing job is allowed, current importing: {}", state_.range.String())};
   }
@@ -82,7 +82,7 @@ Status RdmaImport::begin(const SlotRange &range) {
   if (thread_.joinable()) thread_.join();
   store_ = GET_OR_RET(RdmaStore::Acquire(srv_));
   if (hasTaken(range)) {
-    // Its source has not heard the end of it, and comes to ask with the token of before.
+    // The source missed the end of the job, and asks for it with the earlier token.
     std::string again;
     owned_ = true;
     return listen(&again);
@@ -108,13 +108,13 @@ Status RdmaImport::begin(const SlotRange &range) {
     haul_migration_cancel(migration_);
     return s;
   }
-  // Slots that this node has handed over come back: its own record of that is over.
+  // Slots that this node has handed over return: drop its record of the hand-over.
   if (range.HasOverlap(srv_->slot_migrator->GetForbiddenSlotRange())) srv_->slot_migrator->ReleaseForbiddenSlotRange();
   LOG(INFO) << fmt::format("[import] Start importing slot(s) {} by rdma, listening on {}", range.String(), address);
   return Status::OK();
 }
 
-// With mutex_ held: are these the slots of the last job, and was it finished here under the topology of now?
+// With mutex_ held: are these the slots of the last job, and was it finished here under the current topology?
 bool RdmaImport::hasTaken(const SlotRange &range) const {
   return !state_.token.empty() && state_.range == range && !state_.moved.empty() &&
          state_.moved.back().range == range && state_.moved.back().version == srv_->cluster->GetVersion();
@@ -125,7 +125,7 @@ Status RdmaImport::listen(std::string *address) {
   auto *config = srv_->GetConfig();
   if (state_.endpoint.empty()) state_.endpoint = config->migrate_rdma.listen;
   if (state_.endpoint.empty()) {
-    // A Redis port that high leaves the choice to the system; the source is told.
+    // With such a high Redis port the system chooses; the answer tells the source.
     int port = config->port + kListenPortIncrement;
     state_.endpoint = fmt::format("0.0.0.0:{}", port <= kPortMax ? port : 0);
   }
@@ -137,7 +137,7 @@ Status RdmaImport::listen(std::string *address) {
   if (IsAnyPort(state_.endpoint)) state_.endpoint = *address;  // the same one after a restart
   cancelled_ = false;
   active_ = true;
-  // From now on a replica that wants to go on with the log might miss a file.
+  // From now on a replica that continues with the log might miss a file.
   if (may_ingest_ && !owned_) ingest_seq_ = UINT64_MAX;
   if (!owned_) markImport(state_.range, kImportStart);
   thread_ = std::thread([this] { run(); });
@@ -192,17 +192,17 @@ Status RdmaImport::Recover() {
   token_ = RdmaTokenFromHex(state_.token);
   if (!state_.moving || srv_->IsSlave()) return Status::OK();
 
-  // Taken over already: only the source's last question is open.
+  // Already taken over: only the source's last question is open.
   owned_ = hasTaken(state_.range);
   store_ = GET_OR_RET(RdmaStore::Acquire(srv_));
   std::string address;
   if (auto s = listen(&address); !s) {
-    // What was received stays on disk, and out of service; the next import of this node clears it.
-    LOG(ERROR) << fmt::format("[import] Cannot go on importing slot(s) {}: {}", state_.range.String(), s.Msg());
+    // The received data stays on disk, and out of service; the next import of this node clears it.
+    LOG(ERROR) << fmt::format("[import] Cannot resume importing slot(s) {}: {}", state_.range.String(), s.Msg());
     store_.reset();
     return Status::OK();
   }
-  LOG(INFO) << fmt::format("[import] Go on importing slot(s) {} by rdma, listening on {}", state_.range.String(),
+  LOG(INFO) << fmt::format("[import] Resume importing slot(s) {} by rdma, listening on {}", state_.range.String(),
                            address);
   return Status::OK();
 }
@@ -211,14 +211,14 @@ void RdmaImport::OnTopology(int64_t version) {
   std::lock_guard<std::mutex> lock(mutex_);
   bool forgot = state_.ForgetBefore(version);
   for (const auto &entry : state_.moved) {
-    // The topology of before the hand-over was told again, as after a restart.
+    // The topology from before the hand-over was set again, as after a restart.
     if (auto s = srv_->cluster->SetSlotRangeImported(entry.range); !s) LOG(ERROR) << "[import] " << s.Msg();
   }
   if (!forgot) return;
   if (auto s = state_.Store(statePath()); !s) LOG(WARNING) << "[import] " << s.Msg();
 }
 
-// A job that nobody will finish, as after a destination that could not listen again: its part is removed.
+// Give up a job that nobody will finish, as after a destination could not listen again: its data is removed.
 void RdmaImport::giveUpLeftOver() {
   haul_job *jobs = nullptr;
   size_t count = 0;
@@ -227,7 +227,7 @@ void RdmaImport::giveUpLeftOver() {
   for (size_t i = 0; i < count; i++) {
     if (jobs[i].role != HAUL_JOB_TARGET) continue;
     if (haul_job_give_up(store_->Get(), &jobs[i], &error) != HAUL_OK) {
-      LOG(WARNING) << "[import] A job of before cannot be given up: " << RdmaErrorText(error);
+      LOG(WARNING) << "[import] Cannot give up an earlier job: " << RdmaErrorText(error);
     }
   }
   free(jobs);
@@ -265,12 +265,12 @@ haul_result RdmaImport::waitForEnd() {
     waited_ms += kPollMs;
     if (srv_->IsSlave()) Cancel("this node became a replica");
     if (srv_->storage->ReachedDBSizeLimit()) Cancel("the size limit of the database is reached");
-    if (!contacted && waited_ms > kFirstContactMs) Cancel("the source did not come");
+    if (!contacted && waited_ms > kFirstContactMs) Cancel("the source did not connect");
   }
   return *haul_migration_result(migration_);
 }
 
-// A source that may have decided is waited for as long as it takes: only its record tells who owns the slots.
+// Wait without limit for a source that may have decided: only its record shows who owns the slots.
 bool RdmaImport::listenAgain(const haul_result &result) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (result.status != HAUL_IN_DOUBT || cancelled_) return false;
@@ -317,8 +317,8 @@ void RdmaImport::finish(const haul_result &result) {
 // --- hooks -------------------------------------------------------------------------------------------------------
 
 haul_status RdmaImport::reserve(const haul_reservation &wanted, haul_error *error) {
-  // The slots that were agreed upon, and nothing else. Clients cannot write to them: only kImportByRdma has marked
-  // them, which no connection is let in for.
+  // Only the slots that were agreed upon. Clients cannot write to them: the slots are marked kImportByRdma, a state
+  // in which no connection may use them.
   if (wanted.range_count != 1 || !(RdmaKeyRange(state_.range) == wanted.ranges[0])) {
     return haul_error_set(error, HAUL_AUTH, nullptr, 0, "not the slots that this import was agreed for");
   }
@@ -335,8 +335,7 @@ haul_status RdmaImport::own(haul_error *error) {
   if (owned_) return HAUL_OK;
   uint64_t ingest_seq = state_.ingest_seq;
   if (may_ingest_) {
-    // A record of its own in the log: replicas that come later must begin behind it. Not while an EXEC gathers
-    // what is written.
+    // Write a record of its own to the log: later replicas must begin after it. Not while an EXEC collects writes.
     auto concurrency = srv_->WorkConcurrencyGuard();
     auto ctx = engine::Context::NoTransactionContext(srv_->storage);
     if (auto s = srv_->storage->WriteToPropagateCF(ctx, "rdma_ingest", state_.token); !s) {
@@ -348,7 +347,7 @@ haul_status RdmaImport::own(haul_error *error) {
   std::lock_guard<std::mutex> lock(mutex_);
   RdmaState moved = state_;
   moved.MarkMoved("-");
-  moved.moving = true;  // until the source has heard of it
+  moved.moving = true;  // until the source has learned of it
   moved.ingest_seq = ingest_seq;
   if (auto s = moved.Store(statePath()); !s) {
     return haul_error_set(error, HAUL_IO, nullptr, 0, "%s", s.Msg().c_str());
@@ -379,7 +378,7 @@ haul_status RdmaImport::onVersion(void *context, uint64_t *version, haul_error *
   return HAUL_OK;
 }
 
-// --- telling -----------------------------------------------------------------------------------------------------
+// --- reporting ---------------------------------------------------------------------------------------------------
 
 void RdmaImport::GetInfo(std::string *info) {
   std::lock_guard<std::mutex> lock(mutex_);

@@ -2,14 +2,14 @@
 // rdma_import.h — the destination of `migrate-type rdma`.
 //
 //   HAUL IMPORT, on the source's authenticated connection -> Begin: a haul target that listens for this one job,
-//                                                            with a token that only this source was told
+//                                                            with a token that only this source gets
 //   the source's data connection                          -> libhaul copies, catches up, compares
 //   the source has decided                                -> own(): imported on disk, then the slots are served
 //   failure, cancel, role change                          -> libhaul clears the slots in all column families
 //
-// One import at a time, as upstream. Until own() the slots are served by the source alone: clients are sent there,
-// also with ASKING. What is on disk (rdma_state.h, libhaul's journal) lets a restarted node listen again with the
-// same token, so that the source goes on where it was.
+// One import at a time, as upstream. Until own() only the source serves the slots: clients are redirected there, even
+// with ASKING. The files (rdma_state.h, libhaul's journal) let a restarted node listen again with the same token, so
+// that the source continues where it was.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,7 @@
 
 class Server;
 
-// A state of CLUSTER IMPORT that no client can name.
+// A state of CLUSTER IMPORT that no client can set.
 constexpr int kImportByRdma = kImportNone + 1;
 
 class RdmaImport {
@@ -38,24 +38,24 @@ class RdmaImport {
   RdmaImport(const RdmaImport &) = delete;
   RdmaImport &operator=(const RdmaImport &) = delete;
 
-  // Take up what an earlier process has left. Call it before clients are served.
+  // Resume what an earlier process has left. Call it before clients are served.
   Status Recover();
-  // The topology has changed: what was imported under an older one is the topology's business now.
+  // The topology has changed: it now covers what was imported under an older one.
   void OnTopology(int64_t version);
 
-  // A state of CLUSTER IMPORT, under the exclusive guard: kImportByRdma begins; while an import runs, kImportFailed
-  // cancels it and everything else is refused.
+  // A state of CLUSTER IMPORT, under the exclusive guard: kImportByRdma begins an import; while one runs, kImportFailed
+  // cancels it and every other state is refused.
   Status Command(const SlotRange &range, int state);
   bool IsActive() const { return active_; }
-  // Of the import that Command() has begun; "" as host: the address that the source knows.
+  // The endpoint of the import that Command() has begun; host "": the address that the source has connected to.
   void GetEndpoint(std::string *host, int *port, std::string *token);
   void SetJobVersion(uint64_t version) { wanted_version_ = version; }
 
-  // End it: the slots are cleared. Returns at once; WaitIdle() waits for the end.
+  // End the import: the slots are cleared. Returns at once; WaitIdle() waits for the end.
   void Cancel(const std::string &reason);
   void WaitIdle();
 
-  // Would a replica that goes on at this sequence number miss files that were ingested?
+  // Would a replica that continues at this sequence number miss ingested files?
   bool IsBehindIngest(uint64_t next_seq) const { return next_seq <= ingest_seq_; }
   void GetInfo(std::string *info);
 
@@ -82,12 +82,12 @@ class RdmaImport {
   Server *srv_;
   std::atomic<bool> active_ = false;
   std::atomic<bool> cancelled_ = false;
-  std::atomic<bool> owned_ = false;  // the job that runs has come to its end
+  std::atomic<bool> owned_ = false;  // the running job has reached its end
   std::atomic<uint64_t> ingest_seq_ = 0;
   uint64_t wanted_version_ = 0;  // under the exclusive guard
   bool may_ingest_ = false;
 
-  std::mutex mutex_;  // guards what follows; the server's guards are taken before it or not at all
+  std::mutex mutex_;  // guards the members below; the server's guards are taken before it or not at all
   std::condition_variable idle_;
   std::thread thread_;
   RdmaState state_;

@@ -20,7 +20,7 @@ namespace {
 constexpr uint32_t kPollMs = 50;
 constexpr uint32_t kRetryMs = 60 * 1000;
 constexpr uint32_t kResolveRetryMs = 5 * 1000;
-// A destination that has taken over does not listen any more: ask it on its Redis port, and not where it was.
+// A destination that has taken over no longer listens: ask on its Redis port, not at its old endpoint.
 constexpr int kLostReplyMs = 2 * 1000;
 constexpr int kAnswerSeconds = 10;
 
@@ -69,7 +69,7 @@ StatusOr<bool> RdmaMigrator::Negotiate(int fd) {
   return true;
 }
 
-// Fills in where, and with what token. False: the destination does not know the command.
+// Fills in the endpoint and the token. False: the destination does not know the command.
 StatusOr<bool> RdmaMigrator::askEndpoint(int fd, RdmaState *state) {
   SetReceiveTimeout(fd, kAnswerSeconds);
   GET_OR_RET(util::SockSend(fd, redis::ArrayOfBulkStrings({"haul", "import", state->range.String(),
@@ -83,13 +83,13 @@ StatusOr<bool> RdmaMigrator::askEndpoint(int fd, RdmaState *state) {
   return true;
 }
 
-// The destination may have been started anew, and listens again when it is asked to.
+// The destination may have restarted; it listens again on request.
 Status RdmaMigrator::askAgain() {
   UniqueFD fd(GET_OR_RET(util::SockConnect(state_.host, state_.port, kAnswerSeconds * 1000, kAnswerSeconds * 1000)));
   const auto &password = srv_->GetConfig()->requirepass;
   if (!password.empty()) GET_OR_RET(migrator_->authOnDstNode(*fd, password));
   RdmaState state = state_;
-  if (!GET_OR_RET(askEndpoint(*fd, &state))) return {Status::NotOK, "the destination does not know rdma any more"};
+  if (!GET_OR_RET(askEndpoint(*fd, &state))) return {Status::NotOK, "the destination no longer supports rdma"};
   std::lock_guard<std::mutex> lock(mutex_);
   state_.endpoint = state.endpoint;
   state_.token = state.token;
@@ -133,7 +133,7 @@ void RdmaMigrator::fillOptions(haul_source_options *options) {
 }
 
 Status RdmaMigrator::Run() {
-  // libhaul takes its own view, behind the last record of which it reads the log.
+  // libhaul takes its own view, and reads the log after the view's last record.
   srv_->storage->GetDB()->ReleaseSnapshot(migrator_->slot_snapshot_);
   migrator_->slot_snapshot_ = nullptr;
   migrator_->dst_fd_.Reset();
@@ -172,7 +172,7 @@ haul_result RdmaMigrator::waitForEnd(haul_migration *migration) {
       LOG(INFO) << "[migrate] Stop migrating slot(s) " << state_.range.String();
       cancelled = true;
     } else if (released_ && util::GetTimeStampMS() - released_at > kLostReplyMs) {
-      LOG(WARNING) << "[migrate] The destination's answer to the hand-over is missing, ask it again";
+      LOG(WARNING) << "[migrate] The destination's answer to the hand-over is missing, asking again";
       cancelled = true;
     }
     if (cancelled) haul_migration_cancel(migration);
@@ -251,12 +251,12 @@ void RdmaMigrator::release() {
   released_ = true;
   auto address = fmt::format("{}:{}", state_.host, state_.port);
   if (auto s = srv_->cluster->SetSlotRangeMigrated(state_.range, address); !s) {
-    // Never both: the slots stay forbidden here.
-    LOG(ERROR) << "[migrate] Cannot send clients to the destination: " << s.Msg();
+    // Two owners must never exist: the slots stay forbidden here.
+    LOG(ERROR) << "[migrate] Cannot redirect clients to the destination: " << s.Msg();
   }
   std::lock_guard<std::mutex> lock(mutex_);
   if (state_.moving) state_.MarkMoved(address);
-  // The journal says the same until the destination has confirmed.
+  // The journal has the same information until the destination has confirmed.
   if (auto s = state_.Store(statePath()); !s) LOG(ERROR) << "[migrate] " << s.Msg();
 }
 
@@ -287,10 +287,10 @@ Status RdmaMigrator::Recover() {
   if (decided) {
     startResolving();
   } else if (open && state_.moving) {
-    // Nothing was decided: the slots are served here, and the job goes on where it was.
+    // Nothing was decided: the slots are served here, and the job continues where it was.
     auto s = srv_->cluster->MigrateSlotRange(state_.range, state_.node);
-    LOG(INFO) << fmt::format("[migrate] Slot(s) {} were on their way to {}:{} before the restart: {}",
-                             state_.range.String(), state_.host, state_.port, s ? "going on" : s.Msg());
+    LOG(INFO) << fmt::format("[migrate] Slot(s) {} were being migrated to {}:{} before the restart: {}",
+                             state_.range.String(), state_.host, state_.port, s ? "resuming" : s.Msg());
   }
   return Status::OK();
 }
@@ -299,7 +299,7 @@ void RdmaMigrator::OnTopology(int64_t version, std::map<int, std::string> *migra
   std::lock_guard<std::mutex> lock(mutex_);
   bool forgot = state_.ForgetBefore(version);
   for (const auto &entry : state_.moved) {
-    // The topology of before the hand-over was told again, as after a restart.
+    // The topology from before the hand-over was set again, as after a restart.
     for (int slot = entry.range.start; slot <= entry.range.end; slot++) (*migrated_slots)[slot] = entry.address;
   }
   if (!forgot) return;
@@ -323,7 +323,7 @@ void RdmaMigrator::resolve() {
   resolving_ = false;
 }
 
-// The answer to the hand-over got lost: within the job there is still time to ask for it.
+// The answer to the hand-over was lost: within the job there is still time to ask for it.
 bool RdmaMigrator::confirm() {
   if (resolving_.exchange(true)) return false;
   auto start = util::GetTimeStampMS();
@@ -338,7 +338,7 @@ bool RdmaMigrator::confirm() {
   return confirmed;
 }
 
-// Tell the destination what was decided. True: it has confirmed.
+// Send the decision to the destination. True: it has confirmed.
 bool RdmaMigrator::tellDecision() {
   haul_source_options options{};
   options.size_bytes = sizeof(options);
@@ -371,7 +371,7 @@ bool RdmaMigrator::tellDecision() {
   return false;
 }
 
-// --- telling -----------------------------------------------------------------------------------------------------
+// --- reporting ---------------------------------------------------------------------------------------------------
 
 void RdmaMigrator::GetInfo(std::string *info) {
   std::lock_guard<std::mutex> lock(mutex_);

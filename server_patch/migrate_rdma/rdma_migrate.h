@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// rdma_migrate.h — the source of `migrate-type rdma`: what SlotMigrator's state machine does in its stages.
+// rdma_migrate.h — the source of `migrate-type rdma`: the work of SlotMigrator's state machine in its stages.
 //
 //   kStart    Negotiate(): HAUL IMPORT on the authenticated connection; an unknown command means a destination
-//             without this, and upstream's raw key-value migration takes over
-//   kSnapshot Run(): the whole job by libhaul; its hooks forbid the slots, allow them again, or hand them over
-//   kSuccess, kFailed  nothing is left to be told to the destination
+//             without the patch, and upstream's raw key-value migration takes over
+//   kSnapshot Run(): the whole job by libhaul; its hooks forbid writes to the slots, allow them, or hand the slots over
+//   kSuccess, kFailed  the destination needs no further message
 //
-// The hand-over is decided by one record in libhaul's journal. Behind it the slots are answered with MOVED, also
-// after a restart, and the destination is told until it has confirmed (confirm(), resolve()). Before it, the slots stay here.
+// One record in libhaul's journal decides the hand-over. After it this node answers MOVED for the slots, also after a
+// restart, and repeats the decision until the destination has confirmed (confirm(), resolve()). Before it the slots
+// stay here.
 #pragma once
 
 #include <atomic>
@@ -33,20 +34,20 @@ class RdmaMigrator {
   RdmaMigrator(const RdmaMigrator &) = delete;
   RdmaMigrator &operator=(const RdmaMigrator &) = delete;
 
-  // Take up what an earlier process has left. Call it before clients are served.
+  // Resume what an earlier process has left. Call it before clients are served.
   Status Recover();
-  // The topology has changed, under the exclusive guard. What was handed over under this one, or a newer one, is
-  // put (back) into the cluster's record.
+  // The topology has changed, under the exclusive guard. Slots that were handed over under this topology, or a newer
+  // one, are put (back) into the cluster's record.
   void OnTopology(int64_t version, std::map<int, std::string> *migrated_slots);
 
   // False: the destination does not know the command.
   StatusOr<bool> Negotiate(int fd);
   Status Run();
-  // The last stage. What there was to be told, libhaul has told.
+  // The last stage. libhaul has sent everything that the destination needs.
   Status Finish(bool success);
   // The database is about to be closed.
   void StopResolving();
-  // Are the slots' writes forbidden, or was the hand-over decided and is not confirmed yet?
+  // Are writes to the slots forbidden, or was the hand-over decided and not yet confirmed?
   bool IsHandingOver() const { return frozen_ || resolving_; }
   void GetInfo(std::string *info);
 

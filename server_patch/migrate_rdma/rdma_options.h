@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// rdma_options.h — the configuration of `migrate-type rdma`, and one flag that the compaction filters ask.
+// rdma_options.h — the configuration of `migrate-type rdma`, and a count that the compaction filters check.
 #pragma once
 
 #include <atomic>
@@ -17,9 +17,9 @@ struct RdmaOptions {
   int freeze_max_ms = 500;
 };
 
-// While slots are on their way in or out, both sides keep a digest of every record that was sent. A compaction
-// filter that drops expired keys, or subkeys whose metadata is gone, would take records away behind its back:
-// so the filters let everything pass until the last migration has ended.
+// While slots move in or out, both sides keep a digest of every record that was sent. A compaction filter that drops
+// expired keys, or subkeys whose metadata is gone, would remove records that the digest includes. So the filters keep
+// everything until the last migration has ended.
 inline std::atomic<int> rdma_moving_count = 0;
 inline bool RdmaKeepsAll() { return rdma_moving_count.load(std::memory_order_relaxed) > 0; }
 

@@ -50,7 +50,7 @@ StatusOr<RdmaState> RdmaState::Load(const std::string &path) {
   if (!file) return state;
 
   std::string line;
-  if (!std::getline(file, line) || line != kHeader) return {Status::NotOK, path + " is not a state of slots"};
+  if (!std::getline(file, line) || line != kHeader) return {Status::NotOK, path + " is not a slot state file"};
   std::map<std::string, std::string> values;
   bool complete = false;
   while (std::getline(file, line)) {
@@ -64,7 +64,7 @@ StatusOr<RdmaState> RdmaState::Load(const std::string &path) {
       values[name] = value;
     }
   }
-  if (!complete) return {Status::NotOK, path + " is cut off"};
+  if (!complete) return {Status::NotOK, path + " is truncated"};
 
   state.moving = values["moving"] == "yes";
   state.range.start = GET_OR_RET(ParseInt<int>(values["start"], 10));

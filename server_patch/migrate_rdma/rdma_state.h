@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// rdma_state.h — what must survive a restart: who this node was handing slots to or taking them from, and which
-// slots have changed hands since the topology was last told.
+// rdma_state.h — the state that survives a restart: the peer that this node was giving slots to or taking them from,
+// and the slots that have changed hands since the topology was last set.
 //
 // One small file for each role below <db-dir>/haul: "slots-source" and "slots-target". It is replaced whole
 // (written aside, synced, renamed, directory synced), so it is either the old or the new one. It lies with the
@@ -14,8 +14,8 @@
 #include "cluster/cluster_defs.h"
 #include "status.h"
 
-// Slots that have changed hands: away from this node to `address` (source), or to this node (target). It holds until
-// the topology's version goes past the one of then: the controller's word is the newer one.
+// Slots that have changed hands: away from this node to `address` (source), or to this node (target). Valid until the
+// topology has a newer version than at the hand-over: then the controller's topology counts.
 struct RdmaMoved {
   SlotRange range;
   int64_t version = -1;
@@ -25,7 +25,7 @@ struct RdmaMoved {
 struct RdmaState {
   std::vector<RdmaMoved> moved;
 
-  // The job, which has a journal of libhaul's beside that tells how far it is.
+  // The job, whose progress is in a journal of libhaul's.
   bool moving = false;
   SlotRange range;
   int64_t version = -1;       // of the cluster's topology when the job began
@@ -43,7 +43,7 @@ struct RdmaState {
 
   // The job is done: its slots have changed hands.
   void MarkMoved(const std::string &address);
-  // Forget what a topology of this version has overtaken. True: something was forgotten.
+  // Forget slots that a topology of this version covers. True: something was forgotten.
   bool ForgetBefore(int64_t topology_version);
 };
 

@@ -13,8 +13,8 @@
 #include "storage/redis_metadata.h"
 #include "storage/storage.h"
 
-// RocksDB's C API wraps its objects in these, but gives no way to wrap one that is there already. attach() asks the
-// C API about what it was given before it trusts them.
+// RocksDB's C API wraps its objects in these structs, but has no function that wraps an existing object. attach()
+// checks through the C API that the handles work before it trusts them.
 struct rocksdb_t {
   rocksdb::DB *rep;
 };
@@ -43,7 +43,7 @@ void WriteLog(void *, haul_log_level level, const char *line) {
   }
 }
 
-// Do the wrapped handles mean the same to the C API?
+// Does the C API understand the wrapped handles?
 bool IsUnderstood(rocksdb_t *db, rocksdb_column_family_handle_t *family, rocksdb_options_t *options) {
   size_t size = 0;
   char *name = rocksdb_column_family_handle_get_name(family, &size);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // rdma_store.h — Kvrocks' storage as libhaul sees it.
 //
-// libhaul reads and writes through RocksDB's C API. Here it gets handles of that API around the rocksdb::DB that
-// engine::Storage has open; nothing is opened twice and nothing is closed by it.
+// libhaul reads and writes through RocksDB's C API. This store gives it handles of that API around the rocksdb::DB that
+// engine::Storage has open; it opens nothing twice and closes nothing.
 #pragma once
 
 #include <atomic>
@@ -20,13 +20,13 @@
 class Server;
 
 // Column families whose keys begin with namespace and slot. The others hold scripts, messages and indexes of the
-// node itself. "metadata" is the one to copy first: a reader must never find subkeys without it.
+// node itself. "metadata" is copied first: a reader must never find subkeys without it.
 inline const char *const kRdmaFamilies[] = {"metadata", "default", "zset_score", "stream"};
 inline const char *const kRdmaMetadataFamilies[] = {"metadata"};
 
 class RdmaStore {
  public:
-  // The one of the process while somebody holds it: the count of ingested files is kept over both roles.
+  // The process's only store, while somebody holds it: both roles share the count of ingested files.
   static StatusOr<std::shared_ptr<RdmaStore>> Acquire(Server *srv);
   ~RdmaStore();
   RdmaStore(const RdmaStore &) = delete;
@@ -34,7 +34,7 @@ class RdmaStore {
 
   haul_store *Get() const { return store_; }
   const struct haul_log *Log() const { return &log_; }
-  // What the topology says, told under the server's exclusive guard; connected replicas are looked for as well.
+  // Whether the topology has replicas, set under the server's exclusive guard; connected replicas count as well.
   void SetReplicasExpected(bool expected) { replicas_expected_ = expected; }
 
  private:
@@ -50,7 +50,7 @@ class RdmaStore {
   std::shared_ptr<Handles> handles_;
 };
 
-// [first key of the first slot, first key behind the last slot) of the default namespace: a cluster has no other.
+// [first key of the first slot, first key after the last slot) of the default namespace: a cluster has no other.
 struct RdmaKeyRange {
   explicit RdmaKeyRange(const SlotRange &slots);
   bool operator==(const haul_range &other) const;
@@ -60,8 +60,8 @@ struct RdmaKeyRange {
   std::string end;
 };
 
-// Replicas in the topology: they would miss files that are ingested beside the write-ahead log. Call it under a
-// guard of the server.
+// Does the topology have replicas? They would miss files that are ingested, because these are not in the write-ahead
+// log. Call it under a guard of the server.
 bool RdmaTopologyHasReplicas(Server *srv);
 haul_transport_list RdmaTransports(Server *srv);
 haul_lane RdmaLaneMode(Server *srv);
