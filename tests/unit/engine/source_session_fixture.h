@@ -25,7 +25,7 @@ static struct plan_stream stream;
 static struct source_session *session;
 static struct source_action action;
 
-/* A job of one family, everything in it. */
+/* A job of one family, with everything in it. */
 static inline void open_session_as(const struct source_session_options *kind)
 {
     static const struct plan_family only = {
@@ -105,7 +105,7 @@ static inline void feed_welcome(uint64_t now_ns)
     feed_welcome_of(JOB_UNKNOWN, now_ns);
 }
 
-/* The next action, but for Working messages, which come and go with the time. */
+/* The next action, except Working messages, which come and go with time. */
 static inline bool next_action(void)
 {
     bool found;
@@ -120,7 +120,7 @@ static inline bool does(enum source_action_type type)
     return next_action() && action.type == type;
 }
 
-/* The driver has recorded whom the Welcome was from. */
+/* The driver has recorded which target the Welcome came from. */
 static inline void bind_to_target(uint64_t now_ns)
 {
     check(does(SOURCE_ACTION_BIND));
@@ -146,7 +146,7 @@ static inline bool sends(enum message_type type, bool *resume)
     return found;
 }
 
-/* Up to the plan, which is out. */
+/* Up to the plan, which was sent. */
 static inline void propose(bool expect_resume, uint64_t now_ns)
 {
     bool resume = false;
@@ -158,7 +158,7 @@ static inline void propose(bool expect_resume, uint64_t now_ns)
     check(sends(MESSAGE_PLAN, &resume));
 }
 
-/* The path is lost; the session comes back. */
+/* The path is lost; the session reconnects. */
 static inline void lose_path_and_return(uint64_t now_ns)
 {
     feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_CLOSED, now_ns);
@@ -168,7 +168,7 @@ static inline void lose_path_and_return(uint64_t now_ns)
     check(does(SOURCE_ACTION_CONNECT));
 }
 
-/* Of a target that has ended so many attempts of the job because something came damaged. */
+/* From a target that has ended this many attempts of the job because of damaged data. */
 static inline void feed_accepted_after(uint32_t damaged_attempts, uint64_t now_ns)
 {
     struct message message;
@@ -201,7 +201,7 @@ static inline void feed_round_done(uint64_t bytes, uint64_t batches, uint64_t no
     source_session_event(session, &event, now_ns);
 }
 
-/* Up to the first round, which is asked for. */
+/* Up to the first round, which was requested. */
 static inline void copy_everything(void)
 {
     propose(false, 1);
@@ -214,7 +214,7 @@ static inline void copy_everything(void)
     check(does(SOURCE_ACTION_ROUND));
 }
 
-/* Up to a freeze, which is asked for at `now_ns`. */
+/* Up to a freeze, which was requested at `now_ns`. */
 static inline void start_freeze(uint64_t now_ns)
 {
     copy_everything();

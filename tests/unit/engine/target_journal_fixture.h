@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_journal_fixture.h — jobs of a source as they come to the records of a target: greeted,
- * their plan checked, prepared, and left again. */
+/* target_journal_fixture.h — jobs of a source at the target's records: greeted, their plan checked,
+ * prepared, and left again. */
 #ifndef HAUL_TARGET_JOURNAL_FIXTURE_H
 #define HAUL_TARGET_JOURNAL_FIXTURE_H
 
@@ -51,7 +51,7 @@ static inline void finish(void)
     rocks_fixture_close(&target);
 }
 
-/* Job `number` comes to its records. */
+/* Job `number` reaches its records. */
 static inline enum haul_status greet(uint8_t number, uint64_t epoch, bool resume)
 {
     haul_control_Hello hello = {.epoch = epoch, .resume = resume};

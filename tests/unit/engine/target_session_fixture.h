@@ -17,8 +17,8 @@ enum {
     CONFIG_VERSION = 10,
     NEW_VERSION = 11,
     EPOCH = 3,
-    DELTA_FIRST = 4, /* PlanAccepted says so: a job that goes on */
-    DELTA_COUNT = 9, /* Prepare says so */
+    DELTA_FIRST = 4, /* PlanAccepted reports a continued job */
+    DELTA_COUNT = 9, /* Prepare requests it */
     FROZEN_SEQUENCE = 777,
 };
 
@@ -59,7 +59,7 @@ static inline void start_with(uint64_t config_version, bool known)
     check_or_stop(target_session_create(&options, now_ns, &session) == HAUL_OK);
 }
 
-/* As start_with, for a target that expects a secret. */
+/* Like start_with, for a target that expects a secret. */
 static inline void start_expecting(struct haul_slice secret)
 {
     struct target_session_options options = {
@@ -78,7 +78,7 @@ static inline void start(void)
     start_with(CONFIG_VERSION, true);
 }
 
-/* Ends with whatever is still to be done undone: destroy has to free it. */
+/* Ends with all pending work undone: destroy must free it. */
 static inline void finish(void)
 {
     drop_action();
@@ -201,7 +201,7 @@ static inline void feed_checked(void)
     check_or_stop(accepted.as.plan_accepted.family_ids != NULL);
     struct target_event event = {.type = TARGET_EVENT_CHECKED, .accepted = &accepted};
     target_session_event(session, &event, now_ns);
-    message_release(&accepted); /* still ours when it was not taken */
+    message_release(&accepted); /* still ours if it was not taken */
 }
 
 static inline void feed_prepare_of(uint64_t new_version, uint64_t epoch, uint64_t delta_batches)
@@ -246,7 +246,7 @@ static inline void feed_abort(enum haul_status status)
     feed_message(&message);
 }
 
-/* The happy path up to `goal`, every action of it taken. */
+/* The happy path up to `goal`, taking every action. */
 static inline void walk_to(enum target_state goal)
 {
     for (int step = 0; step <= TARGET_ENDED && state() != goal; step++) {
@@ -309,7 +309,7 @@ static inline void walk_to(enum target_state goal)
     check_or_stop(state() == goal);
 }
 
-/* As far as Welcome, of a job that was here before. */
+/* Up to Welcome, for a job that was here before. */
 static inline void walk_to_resumed(enum job_knowledge knowledge)
 {
     struct message message = hello_of(CONFIG_VERSION, true);
@@ -334,7 +334,7 @@ static inline void check_refused(enum haul_status status)
     check_status(outcome()->status, status);
 }
 
-/* The job was failed while the channel is up: the source is told why, and the copy removed. */
+/* The job failed while the channel is up: the source learns why, and the copy is removed. */
 static inline void check_cleared(enum haul_status status)
 {
     if (take_message(MESSAGE_ABORT)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* raw_peer.h — a plain socket on the other side, and a clock that only the test moves.
  *
- * Every wait is for a descriptor and ends after RAW_PEER_WAIT_MS, so that a defect is a failure
- * and not a hang. */
+ * Every wait is for a descriptor and ends after RAW_PEER_WAIT_MS, so that a defect is a failure and
+ * not a hang. */
 #ifndef HAUL_TESTS_RAW_PEER_H
 #define HAUL_TESTS_RAW_PEER_H
 
@@ -106,7 +106,7 @@ static inline bool raw_write(int fd, const void *data, size_t size)
     return send(fd, data, size, MSG_NOSIGNAL) == (ssize_t)size;
 }
 
-/* Exactly `size` bytes; false when the stream ends or stays silent before. */
+/* Exactly `size` bytes; false if the stream ends or falls silent before. */
 static inline bool raw_read(int fd, void *data, size_t size)
 {
     uint8_t *at = data;
@@ -124,7 +124,7 @@ static inline bool raw_read(int fd, void *data, size_t size)
     return true;
 }
 
-/* Does the stream end here (or break), with nothing before? */
+/* Whether the stream ends here (or breaks), with nothing before. */
 static inline bool raw_ends(int fd)
 {
     uint8_t byte;

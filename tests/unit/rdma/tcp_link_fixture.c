@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_link_fixture.c — opens, drives and takes down the link that is tested. */
+/* tcp_link_fixture.c — opens, drives and closes the link under test. */
 #include "tcp_link_fixture.h"
 
 #include <string.h>

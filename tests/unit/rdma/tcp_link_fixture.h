@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tcp_link_fixture.h — one TCP link against a plain socket, and a clock that only the test moves.
  *
- * A test opens the link, talks to it through `fixture.peer` and ends with fixture_end. The
- * checks stop the test when what they wait for does not come within RAW_PEER_WAIT_MS. */
+ * A test opens the link, talks to it through `fixture.peer` and ends with fixture_end. The checks
+ * stop the test if what they wait for does not come within RAW_PEER_WAIT_MS. */
 #ifndef HAUL_TESTS_TCP_LINK_FIXTURE_H
 #define HAUL_TESTS_TCP_LINK_FIXTURE_H
 
@@ -40,17 +40,17 @@ void fixture_open_unbound_receiver(void);
 /* Bind to a peer whose ring is like ours. */
 void fixture_bind(void);
 void fixture_close_peer(void);
-/* Take down link and peer. */
+/* Close link and peer. */
 void fixture_end(void);
 
 /* The peer's DESCRIPTION_BYTES. */
 void fixture_make_description(uint32_t slot_count, uint32_t slot_size_bytes, uint8_t *description);
 
-/* The next event, waited for as a poll group would, is of this type. */
+/* The next event, awaited as a poll group would, has this type. */
 void fixture_check_next(enum link_event_type type);
 /* The next event is the end, with this status, and nothing follows it. */
 void fixture_check_closed(enum haul_status status);
-/* There is nothing to poll, and the descriptor does not say otherwise. */
+/* There is nothing to poll, and the descriptor agrees. */
 void fixture_check_quiet(void);
 
 #endif

@@ -2,9 +2,9 @@
 /* verbs_fake.h — a device without hardware behind the call table of verbs_api.h: one connection,
  * whose peer is the test.
  *
- * It counts every object, notes misuse that real libraries answer with a hang or a leak (order of
- * destruction, acknowledgements), and can let the n-th call that may fail do so. The test brings
- * what a device or peer would: completions, arrivals, connection manager events. */
+ * It counts every object, records misuse that real libraries answer with a hang or a leak (order of
+ * destruction, acknowledgements), and can let the n-th fallible call fail. The test supplies what a
+ * device or peer would: completions, arrivals, connection manager events. */
 #ifndef HAUL_TESTS_VERBS_FAKE_H
 #define HAUL_TESTS_VERBS_FAKE_H
 
@@ -41,21 +41,21 @@ struct fake_write {
 };
 
 struct fake_verbs {
-    /* What lives; all zero at the end. */
+    /* Live objects; all zero at the end. */
     int contexts, pds, regions, comp_channels, cqs, qps, event_channels, ids, cm_events,
         async_events;
     const char *misuse; /* the first; NULL: none */
 
-    unsigned call_count; /* of calls that may fail */
+    unsigned call_count; /* of fallible calls */
     unsigned fail_at;    /* 0: none */
     int fail_code;
-    unsigned release_count; /* of calls that give an object back */
-    /* The device was taken away: what is posted never completes, and from this one on, such calls
+    unsigned release_count; /* of calls that destroy an object */
+    /* The device was removed: what is posted never completes, and from this call on, such calls
      * fail. 0: it was not. */
     unsigned release_fails_from;
     void *lost[FAKE_LOST_MAX]; /* what libraries then never free */
     unsigned lost_count;
-    bool cq_lost;                /* its channel is in use for ever */
+    bool cq_lost;                /* its channel stays in use for ever */
     uint64_t region_bytes_limit; /* larger registrations fail with ENOMEM; 0: none do */
 
     bool inlines_nothing;
@@ -85,7 +85,7 @@ struct fake_verbs {
     unsigned completions_taken;
     bool notify;           /* of any completion */
     bool notify_solicited; /* of an urgent receive or an error */
-    bool arrives_unurgent; /* what arrives next is not urgent */
+    bool arrives_unurgent; /* the next arrival is not urgent */
     unsigned notifications_taken, notifications_acked;
 
     struct rdma_cm_event events[FAKE_EVENTS_MAX];
@@ -97,7 +97,7 @@ struct fake_verbs {
     uint8_t shown[64]; /* private data of our request or rejection */
     uint8_t shown_size;
     int connects, establishes, accepts, rejects, disconnects;
-    int listening;           /* ids that were made to listen */
+    int listening;           /* ids that listen */
     bool listens_not_on_all; /* one of the devices is in the way */
 };
 
@@ -137,7 +137,7 @@ static inline int fake_eventfd(void)
     return eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE | EFD_NONBLOCK);
 }
 
-/* Give an object back: an errno, as the libraries return it. */
+/* Destroy an object: returns an errno, as the libraries do. */
 static inline int fake_release(void *object)
 {
     fake.release_count++;
@@ -419,7 +419,7 @@ static inline int fake_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attribut
     if (attributes->qp_state == IBV_QPS_ERR) {
         fake.qp_state = IBV_QPS_ERR;
         if (fake.release_fails_from != 0) {
-            return EIO; /* nobody is there to end what was posted */
+            return EIO; /* nobody is left to end what was posted */
         }
         fake_flush();
         return 0;
@@ -510,7 +510,7 @@ static inline int fake_get_cm_event(struct rdma_event_channel *channel,
 
 static inline int fake_ack_cm_event(struct rdma_cm_event *event)
 {
-    /* What is looked at after this is gone. */
+    /* Later calls must not look at it. */
     memset(event, 0xee, sizeof(*event));
     fake.cm_events--;
     return 0;
@@ -728,7 +728,7 @@ static inline void fake_reset(void)
     fake.shared.device = &fake.device;
 }
 
-/* Is everything given back, and was nothing misused? */
+/* Whether everything is destroyed, and nothing was misused. */
 static inline bool fake_is_clean(void)
 {
     return fake.misuse == NULL && fake.contexts == 0 && fake.pds == 0 && fake.regions == 0 &&
@@ -745,7 +745,7 @@ static inline void fake_complete_write(enum ibv_wc_status status)
         .wr_id = fake.writes[fake.writes_done++].id, .status = status, .vendor_err = 0x42});
 }
 
-/* A write of the peer arrives with this immediate; the bytes are the test's to put there. */
+/* A write of the peer arrives with this immediate; the test puts its bytes there. */
 static inline void fake_arrive(uint32_t immediate, uint32_t size_bytes)
 {
     fake_require(fake.receives_done < fake.receive_count, "receiver not ready");

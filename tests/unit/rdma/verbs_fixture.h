@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_fixture.h — one verbs link on the fake device, driven step by step, and a clock that only
+/* verbs_fixture.h — one verbs link on the fake device, driven step by step, with a clock that only
  * the test moves. */
 #ifndef HAUL_TESTS_VERBS_FIXTURE_H
 #define HAUL_TESTS_VERBS_FIXTURE_H
@@ -67,7 +67,7 @@ static inline enum haul_status fixture_connect(struct haul_error *error)
     return verbs_link_connect(&fake_api, &target, &config, &tested, error);
 }
 
-/* One event of the connection manager, and the poll that takes it. */
+/* Raise an event of the connection manager, and poll to take it. */
 static inline size_t fixture_step(enum rdma_cm_event_type type)
 {
     if (fake.id != NULL && fake.id->channel != NULL) {
@@ -134,7 +134,7 @@ static inline size_t fixture_poll(void)
     return link_poll(tested, events, EVENTS_MAX);
 }
 
-/* A poll that looks at the descriptors too. */
+/* Poll, including the descriptors. */
 static inline size_t fixture_wake(void)
 {
     (void)link_arm(tested);

@@ -257,7 +257,7 @@ static void test_source_hand_over_on_decided__fenced__aborted(void)
     source_session_destroy(session);
 }
 
-/* What is at the path now is another database: the job stays with the one that was opened. */
+/* Another database is at the path now: the job stays with the one that was opened. */
 static void test_source_hand_over_on_decided__database_moved__unfreezes_and_keeps(void)
 {
     bool resume = false;
@@ -323,7 +323,7 @@ static void test_source_session__path_lost_while_frozen__unfreezes(void)
     }
 }
 
-/* It is of an earlier release, and has not understood. */
+/* The peer is of an earlier release, and has not understood. */
 static void test_source_hand_over_on_prepared__asked_to_read_and_did_not__no_decision(void)
 {
     static const struct source_session_options reading = {.source = {.read_back = true}};
@@ -343,7 +343,7 @@ static void test_source_hand_over_on_prepared__asked_to_read_and_did_not__no_dec
     source_session_destroy(session);
 }
 
-/* Nobody knows before the record is read again: no writes, and no word to the target. */
+/* Unknown until the record is read again: no writes, and no message to the target. */
 static void test_source_hand_over_on_decided__in_doubt__stays_frozen_and_ends(void)
 {
     walk_to_deciding(start_ns + 4);
@@ -357,7 +357,7 @@ static void test_source_hand_over_on_decided__in_doubt__stays_frozen_and_ends(vo
     source_session_destroy(session);
 }
 
-/* What comes of it is not ours to say any more. */
+/* This side no longer decides the outcome. */
 static void test_source_hand_over_on_decided__stopped_meanwhile__is_finished(void)
 {
     bool resume = false;
@@ -429,7 +429,7 @@ static void test_source_hand_over_on_welcome__committed_there__ended_well(void)
     source_session_destroy(session);
 }
 
-/* Another database, one that has forgotten, or was set back: nobody else may say who owns. */
+/* Another database, or one that has forgotten or was set back: no other one may report who owns. */
 static void test_source_hand_over_on_welcome__not_known_there__in_doubt_and_what_to_do(void)
 {
     static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_session.c — the source's machine: when the path is lost early, and its rounds. */
+/* test_source_session.c — the source's machine: paths that are lost early, and its rounds. */
 #include "source_session.h"
 
 #include "check.h"
@@ -19,7 +19,7 @@ static void test_source_session__path_lost_before_welcome__comes_back(void)
 
 /* --- answers that cannot be ------------------------------------------------------------------- */
 
-/* A Welcome that differs from a good one in what is given. */
+/* A Welcome that differs from a good one in the given fields. */
 static void check_welcome_refused(uint32_t wire_version, size_t token_size, size_t session_size,
                                   enum haul_status expected)
 {
@@ -54,7 +54,7 @@ static void test_source_session__welcome_without_token_or_session__protocol(void
                           HAUL_PROTOCOL);
 }
 
-/* Nobody uses up a source's versions, either. */
+/* No target can use up a source's versions, either. */
 static void test_source_session__targets_version_is_too_far__no_plan(void)
 {
     struct message message = welcome_message(JOB_UNKNOWN);
@@ -72,7 +72,7 @@ static void test_source_session__targets_version_is_too_far__no_plan(void)
     source_session_destroy(session);
 }
 
-/* What the plan tells the target of earlier jobs counts with OPEN_LINKS, and not before. */
+/* What the plan tells the target of earlier jobs counts from OPEN_LINKS on, not before. */
 static void test_source_session__accepted_before_the_plan__no_links(void)
 {
     struct message message;
@@ -110,7 +110,7 @@ static void test_source_session__welcome_that_names_no_database__protocol(void)
     }
 }
 
-/* Both sides have other slots: what an earlier attempt has brought is not given up for that. */
+/* Both sides have other slots: that is no reason to give up what an earlier attempt has brought. */
 static void test_source_session__welcome_of_other_slots__ends_and_an_earlier_attempt_is_kept(void)
 {
     for (unsigned continued = 0; continued < 2; continued++) {
@@ -182,7 +182,7 @@ static void test_source_session__answer_that_does_not_fit_the_plan__protocol(voi
     check_answer_refused(1, HAUL_LANE_WRITE_BATCH + 1);
 }
 
-/* What follows the log may not overtake what is still to be applied of the view. */
+/* Blocks that follow the log may not overtake what is still to be applied of the view. */
 static void test_source_session__copied_and_not_yet_applied__no_round(void)
 {
     struct message message;
@@ -212,7 +212,7 @@ static void test_source_session__path_lost_before_plan_accepted__comes_back_with
     source_session_destroy(session);
 }
 
-/* It has not noticed yet that we were gone. */
+/* The target has not noticed yet that we were gone. */
 static void test_source_session__busy_after_the_return__tries_again(void)
 {
     open_session();
@@ -224,7 +224,7 @@ static void test_source_session__busy_after_the_return__tries_again(void)
     source_session_destroy(session);
 }
 
-/* It refused to go on with what it has, and so may have it still. */
+/* The target refused to continue the job, and so may still have it. */
 static void
 test_source_session__cancelled_and_refused_after_the_return__is_not_believed_to_know(void)
 {
@@ -244,7 +244,7 @@ test_source_session__cancelled_and_refused_after_the_return__is_not_believed_to_
     source_session_destroy(session);
 }
 
-/* Its journal may say that the job goes on: ours has to stay, for the next one to supersede it. */
+/* Its journal may still have the job as open: ours must stay, for the next job to supersede it. */
 static void test_source_session__targets_disk_fails__is_not_believed_to_know(void)
 {
     static const struct {
@@ -263,7 +263,7 @@ static void test_source_session__targets_disk_fails__is_not_believed_to_know(voi
     }
 }
 
-/* By whom it is refused is known only behind Welcome: of this connection, too. */
+/* Only a Welcome, on this connection too, identifies the target that refuses. */
 static void test_source_session__owned_job_of_a_refusal__believed_behind_welcome(void)
 {
     for (unsigned i = 0; i < 3; i++) {
@@ -306,7 +306,8 @@ static void test_source_session__targets_disk_is_full_after_the_return__kept(voi
     source_session_destroy(session);
 }
 
-/* Whoever comes while another job runs, or the target has no time, waits, and not for ever. */
+/* A source that comes while another job runs, or the target has no time, waits, but not for
+ * ever. */
 static void check_refused_tries_again(enum haul_status refusal)
 {
     uint64_t now_ns = 1;
@@ -400,7 +401,7 @@ static void test_source_session__target_stops__comes_back(void)
     source_session_destroy(session);
 }
 
-/* No Progress comes any more that could ask for the next round. */
+/* No further Progress can request the next round. */
 static void test_source_session__all_applied_before_the_round_ends__goes_on(void)
 {
     open_session();
@@ -423,7 +424,7 @@ static void test_source_session__round_done_target_behind__waits_for_progress(vo
     source_session_destroy(session);
 }
 
-/* The target closes its links behind Committed; nobody says which of the two is read first. */
+/* The target closes its links after Committed; either may be read first. */
 static void test_source_session__links_end_before_committed_is_read__no_loss_of_path(void)
 {
     bool resume = false;
@@ -444,7 +445,7 @@ static void test_source_session__links_end_before_committed_is_read__no_loss_of_
     source_session_destroy(session);
 }
 
-/* A stop or a cancel comes too late: the target has to learn the decision. */
+/* A stop or a cancel comes too late: the target must learn the decision. */
 static void test_source_session__stop_behind_the_decision__is_finished(void)
 {
     static const enum source_event_type types[] = {SOURCE_EVENT_STOP, SOURCE_EVENT_CANCEL};
@@ -467,7 +468,7 @@ static void test_source_session__stop_behind_the_decision__is_finished(void)
     }
 }
 
-/* Whatever such a target owns, it is not what was handed over. */
+/* Whatever such a target owns is not what was handed over. */
 static void test_source_session__committed_of_another_version__in_doubt(void)
 {
     bool resume = false;
@@ -498,7 +499,7 @@ static void test_source_session__stop_behind_the_decision_without_a_path__in_dou
     source_session_destroy(session);
 }
 
-/* Another database answers where the job's target was. */
+/* Another database answers at the address of the job's target. */
 static void test_source_session__bound_to_another_target__nothing_is_given_up(void)
 {
     bool ignored = false;
@@ -546,7 +547,7 @@ static void test_source_session__earlier_jobs_are_over__the_plan_names_them(void
     source_session_destroy(session);
 }
 
-/* A target that is there, and clears: as long as it says so it is waited for. */
+/* A target that is clearing: the source waits as long as the target reports so. */
 static void test_source_session__only_tells_and_nothing_is_said__timeout(void)
 {
     static const uint64_t limit_ns = STALL_PEER_TIMEOUTS * PEER_TIMEOUT_MS * (uint64_t)NS_PER_MS;
@@ -555,7 +556,7 @@ static void test_source_session__only_tells_and_nothing_is_said__timeout(void)
     open_session_as(&(struct source_session_options){.only_tells = true});
     feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
     check(sends(MESSAGE_HELLO, &resume));
-    check(resume); /* what has it of the job? */
+    check(resume); /* what does it have of the job? */
     feed_welcome(1);
     bind_to_target(1);
     check_equal(source_session_deadline_ns(session), 1 + limit_ns);
@@ -570,7 +571,7 @@ static void test_source_session__only_tells_and_nothing_is_said__timeout(void)
     source_session_destroy(session);
 }
 
-/* What the target has of the job that Hello names is not this session's to end: it says Stop. */
+/* This session must not end what the target has of the job that Hello names: it sends Stop. */
 static void test_source_session__only_tells_and_is_cancelled_or_fails__nothing_is_aborted(void)
 {
     static const enum source_event_type events[] = {SOURCE_EVENT_CANCEL, SOURCE_EVENT_FAILED,
@@ -600,7 +601,7 @@ static void test_source_session__only_tells_and_is_cancelled_or_fails__nothing_i
     }
 }
 
-/* The hand-over is recorded by then: nothing is to be told. */
+/* The hand-over is recorded by then: there is nothing to send. */
 static void test_source_session__only_tells_and_owned_there__ok(void)
 {
     bool resume = false;
@@ -615,7 +616,7 @@ static void test_source_session__only_tells_and_owned_there__ok(void)
     source_session_destroy(session);
 }
 
-/* Who answers is known only then: another job is its. */
+/* Only then is it known who answers: it has another job. */
 static void test_source_session__another_job_is_to_be_asked__hello_names_it(void)
 {
     static const uint8_t next_job[HAUL_JOB_BYTES] = {7, 7};
@@ -642,8 +643,8 @@ static void test_source_session__another_job_is_to_be_asked__hello_names_it(void
     source_session_destroy(session);
 }
 
-/* The target owns, and this side could not record it: in doubt, whoever asks. What came back since
- * is named as that. */
+/* The target owns, and this side could not record it: in doubt for every request. Ranges that have
+ * come back since are named as such. */
 static void test_source_session__owned_and_not_recorded__in_doubt(void)
 {
     static const enum haul_status causes[] = {HAUL_IO, HAUL_FENCED};
@@ -696,7 +697,7 @@ static void test_source_session__only_tells__ok_when_the_target_has_cleared(void
     }
 }
 
-/* A link breaks, and then the channel: that is one loss. */
+/* A link breaks, then the channel: that counts as one loss. */
 static void test_source_session__path_lost_twice__one_retry(void)
 {
     open_session();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_stall.c — the source's machine before a target that is there and does nothing. */
+/* test_source_stall.c — the source's machine with a target that is connected and does nothing. */
 #include "check.h"
 #include "source_session.h"
 #include "source_session_fixture.h"
@@ -58,7 +58,7 @@ static void test_source_session__nothing_moves__comes_back_at_the_deadline(void)
     }
 }
 
-/* Its own disk hangs, or a hook: the job is kept, and the target told. */
+/* Its own disk hangs, or a hook: the job is kept, and the target informed. */
 static void test_source_session__records_are_not_written__ends_and_keeps(void)
 {
     bool resume = false;
@@ -80,7 +80,8 @@ static void test_source_session__records_are_not_written__ends_and_keeps(void)
     source_session_destroy(session);
 }
 
-/* The path is there: a stall does not count as one that has held, which would begin anew. */
+/* The path is up: a stall must not count as a connection that held, which would reset the
+ * retries. */
 static void test_source_session__nothing_moves_after_the_return__ends_and_keeps(void)
 {
     bool resume = false;
@@ -132,13 +133,13 @@ static void test_source_session__target_clears_for_long__waits_while_it_works(vo
     feed_working(2, 2 * limit_ns - 1);
     tick(0, 3 * limit_ns - 2);
     check_equal(source_session_state(session), SOURCE_PLANNING);
-    feed_working(2, 3 * limit_ns - 2); /* says so, but has not */
+    feed_working(2, 3 * limit_ns - 2); /* reports so, but has not */
     tick(0, 3 * limit_ns - 1);
     check_equal(source_session_state(session), SOURCE_RETRYING);
     source_session_destroy(session);
 }
 
-/* It clears what the job supersedes first. */
+/* It clears the superseded jobs first. */
 static void test_source_session__target_works_before_welcome__waits_for_it(void)
 {
     uint64_t timeout_ns = PEER_TIMEOUT_MS * (uint64_t)NS_PER_MS;
@@ -149,7 +150,7 @@ static void test_source_session__target_works_before_welcome__waits_for_it(void)
     feed_working(1, timeout_ns - 1);
     tick(0, 2 * timeout_ns - 2);
     check_equal(source_session_state(session), SOURCE_GREETING);
-    feed_working(1, 2 * timeout_ns - 2); /* has done no more */
+    feed_working(1, 2 * timeout_ns - 2); /* has done nothing more */
     tick(0, 2 * timeout_ns - 1);
     check(source_session_state(session) != SOURCE_GREETING);
     source_session_destroy(session);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_stall_watch.c — what counts as having done something, and when the peer is told. */
+/* test_stall_watch.c — what counts as progress, and when the peer is informed. */
 #include "stall_watch.h"
 
 #include "check.h"
@@ -82,7 +82,7 @@ static void test_stall_watch_must_tell__peer_with_a_shorter_timeout__told_as_oft
 {
     uint64_t done = 0;
     start();
-    stall_watch_note_peer_timeout(&watch, 0); /* does not say */
+    stall_watch_note_peer_timeout(&watch, 0); /* does not report any */
     stall_watch_note_peer_timeout(&watch, PEER_TIMEOUT_MS / 4);
     stall_watch_note_peer_timeout(&watch, 2 * PEER_TIMEOUT_MS);
     check(!stall_watch_must_tell(&watch, true, start_ns + timeout_ns / 4 - 1, &done));

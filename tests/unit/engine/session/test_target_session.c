@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_session.c — the taking side's state machine, event by event: greeting, jobs that come
- * back, hand-over and commit. */
+/* test_target_session.c — the target's state machine, event by event: greeting, continued jobs,
+ * hand-over and commit. */
 #include "target_session.h"
 
 #include <string.h>
@@ -46,7 +46,7 @@ static void test_target_session_event__hello__kept_and_welcomed(void)
     finish();
 }
 
-/* A job that comes back, too: a release may have changed in between. */
+/* Also for a continued job: a release may have changed in between. */
 static void test_target_session_event__hello_of_another_wire_version__refused_version(void)
 {
     for (int resume = 0; resume < 2; resume++) {
@@ -96,7 +96,7 @@ static void test_target_session_event__hello_that_names_no_database__refused_pro
     }
 }
 
-/* Also of a source that comes back: 0 is what a Hello without the field says. */
+/* Also for a source that continues: a Hello without the field reads as 0. */
 static void test_target_session_event__hello_without_an_epoch__refused_protocol(void)
 {
     for (int resume = 0; resume < 2; resume++) {
@@ -110,7 +110,7 @@ static void test_target_session_event__hello_without_an_epoch__refused_protocol(
     }
 }
 
-/* A name of 64 bytes, or one with a NUL byte, would be another one in the journal. */
+/* A name of 64 bytes, or one with a NUL byte, would read differently in the journal. */
 static void test_target_session_event__identity_that_a_journal_would_cut__refused_protocol(void)
 {
     for (int zero = 0; zero < 2; zero++) {
@@ -151,7 +151,7 @@ static void feed_hello_with_secret(const void *secret, size_t size)
     feed_message(&message);
 }
 
-/* The receiver began under another name than the one that its records have by now. */
+/* The receiver started under another name than its records have by now. */
 static void test_target_session_event__records_were_forgotten__welcome_has_the_name_of_now(void)
 {
     start();
@@ -205,7 +205,7 @@ static void test_target_session_event__other_secret__refused_auth(void)
     }
 }
 
-/* A target that expects none does not mind one. */
+/* A target that expects no secret accepts one. */
 static void test_target_session_event__secret_not_asked_for__goes_on(void)
 {
     start();
@@ -247,7 +247,7 @@ static void test_target_session_event__one_config_version_unknown__goes_on(void)
     finish();
 }
 
-/* A commit of the job itself may have moved our version on. */
+/* A commit of the job itself may have raised our version. */
 static void test_target_session_event__resumed_with_older_config_version__goes_on(void)
 {
     start();
@@ -260,7 +260,7 @@ static void test_target_session_event__resumed_with_older_config_version__goes_o
     finish();
 }
 
-/* It came back before it had said what it wants; meanwhile another job moved our version on. */
+/* The source came back before it sent its intent; meanwhile another job raised our version. */
 static void test_target_session_event__resumed_unknown_older_version__refused(void)
 {
     start();
@@ -273,7 +273,7 @@ static void test_target_session_event__resumed_unknown_older_version__refused(vo
     finish();
 }
 
-/* A source that is not decided sends its plan, and has to agree by then. */
+/* An undecided source sends its plan, and the versions must agree by then. */
 static void test_target_session_event__resumed_with_another_version__plan_refused(void)
 {
     static const enum job_knowledge phases[] = {JOB_COPYING, JOB_PREPARED};
@@ -292,7 +292,7 @@ static void test_target_session_event__resumed_with_another_version__plan_refuse
     }
 }
 
-/* Whoever makes no attempt has none to end: what is prepared stays. */
+/* A session without an attempt has none to end: what is prepared stays. */
 static void test_target_session_event__abort_of_a_source_without_an_attempt__kept(void)
 {
     for (int looked_up = 0; looked_up < 2; looked_up++) {
@@ -358,7 +358,7 @@ static void test_target_session_event__resumed_prepared_other_commit__in_doubt(v
     finish();
 }
 
-/* The source has not decided: it copies on, and what was prepared does not count. */
+/* The source has not decided: it copies on, and the earlier preparation does not count. */
 static void test_target_session_event__resumed_prepared_plan__commit_needs_prepare(void)
 {
     start();
@@ -400,7 +400,7 @@ static void test_target_session_event__resumed_copying_plan__goes_on_receiving(v
     finish();
 }
 
-/* Aborted says that nothing is left, and the source forgets the job when it hears that. */
+/* Aborted means that nothing is left, and the source then forgets the job. */
 static void test_target_session_event__resumed_then_abort__cleared_before_aborted(void)
 {
     static const enum job_knowledge phases[] = {JOB_COPYING, JOB_PREPARED};
@@ -436,7 +436,7 @@ static void test_target_session_event__abort_while_records_are_read__they_tell(v
     finish();
 }
 
-/* A newer attempt has the job: nothing of it may be cleared for an older one. */
+/* A newer attempt has the job: an older one must not clear anything of it. */
 static void test_target_session_event__abort_then_stale_epoch__refused_not_cleared(void)
 {
     start();
@@ -465,7 +465,7 @@ static void test_target_session_event__prepare_before_deltas__waits_for_applied(
     finish();
 }
 
-/* What PlanAccepted counted as applied need not come again. */
+/* Batches that PlanAccepted counted as applied need not come again. */
 static void test_target_session_event__prepare_without_new_deltas__flushed_at_once(void)
 {
     start();
@@ -550,7 +550,7 @@ static void test_target_session_event__recording_fails__no_prepared(void)
     finish();
 }
 
-/* The driver records the first Prepare meanwhile: it has to stay as it is until it is done. */
+/* The driver still records the first Prepare: it must stay unchanged until that is done. */
 static void test_target_session_event__second_prepare_while_recording__flushed_again(void)
 {
     start();

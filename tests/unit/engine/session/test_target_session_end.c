@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_session_end.c — how the taking side's state machine ends early, in every state:
- * abort, lost channel, cancel, failure, a peer that talks nonsense or falls silent. */
+/* test_target_session_end.c — how the target's state machine ends early, in every state: abort,
+ * lost channel, cancel, failure, a peer that sends nonsense or falls silent. */
 #include "target_session.h"
 
 #include <errno.h>
@@ -58,7 +58,7 @@ static void test_target_session_event__abort_of_unknown_status__cancelled(void)
     }
 }
 
-/* Our own failure comes first: the source, told of it, may still answer with an Abort. */
+/* Our own failure comes first: the source, informed of it, may still answer with an Abort. */
 static void test_target_session_event__abort_while_clearing__one_clear_and_aborted(void)
 {
     start();
@@ -75,7 +75,7 @@ static void test_target_session_event__abort_while_clearing__one_clear_and_abort
     finish();
 }
 
-/* The source has decided and said so: only the answer of our own records counts now. */
+/* The source has decided and sent so: only the result of our own records counts now. */
 static void test_target_session_event__anything_while_owning__owned(void)
 {
     static const enum target_event_type types[] = {TARGET_EVENT_CHANNEL_DOWN, TARGET_EVENT_CANCEL,
@@ -117,7 +117,7 @@ static void test_target_session_event__channel_lost_when_all_was_committed__ok(v
     finish();
 }
 
-/* A source that forgot that it has handed over: nothing of the range is given up. */
+/* A source that forgot its hand-over: nothing of the range is given up. */
 static void test_target_session_event__abort_or_plan_when_all_was_committed__refused(void)
 {
     start();
@@ -149,7 +149,7 @@ static void test_target_session_event__channel_lost__kept_or_in_doubt(void)
         start();
         walk_to((enum target_state)at);
         feed(TARGET_EVENT_CHANNEL_DOWN, HAUL_CLOSED);
-        take_end(); /* nothing said, nothing cleared */
+        take_end(); /* nothing sent, nothing cleared */
         check_status(outcome()->status, at < TARGET_PREPARED ? HAUL_CLOSED : HAUL_IN_DOUBT);
         finish();
     }
@@ -177,7 +177,7 @@ static void test_target_session_event__channel_lost_while_clearing__cleared_in_s
     finish();
 }
 
-/* A state's answer to something that ends the job from our side. */
+/* How a state answers an event that ends the job from our side. */
 static void check_given_up(int at, enum haul_status status)
 {
     if (at <= TARGET_GREETED) {
@@ -211,7 +211,7 @@ static void test_target_session_event__local_failure__refused_cleared_or_in_doub
     }
 }
 
-/* Room may be made, and what has arrived is worth the wait: nothing is flushed, nothing cleared. */
+/* Space may become free, and what has arrived is worth the wait: nothing is flushed or cleared. */
 static void test_target_session_event__disk_full__stop_and_kept(void)
 {
     for (int at = TARGET_RECEIVING; at <= TARGET_RECORDING; at++) {
@@ -229,7 +229,7 @@ static void test_target_session_event__disk_full__stop_and_kept(void)
 static void test_target_session_event__message_out_of_place__protocol(void)
 {
     struct message message;
-    message_init(&message, MESSAGE_COMMITTED); /* only the target says that */
+    message_init(&message, MESSAGE_COMMITTED); /* only the target sends that */
     for (int at = TARGET_WAITING; at <= TARGET_PREPARED; at++) {
         start();
         walk_to((enum target_state)at);
@@ -255,7 +255,7 @@ static void test_target_session_event__ended__everything_ignored(void)
     finish();
 }
 
-/* The driver was at work when the state was left. */
+/* The driver was at work when the session left the state. */
 static void test_target_session_event__late_answers__dropped(void)
 {
     start();
@@ -357,7 +357,7 @@ static void test_target_session_event__both_stop__ours_is_the_outcome(void)
     finish();
 }
 
-/* What is durable already stays: a disk that fails is no reason to remove it. */
+/* Durable data stays: a failing disk is no reason to remove it. */
 static void test_target_session_event__keeping_fails__ends_and_says_so(void)
 {
     start();
@@ -419,8 +419,8 @@ static void test_target_session_event__silent_resumed_prepared__in_doubt(void)
     finish();
 }
 
-/* From the plan on, the stall watch tells whether the source does anything, and whether what has
- * arrived is being kept; what else this side does has no deadline of the session's. */
+/* From the plan on, the stall watch decides whether the source makes progress and whether what has
+ * arrived is being kept; the session has no deadline for other work of this side. */
 static void test_target_session_deadline_ns__after_plan__only_while_it_waits(void)
 {
     for (int at = TARGET_CHECKING; at <= TARGET_ENDED; at++) {
@@ -445,7 +445,7 @@ static void test_target_session_event__system_says_why__the_source_is_told(void)
     finish();
 }
 
-/* Whatever lasts is kept; the source is told why, and sends the rest again. */
+/* Everything durable is kept; the source learns why, and sends the rest again. */
 static void test_target_session_event__block_came_damaged__kept_and_told(void)
 {
     for (int at = TARGET_RECEIVING; at <= TARGET_RECORDING; at++) {
@@ -490,7 +490,7 @@ static void test_target_session_event__abort_names_other_jobs_while_copying__pro
     finish();
 }
 
-/* One of them is owned here; the source would come for ever. */
+/* This database owns by one of them; the source would come for ever. */
 static void test_target_session_event__abort_names_a_job_that_owns__refused(void)
 {
     struct message message;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_session_verify.c — a source that compares: what it may ask for, and that no session
- * of it ever touches the store. */
+/* test_target_session_verify.c — a source that compares: what it may request, and that none of its
+ * sessions ever changes the store. */
 #include "target_session.h"
 
 #include <string.h>
@@ -56,7 +56,7 @@ static void test_target_session_event__requests_of_a_comparison__handed_on(void)
 static void test_target_session_event__comparison_not_answered_here__refused(void)
 {
     struct message message = hello_that_compares();
-    start_expecting(slice_of("", 0)); /* of the embedder's options nothing is set */
+    start_expecting(slice_of("", 0)); /* none of the embedder's options is set */
     feed_message(&message);
     check_refused(HAUL_UNSUPPORTED);
     finish();
@@ -83,7 +83,7 @@ static void test_target_session_event__comparison_with_itself__refused(void)
     finish();
 }
 
-/* Config versions are of jobs. */
+/* Config versions matter for jobs only. */
 static void test_target_session_event__comparison_of_another_version__goes_on(void)
 {
     struct message message = hello_of(CONFIG_VERSION + 5, true);
@@ -94,7 +94,7 @@ static void test_target_session_event__comparison_of_another_version__goes_on(vo
     finish();
 }
 
-/* Whatever comes, nothing is looked up, checked, cleared or owned. */
+/* Whatever arrives, nothing is looked up, checked, cleared or owned. */
 static void test_target_session_event__job_messages_in_a_comparison__refused(void)
 {
     static const enum message_type types[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_stall.c — the target's machine before a source that is there and does nothing. */
+/* test_target_stall.c — the target's machine with a source that is connected and does nothing. */
 #include "check.h"
 #include "stall_watch.h"
 #include "target_session.h"
@@ -41,7 +41,7 @@ static void test_target_session__source_sends_nothing__stops_and_keeps(void)
     finish();
 }
 
-/* All that came is applied: only the source can do something, and it would say so. */
+/* Everything that came is applied: only the source can make progress, and would report it. */
 static void test_target_session__idle__stops_sooner(void)
 {
     struct target_event idle = {.type = TARGET_EVENT_TICK, .idle = true};
@@ -85,7 +85,7 @@ static void test_target_session__source_says_that_it_works__deadline_moves(void)
     now_ns += limit_ns - 1;
     feed_working(7);
     now_ns += limit_ns - 1;
-    feed_working(7); /* has done no more */
+    feed_working(7); /* has done nothing more */
     tick(0);
     check_equal(state(), TARGET_RECEIVING);
     now_ns += 1;
@@ -94,7 +94,7 @@ static void test_target_session__source_says_that_it_works__deadline_moves(void)
     finish();
 }
 
-/* It may have decided: dark, but the receiver is free for others. */
+/* The source may have decided: the range stays in doubt, but the receiver is free for others. */
 static void test_target_session__prepared_and_no_decision__in_doubt(void)
 {
     start();
@@ -107,8 +107,8 @@ static void test_target_session__prepared_and_no_decision__in_doubt(void)
     finish();
 }
 
-/* A database that hangs: what was recorded stays, and the receiver is free. The source has no say
- * in it any more. */
+/* A hanging database: what was recorded stays, and the receiver is free. The source no longer has a
+ * say. */
 static void test_target_session__nothing_is_kept__ends_with_what_was_recorded(void)
 {
     start();
@@ -147,7 +147,7 @@ static void test_target_session__check_takes_long__source_is_told(void)
         check_equal(action.message.as.working.done, 1);
     }
     now_ns += 10 * limit_ns;
-    tick(1); /* the call ends it, no deadline here */
+    tick(1); /* the call ends it, not a deadline here */
     take_nothing();
     check_equal(state(), TARGET_CHECKING);
     finish();

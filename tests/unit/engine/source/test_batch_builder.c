@@ -75,7 +75,7 @@ static void put(const char *key, const char *value)
     check_status(batch_builder_put(&builder, 0, text(key), text(value), &error), HAUL_OK);
 }
 
-/* The next block of the outbox, its header as every block of this builder must have it. */
+/* The outbox's next block, whose header must be as this builder writes it. */
 static const struct block *taken(void)
 {
     static uint8_t data[SLOT_HEADER_BYTES + PAYLOAD_BYTES];
@@ -100,7 +100,7 @@ static struct haul_slice payload_of(const struct block *block)
     return slice_of(block_payload(block), block->header.payload_size_bytes);
 }
 
-/* Records of a sound batch; -1 when it is not sound. */
+/* The number of records in a sound batch; -1 for a malformed one. */
 static int64_t count_records(struct haul_slice batch)
 {
     struct raw_batch_reader reader;
@@ -112,7 +112,7 @@ static int64_t count_records(struct haul_slice batch)
     return status == HAUL_NOT_FOUND ? (int64_t)reader.seen : -1;
 }
 
-/* Join all fragments that are waiting; the batch, valid until close_builder. */
+/* Join all waiting fragments; returns the batch, valid until close_builder. */
 static struct haul_slice joined(uint64_t first_batch, uint32_t record_count)
 {
     bool complete = false;
@@ -124,7 +124,7 @@ static struct haul_slice joined(uint64_t first_batch, uint32_t record_count)
         check_or_stop(fragment_assembly_add(&assembly, payload_of(block), &complete, &batch,
                                             &error) == HAUL_OK);
         check_equal(block->header.record_count, complete ? record_count : 0);
-        check_equal(block->reserved_bytes, complete ? batch.size : 0); /* given back with it */
+        check_equal(block->reserved_bytes, complete ? batch.size : 0); /* released with it */
         check(complete || block->header.payload_size_bytes == PAYLOAD_BYTES);
     }
     return batch;
@@ -203,7 +203,7 @@ static void test_batch_builder_put__larger_than_wanted_but_not_than_a_block__who
     close_builder();
 }
 
-/* The largest record of a block, and the smallest that is cut. */
+/* The largest record of a block, and the smallest that is split. */
 static void test_batch_builder_put__exactly_a_block_and_one_byte_more__whole_and_fragments(void)
 {
     open_builder();
@@ -230,7 +230,7 @@ static void check_large(uint32_t family_id)
     check_status(
         batch_builder_put(&builder, family_id, text("large"), slice_of(large, LARGE_BYTES), &error),
         HAUL_OK);
-    check_equal(taken()->header.record_count, 1); /* what was begun goes first */
+    check_equal(taken()->header.record_count, 1); /* the batch that was begun goes first */
     struct raw_batch_reader reader;
     struct raw_record record;
     check_or_stop(raw_batch_open(&reader, joined(FIRST_BATCH + 1, 1)) == HAUL_OK);
@@ -263,7 +263,7 @@ static void test_batch_builder_put__key_over_the_pieces_edge__fragments_that_joi
 static void test_batch_builder_put__record_or_key_over_the_limit__limit_and_nothing_sent(void)
 {
     open_builder();
-    /* Only the sizes are looked at. */
+    /* Only the sizes are read. */
     struct haul_slice huge = slice_of(large, HAUL_RECORD_BYTES_MAX + 1);
     check_status(batch_builder_put(&builder, 0, text("key"), huge, &error), HAUL_LIMIT);
     check_equal(error.status, HAUL_LIMIT);
@@ -400,7 +400,7 @@ static void test_batch_builder_append__several_small__one_sound_batch(void)
     close_builder();
 }
 
-/* A transaction of the log stays in one batch: it takes effect on the target as one. */
+/* A transaction of the log stays in one batch, so it takes effect at once on the target. */
 static void test_batch_builder_append__does_not_fit_the_rest__goes_whole_into_the_next(void)
 {
     open_builder();
@@ -458,7 +458,7 @@ static void digest_batch(struct digest *digest, struct haul_slice batch)
     }
 }
 
-/* Values on both sides of the size from which they are hashed first; some end a batch. */
+/* Values just below and above the size from which they are hashed first; some end a batch. */
 static void test_batch_builder_history__values_of_many_sizes__each_in_its_batch(void)
 {
     open_builder_of(4 * PAYLOAD_BYTES);
@@ -481,7 +481,7 @@ static void test_batch_builder_history__values_of_many_sizes__each_in_its_batch(
     close_builder();
 }
 
-/* The last fragment's number is a batch that a resume may start behind. */
+/* A resume may start after the batch whose number the last fragment has. */
 static void test_batch_builder_history__fragments__last_one_holds_the_record(void)
 {
     open_builder();

@@ -88,7 +88,7 @@ static void test_batch_size_note_stall__at_the_lower_bound__stays(void)
     check_equal(size.bytes, MIB);
 }
 
-/* The batches already on their way were sized before: their stalls say nothing new. */
+/* The batches already on their way were sized before, so their stalls reveal nothing new. */
 static void test_batch_size_note_stall__every_batch_of_one_ring__halved_once(void)
 {
     init();
@@ -109,7 +109,7 @@ static void test_batch_size_note_stall__in_the_next_ring_again__halved_again(voi
     check_equal(size.bytes, MIB);
 }
 
-/* Batches that went well settle the trouble as those do that stalled. */
+/* Batches without a stall settle the trouble as stalled ones do. */
 static void test_batch_size_note_stall__a_ring_after_the_last__halved_again(void)
 {
     init();

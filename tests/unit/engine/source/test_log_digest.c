@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_log_digest.c — the digest of a database that is written to, over a view and over newer ones,
- * against a scan. */
+/* test_log_digest.c — the digest of a changing database, over a view and over newer ones, compared
+ * with a scan. */
 #include "log_digest.h"
 
 #include <stdio.h>
@@ -18,9 +18,9 @@ static enum haul_status (*open_view)(struct haul_store *store, struct haul_snaps
 static enum haul_status (*next_of_log)(struct haul_wal_reader *wal, struct haul_log_batch *batch,
                                        struct haul_error *error);
 static enum haul_status (*sync_log)(struct haul_store *store, struct haul_error *error);
-static bool writes_meanwhile; /* somebody does, while a view is taken */
+static bool writes_meanwhile; /* a writer does, while a view is taken */
 static unsigned view_count;
-static unsigned gaps; /* so many reads of the log find one */
+static unsigned gaps; /* this many reads of the log find one */
 static unsigned sync_count;
 static enum haul_status sync_status;
 static struct plan plan;
@@ -37,7 +37,7 @@ static void put(uint32_t number, const char *value)
     rocks_fixture_put(&fixture, 0, text_slice(key), text_slice(value));
 }
 
-/* The sequence number is read first: what is written then is in the view, and behind its number. */
+/* The sequence number is read first: a later write is in the view, and after its number. */
 static enum haul_status take_view(struct haul_store *store, struct haul_snapshot **taken,
                                   uint64_t *sequence, struct haul_error *failed)
 {
@@ -144,7 +144,7 @@ static void test_log_digest_join__written_behind_the_view__equals_a_scan(void)
     end();
 }
 
-/* The newer view succeeds only when everything that it holds was followed. */
+/* The newer view succeeds only when the reader has passed everything that it holds. */
 static void test_log_digest_renew__writes_while_the_view_is_taken__equals_a_scan(void)
 {
     begin();
@@ -154,7 +154,7 @@ static void test_log_digest_renew__writes_while_the_view_is_taken__equals_a_scan
             put((i * 7 + round) % KEY_COUNT, "a value of this round");
         }
         check_status(log_digest_follow(follower, &never, &error), HAUL_OK);
-        log_digest_renew(follower); /* takes a view, when it is time */
+        log_digest_renew(follower); /* takes a view when it is due */
         log_digest_renew(follower); /* and asks at once whether that may succeed */
         check_agrees();
         log_digest_renew(follower);
@@ -181,7 +181,7 @@ static void test_log_digest_renew__writes_are_about_to_be_frozen__no_newer_view(
     end();
 }
 
-/* A burst of writes just before a freeze is not read twice as long as its round needs. */
+/* A burst of writes just before a freeze is not read for twice as long as its round needs. */
 static void test_log_digest_follow_ahead__writes_are_about_to_be_frozen__leaves(void)
 {
     begin();

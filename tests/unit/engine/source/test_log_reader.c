@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_log_reader.c — the log of a real database, batch by batch: merges, records larger than the
- * reader's memory, and going back. */
+/* test_log_reader.c — reads the log of a real database, batch by batch: merges, records larger than
+ * the reader's memory, and going back. */
 #include "log_reader.h"
 
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static void begin(void)
                                                          "merge_operator=MaxOperator\n", &merging,
                                                          &error) == HAUL_OK);
     check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
-    for (size_t i = 0; i < plan.family_count; i++) { /* other ids there than here */
+    for (size_t i = 0; i < plan.family_count; i++) { /* the target's ids differ from ours */
         plan.families[i].target_id = plan.families[i].family.id + 10;
     }
     begun = fixture.store->ops->sequence(fixture.store);
@@ -78,7 +78,7 @@ static void check_at_the_end(void)
     check_equal(reader.sequence, fixture.store->ops->sequence(fixture.store));
 }
 
-/* Whatever was merged comes as what the key reads as now. */
+/* A merge arrives as what the key reads as now. */
 static void test_log_reader_next__merges__puts_of_the_value_now(void)
 {
     begin();

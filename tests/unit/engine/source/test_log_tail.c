@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_log_tail.c — rounds over the log, and going back to what the target has, again and again. */
+/* test_log_tail.c — rounds over the log, and going back, repeatedly, to what the target has. */
 #include "log_tail.h"
 
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static void end(void)
     rocks_fixture_close(&fixture);
 }
 
-/* The keys of a round, a bar in front of each batch: "|01|23". Batches hold up to `batch_bytes`. */
+/* The keys of a round, with a bar before each batch: "|01|23". Batches hold up to `batch_bytes`. */
 static const char *round_of(uint32_t batch_bytes)
 {
     static char text[64];
@@ -97,7 +97,7 @@ static void test_log_tail_round__records_of_the_log__each_once(void)
     end();
 }
 
-/* What is sent again may be cut otherwise: where a batch ends is what the last sending says. */
+/* Repeated records may be cut otherwise: the last sending determines where a batch ends. */
 static void test_log_tail_rewind__cut_otherwise_each_time__nothing_left_out(void)
 {
     begin();
@@ -125,7 +125,7 @@ static void test_log_tail_rewind__batch_that_was_never_sent__protocol(void)
     end();
 }
 
-/* An earlier process had sent batches; then the target has lost them, and begins anew. */
+/* An earlier process had sent batches; then the target lost them, and starts again. */
 static void test_log_tail_rewind__to_the_beginning_of_an_adopted_job__all_again(void)
 {
     begin_as(true);
@@ -151,7 +151,7 @@ static void test_log_tail_lag_bytes__before_and_behind_a_round__what_was_not_rea
     for (int i = 0; i < 4; i++) {
         rocks_fixture_put(&fixture, 0, text_slice("k"), text_slice("new"));
     }
-    /* As large as those that were read: a key, a value and what they take in a batch. */
+    /* As large as those that were read: a key, a value and their overhead in a batch. */
     uint64_t lag = log_tail_lag_bytes(tail, 10);
     check(lag >= 4 * (1 + VALUE_BYTES) && lag < 4 * (VALUE_BYTES + 32));
     go_back(0);
@@ -167,7 +167,7 @@ static uint64_t tell_ingests(struct haul_store *store)
     return ingests;
 }
 
-/* Tables that others ingest are not in the log. */
+/* The log does not have tables that others ingest. */
 static void test_log_tail_round__others_have_ingested__gap(void)
 {
     atomic_bool stop = false;
@@ -208,7 +208,7 @@ static void take_blob(void *context, struct haul_slice blob)
     blobs++;
 }
 
-/* What a program writes into the log for others is the hook's. */
+/* Log data of the embedder goes to its hook. */
 static void test_log_tail_round__blob_in_the_log__passed_to_the_hook(void)
 {
     const struct haul_hooks hooks = {.context = &blobs, .log_data = take_blob};

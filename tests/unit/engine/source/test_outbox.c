@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_outbox.c — blocks on their way out, and that nobody waits for one behind the close. */
+/* test_outbox.c — blocks on their way out; no thread waits for one after the close. */
 #include "outbox.h"
 
 #include <poll.h>
@@ -49,7 +49,7 @@ static void test_outbox_close__readers_wait__closed_for_all_of_them(void)
         (void)pthread_join(threads[i], NULL);
         check_status(results[i], HAUL_CLOSED);
     }
-    check_status(outbox_emit(&outbox, blocks[0]), HAUL_CLOSED); /* and it is given back */
+    check_status(outbox_emit(&outbox, blocks[0]), HAUL_CLOSED); /* and the block is released */
     check(outbox_take(&outbox) == NULL);
     outbox_give_back(&outbox, blocks[1]);
     outbox_fini(&outbox);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_pack_choice.c — compression where the links are slow and it helps, and nowhere else. */
+/* test_pack_choice.c — compresses where links are slow and it helps, and nowhere else. */
 #include "pack_choice.h"
 
 #include "check.h"
@@ -7,7 +7,7 @@
 
 enum { BLOCK_BYTES = 1 << 20 };
 
-/* A link of so many MB/s, and readers that pack so fast, to such a part. */
+/* A link of that many MB/s, and readers that compress this fast, to that share. */
 struct world {
     uint64_t link_mb_per_s;
     uint64_t pack_mb_per_s;
@@ -97,7 +97,7 @@ static void test_pack_choice_note__text_turns_into_noise__stops(void)
     check_equal(choice.state, PACK_PACKING);
     run(&(struct world){100, 400, 100, true}, 200);
     check_equal(choice.state, PACK_RESTING);
-    run(&(struct world){100, 400, 40, true}, 1500); /* and looks again later */
+    run(&(struct world){100, 400, 40, true}, 1500); /* and tries again later */
     check_equal(choice.state, PACK_PACKING);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_pinned_disk.c — how often a store is asked, what is too much, and what RocksDB's files
- * say. */
+/* test_pinned_disk.c — how often the store is queried, what is too much, and what RocksDB's files
+ * add up to. */
 #include "pinned_disk.h"
 
 #include <dirent.h>
@@ -128,7 +128,7 @@ static void test_pinned_bytes__log_of_a_flush_while_pinned__until_unpinned(void)
     check_equal(table_bytes, 0);
     ops->wal_unpin(fixture.store);
     put(&fixture, "b");
-    flush(&fixture); /* RocksDB removes files behind a flush */
+    flush(&fixture); /* RocksDB removes files after a flush */
     ops->pinned_bytes(fixture.store, &log_bytes, &table_bytes);
     check_equal(log_bytes, 0);
     rocks_fixture_close(&fixture);
@@ -145,7 +145,7 @@ static void test_pinned_bytes__table_compacted_away_while_pinned__counted(void)
     flush(&fixture);
     check_status(ops->wal_pin(fixture.store, &error), HAUL_OK);
     put(&fixture, "a");
-    /* Clearing compacts what it covers. */
+    /* Clearing compacts the range. */
     check_status(ops->range_clear(fixture.store, 0, text_slice("a"), text_slice("b"), NULL, &error),
                  HAUL_OK);
     ops->pinned_bytes(fixture.store, &log_bytes, &table_bytes);
@@ -154,7 +154,7 @@ static void test_pinned_bytes__table_compacted_away_while_pinned__counted(void)
     rocks_fixture_close(&fixture);
 }
 
-/* Values that lie in files of their own are not pinned because of that. */
+/* Values in files of their own are not pinned for that reason. */
 static void test_pinned_bytes__values_outside_of_tables__live(void)
 {
     struct rocks_fixture fixture;

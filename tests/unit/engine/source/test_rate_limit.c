@@ -36,7 +36,7 @@ static void test_rate_limit_take__asked_every_nanosecond__rounding_does_not_add_
         taken += rate_limit_take(&limit, 1, start_ns + ns);
     }
     check(taken <= 7000);
-    check(taken >= 6990); /* what runs over the burst of one byte is lost */
+    check(taken >= 6990); /* what exceeds the burst of one byte is lost */
 }
 
 static void test_rate_limit_take__idle_for_long__saves_no_more_than_the_burst(void)

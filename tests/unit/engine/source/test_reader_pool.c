@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_reader_pool.c — tasks over a store of numbered keys: what is sent, what is counted, and how
- * they end early. */
+/* test_reader_pool.c — tasks over a store of numbered keys: what they send, what they count, and
+ * how they end early. */
 #include "reader_pool.h"
 
 #include <poll.h>
@@ -173,7 +173,8 @@ static struct digest digest_of(uint32_t from, uint32_t to)
     return digest;
 }
 
-/* Take what was sent: the keys from `next` on. Returns the key behind; `*last` when it was said. */
+/* Take what was sent: the keys from `next` on. Returns the key after the last; `*last`: whether the
+ * end was marked. */
 static uint32_t take_sent(uint32_t next, bool *last)
 {
     struct block *block;
@@ -266,7 +267,7 @@ static void test_reader_pool_submit__finished_with_rescan__nothing_is_sent(void)
     close_pool();
 }
 
-/* The end of a scan that broke is not the end of the stream. */
+/* The end of a failed scan is not the end of the stream. */
 static void test_reader_pool_submit__scan_breaks__its_error_and_no_last_batch(void)
 {
     bool last;
@@ -318,7 +319,7 @@ static void test_reader_pool_submit__digest_cannot_be_read__its_error(void)
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
-/* Whoever cancels does not wait for a scan of everything. */
+/* A cancel does not wait for a full scan. */
 static void check_stopped(enum reader_task_type type)
 {
     open_pool();

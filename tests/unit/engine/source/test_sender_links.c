@@ -25,11 +25,11 @@ static unsigned made_count;
 static bool closes_at_once; /* a link that connects ends in the same poll */
 static bool has_credit;
 static bool credit_comes;  /* at the next poll */
-static struct block *done; /* comes back at the next poll; NULL: none */
+static struct block *done; /* returned by the next poll; NULL: none */
 static struct block *last_taken;
 static bool urgent[SUBMITTED_MAX]; /* of the blocks, as they were submitted */
 static unsigned submitted_count;
-static unsigned failing_connects; /* so many fail, with this: */
+static unsigned failing_connects; /* this many fail, with this status: */
 static enum haul_status connect_status;
 static enum haul_status bind_status;
 static uint64_t now; /* of a clock that stands still */
@@ -167,7 +167,7 @@ static void reset_fakes(void)
     now = NS_PER_S;
 }
 
-/* A target that takes TCP, and RDMA or not. */
+/* A target that accepts TCP, and RDMA if the flag is set. */
 static void open_links(bool rdma_offered)
 {
     static haul_control_TransportOffer offers[] = {{.transport = HAUL_TRANSPORT_VERBS},
@@ -234,7 +234,7 @@ static void emit(enum slot_kind kind, uint32_t flags)
     check_or_stop(outbox_emit(&outbox, block) == HAUL_OK);
 }
 
-/* The pool wants its blocks back before it is destroyed: the fakes never complete one. */
+/* The pool wants its blocks back before it is destroyed, but the fakes never complete one. */
 static void end_with_blocks(void)
 {
     outbox_close(&outbox);
@@ -267,7 +267,7 @@ static void test_sender_links_poll__view_streams__only_the_last_of_a_stream_is_u
     end_with_blocks();
 }
 
-/* It was the last one when it found no credit, and is not when it goes. */
+/* The link was the last one when it found no credit, and is not when it goes. */
 static void test_sender_links_poll__delta_waits_and_another_follows__not_urgent(void)
 {
     begin_up();
@@ -302,7 +302,7 @@ static void test_sender_links_poll__bind_fails_and_more_events_come__next_link_l
     end();
 }
 
-/* The figures of a job are those of all its links, also of links that are gone. */
+/* The figures of a job cover all its links, including those that are gone. */
 static void test_sender_links_stats__link_is_gone__its_figures_stay(void)
 {
     struct haul_link_stats stats;
@@ -346,7 +346,7 @@ static void test_sender_links_use__fewer_links_and_more_again__blocks_for_these(
     end();
 }
 
-/* Credits came before the completions that the queue has room for: no further one will. */
+/* Credits came before the completions that the queue has room for: no more will come. */
 static void test_sender_links_poll__stalled_and_a_block_is_done__goes_on_without_a_credit(void)
 {
     begin_up();
@@ -454,7 +454,8 @@ static void test_sender_links_open__target_lists_nothing__unsupported(void)
     end();
 }
 
-/* Memory that cannot be registered is halved, down to a few blocks; another error falls back. */
+/* If memory cannot be registered, half of it is tried, down to a few blocks; another error falls
+ * back. */
 static void test_sender_links_open__connect_fails__smaller_or_tcp(void)
 {
     static const struct {
@@ -497,7 +498,7 @@ static void test_sender_links_open__second_of_two_fails__the_first_is_gone_too(v
     end();
 }
 
-/* What is said of links that are not there ends the attempt; of those before, it is nothing. */
+/* A message about links that do not exist ends the attempt; about earlier ones, it is ignored. */
 static void test_sender_links_describe__of_what_link__bound_passed_over_or_refused(void)
 {
     struct message message;
@@ -521,7 +522,7 @@ static void test_sender_links_describe__of_what_link__bound_passed_over_or_refus
     }
     check(!sender_links_next_message(&links, &message));
     check_equal(links.state, SENDER_LINKS_UP);
-    describe_link(HAUL_TRANSPORT_TCP, 7); /* they are up: too late for anything */
+    describe_link(HAUL_TRANSPORT_TCP, 7); /* the links are up: too late for any change */
     check_equal(links.state, SENDER_LINKS_UP);
     end();
     for (uint32_t place = 1; place < 3; place++) { /* bound already, and unknown */
@@ -570,7 +571,7 @@ static void test_sender_links_poll__rate_limit__the_next_block_at_its_time(void)
     for (int i = 0; i < 4; i++) {
         emit(SLOT_KIND_SNAPSHOT, 0);
     }
-    /* The first second has filled the bucket; it holds more than these four. */
+    /* The first second has filled the bucket, which holds more than these four. */
     check(4 * size < RATE / 1000 * BURST_MS);
     while (rate_limit_take(&links.rate, size, now)) {
     }
@@ -604,7 +605,7 @@ static void test_sender_links_pack__states__the_outbox_is_told(void)
     end();
 }
 
-/* Send a block that is done at once, and let a millisecond go by. */
+/* Send a block that completes at once, and let a millisecond pass. */
 static void send_one(bool is_out)
 {
     emit(SLOT_KIND_SNAPSHOT, 0);
@@ -653,7 +654,7 @@ static void test_sender_links_pack__links_are_behind__tried_and_kept_when_it_pay
 static void test_sender_links_pack__everything_is_out__never_tried(void)
 {
     begin_up_with(0);
-    made[0].base.stats.blocks_sent = 1; /* of the block that is about to go */
+    made[0].base.stats.blocks_sent = 1; /* of the block that goes next */
     sender_links_pack(&links, PACK_WATCHING, 2);
     for (int i = 0; i < 100; i++) {
         send_one(true);
@@ -665,7 +666,7 @@ static void test_sender_links_pack__everything_is_out__never_tried(void)
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
-/* Whatever an attempt had come to, the next one begins with nothing of it. */
+/* Whatever an attempt had accumulated, the next one starts from zero. */
 static void test_sender_links_reset__in_the_middle_of_everything__as_new(void)
 {
     struct message message;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_calls.c — what the call worker does for a source, in the order of the promises: the
- * record before the hook, the hook once, the last Welcome, each result as its event. */
+/* test_source_calls.c — what the call worker does for a source, in the promised order: the record
+ * before the hook, the hook once, the last Welcome, each result as its event. */
 #include "source_calls.h"
 
 #include <poll.h>
@@ -19,7 +19,7 @@ static struct source_event event;
 static struct haul_error error;
 static unsigned freezes;
 static unsigned unfreezes;
-static bool was_recorded; /* FROZEN, when the hook was called */
+static bool was_recorded; /* FROZEN was recorded when the hook was called */
 static uint64_t hook_ns;
 static unsigned warnings;
 
@@ -58,7 +58,7 @@ static void make_plan(struct plan *plan, const char *from, const char *to)
     plan->new_version = NEW_VERSION;
 }
 
-/* A job that an earlier process has left, given up and bound to the database t/1. */
+/* A job that an earlier process left: given up, and bound to the database t/1. */
 static void leave_other(void)
 {
     struct plan plan;
@@ -163,7 +163,7 @@ static void test_source_calls_freeze__cannot_be_recorded__told_and_no_hook_at_al
     finish();
 }
 
-/* The next freeze fails: no writer was stopped by it, and none is let go. */
+/* The next freeze fails: it stopped no writer, and must release none. */
 static void test_source_calls_unfreeze__of_an_earlier_freeze__hook_once(void)
 {
     start();
@@ -217,7 +217,7 @@ static void test_source_calls_bind__welcomed__bound_and_told_of_the_other_job(vo
     finish();
 }
 
-/* A path that is lost at once: what counts is who has answered last. */
+/* A path that is lost at once: the last one to answer counts. */
 static void test_source_calls_bind__welcomed_again_meanwhile__the_last_one_counts(void)
 {
     start();
@@ -243,7 +243,7 @@ static void test_source_calls_bind__owns_already__yielded(void)
 
 enum { SWEEP_CALLS_MAX = 64 };
 
-/* As long as the decision is not recorded, the journal says that somebody has to be asked. */
+/* As long as the decision is not recorded, the journal shows that the target must be asked. */
 static void test_source_calls_bind__owns_and_that_cannot_be_recorded__still_restored(void)
 {
     unsigned failures = 0;

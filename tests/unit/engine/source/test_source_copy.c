@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_copy.c — the data side of a source without a target: what it sends is taken out of
- * the outbox by the test. */
+/* test_source_copy.c — the data side of a source without a target: the test takes what it sends out
+ * of the outbox. */
 #include "source_copy.h"
 
 #include <dirent.h>
@@ -91,7 +91,7 @@ static void drain(void)
     }
 }
 
-/* Poll until there is an event; false: none within the time. */
+/* Poll until there is an event; false: none in time. */
 static bool next_event(void)
 {
     for (int i = 0; i < WAIT_MS; i++) {
@@ -116,7 +116,7 @@ static void start(void)
     check_or_stop(source_copy_start(&copy, &accepted, &error) == HAUL_OK);
 }
 
-/* How many members the group takes yet. */
+/* How many more members the group accepts. */
 static int room_of_group(void)
 {
     int fds[POLL_GROUP_MEMBERS_MAX];
@@ -181,7 +181,7 @@ static void test_source_copy_stop__readers_are_at_work__ends_and_can_be_closed(v
     (void)source_copy_poll(&copy, true);
     source_copy_stop(&copy);
     check(!copy.copying);
-    check_equal(room_of_group(), room); /* the outbox is out, the readers are in */
+    check_equal(room_of_group(), room); /* the outbox is a member, the readers are not yet */
     source_copy_stop(&copy);
     source_copy_close(&copy);
     check_or_stop(source_copy_open(&copy, &error) == HAUL_OK);
@@ -243,7 +243,7 @@ static void test_source_copy_note_compression__wish_and_offer__packing(void)
 
 /* --- where the target stands ------------------------------------------------------------------ */
 
-/* The target has so many batches of stream 0, up to the key. */
+/* The target has this many batches of stream 0, up to the key. */
 static void stand_at(uint64_t next_batch, const char *key, bool finished)
 {
     free(positions[0].last_key);
@@ -272,7 +272,7 @@ static void test_source_copy_start__positions_that_cannot_be__protocol(void)
     end();
 }
 
-/* This process has sent all of it before: nothing is read, or sent, again. */
+/* This process has sent all of it before: it neither reads nor sends anything again. */
 static void test_source_copy_start__stream_finished_before__done_and_counted(void)
 {
     begin();
@@ -294,7 +294,7 @@ static void test_source_copy_start__stream_finished_before__done_and_counted(voi
     end();
 }
 
-/* A job of an earlier process: what the target has is scanned, not sent. */
+/* A job of an earlier process: the source scans what the target has, and does not send it. */
 static void test_source_copy_start__adopted_and_finished__all_are_counted(void)
 {
     begin_as(true);
@@ -330,8 +330,8 @@ static void test_source_copy_event__links_go_up_and_down__each_once(void)
     end();
 }
 
-/* The log is read on for the digests when enough of it is there, but not while writes wait; a round
- * that is asked for meanwhile comes behind it. */
+/* The log is read ahead for the digests when enough of it is there, but not while writes wait; a
+ * round that is requested meanwhile comes after it. */
 static void test_source_copy_poll__log_grows__followed_unless_frozen(void)
 {
     enum { WRITES = 12000 };
@@ -358,7 +358,7 @@ static void test_source_copy_poll__log_grows__followed_unless_frozen(void)
     end();
 }
 
-/* What was asked for before the path was lost is owed to nobody behind it. */
+/* Requests from before the path was lost need no answer after it. */
 static void test_source_copy_close__round_waits_for_the_follower__gone_with_it(void)
 {
     enum { WRITES = 12000 };
@@ -414,7 +414,7 @@ static void test_source_copy_event__a_whole_copy__each_event_once_and_its_figure
     end();
 }
 
-/* The scans that a lost path has ended are owed by nobody. */
+/* The scans that a lost path has ended need no answer. */
 static void test_source_copy_digest__closed_before_it_came__the_next_one_comes(void)
 {
     begin();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_done.c — answers of a source's record: to a target that has given something back of
- * which the source does not know, and to one that waits for jobs that are done. */
+/* test_source_done.c — answers of a source's record: to a target that has given back something the
+ * source does not know of, and to one that waits for jobs that are done. */
 #include "source_done.h"
 
 #include <string.h>
@@ -78,7 +78,7 @@ static enum haul_status returned(const char *from, const char *to, enum version_
 
 /* --- given back ------------------------------------------------------------------------------- */
 
-/* Two jobs that are decided: the answer to one does not make the other one end without an owner. */
+/* Two decided jobs: the answer to one does not leave the other one without an owner. */
 static void test_source_done_check_returned__not_known_here__each_job_is_in_doubt(void)
 {
     bool moved = true;
@@ -107,7 +107,7 @@ static void test_source_done_check_returned__a_part_not_known_here__nobody_knows
     finish();
 }
 
-/* An older release says that all came back, and not by which job. */
+/* An older release reports that everything came back, but not by which job. */
 static void test_source_done_check_returned__not_named__the_map_tells(void)
 {
     start();
@@ -120,7 +120,7 @@ static void test_source_done_check_returned__not_named__the_map_tells(void)
     finish();
 }
 
-/* What is believed is durable first: the journal goes for it. */
+/* The report is recorded durably first; then the journal is removed. */
 static void test_source_done_check_returned__known_here__settled_and_no_matter(void)
 {
     start();
@@ -138,7 +138,7 @@ static void test_source_done_check_returned__known_here__settled_and_no_matter(v
     finish();
 }
 
-/* The operator has taken it back meanwhile: nothing is left that had no owner. */
+/* The operator has taken it back meanwhile: no part is left without an owner. */
 static void test_source_done_check_returned__not_known_and_owned_here__no_matter(void)
 {
     start();
@@ -161,7 +161,7 @@ static enum haul_status answer(const uint8_t *waiting, size_t count, struct mess
     return source_done_answer(&journal, &peer, commit, asks_again, &error);
 }
 
-/* The target waits for one of which nothing is left, and for another one. */
+/* The target waits for a job of which nothing is left, and for another one. */
 static void test_source_done_answer__first_one_came_back__the_other_one_is_answered(void)
 {
     struct message commit;
@@ -174,7 +174,7 @@ static void test_source_done_answer__first_one_came_back__the_other_one_is_answe
     memcpy(waiting, job, HAUL_JOB_BYTES);
     memcpy(waiting + HAUL_JOB_BYTES, second_job, HAUL_JOB_BYTES);
     check_status(source_done_adopt(&journal, &error), HAUL_OK);
-    memcpy(journal.job, job, HAUL_JOB_BYTES); /* as the last Hello had it */
+    memcpy(journal.job, job, HAUL_JOB_BYTES); /* as in the last Hello */
     check_status(answer(waiting, 2, &commit, &asks_again), HAUL_OK);
     check(asks_again && commit.type != MESSAGE_COMMIT);
     check(memcmp(journal.job, second_job, HAUL_JOB_BYTES) == 0);
@@ -195,7 +195,7 @@ static void test_source_done_answer__all_came_back__the_first_ones_reason(void)
     check_status(answer(job, 1, &commit, &asks_again), HAUL_MISMATCH);
     check(strstr(error.hint, "haul verify --to") != NULL);
     check(!asks_again && !journal.answered && commit.type != MESSAGE_COMMIT);
-    check_status(answer(second_job, 1, &commit, &asks_again), HAUL_NOT_FOUND); /* not known */
+    check_status(answer(second_job, 1, &commit, &asks_again), HAUL_NOT_FOUND); /* unknown */
     finish();
 }
 

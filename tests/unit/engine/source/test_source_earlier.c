@@ -34,7 +34,7 @@ static void bind_range(const char *start, const char *end, const struct plan *ea
     plan_fini(&next);
 }
 
-/* A job of k to l that was begun with the target "id" is left over. */
+/* An unfinished job of k to l that was begun with the target "id". */
 static void leave_job(struct plan *plan)
 {
     static struct haul_range range;
@@ -63,8 +63,8 @@ static void test_source_earlier_bind__other_ranges_of_the_same_target__both_stay
     rocks_fixture_close(&source);
 }
 
-/* A new job of `start` to `end` is refused by the target `identity`, which says that it owns by the
- * job that is left over. Is that one marked so? */
+/* The target `identity` refuses a new job of `start` to `end`, because it owns by the unfinished
+ * job. Returns whether that one is marked so. */
 static bool is_marked(const char *start, const char *end, const char *identity)
 {
     const struct haul_range range = {.start = text_slice(start), .end = text_slice(end)};
@@ -87,7 +87,8 @@ static bool is_marked(const char *start, const char *end, const char *identity)
     return marked;
 }
 
-/* Only of a job that it was told of: it could name any, and the source would not go on with it. */
+/* Only for a job that the target was informed of: it could name any, and the source would give that
+ * up. */
 static void test_source_earlier_is_owned__not_told_of__stays_as_it_is(void)
 {
     struct plan plan;
@@ -99,7 +100,7 @@ static void test_source_earlier_is_owned__not_told_of__stays_as_it_is(void)
     rocks_fixture_close(&source);
 }
 
-/* Job `number` was given up, and "id" has not been told of it. */
+/* Job `number` was given up, and "id" does not know yet. */
 static void leave_aborted(const struct plan *plan, uint8_t number)
 {
     source_journal_init(&journal, &options);
@@ -126,7 +127,8 @@ static bool has_journal(uint8_t number, bool damage)
     return file != NULL;
 }
 
-/* One that cannot be removed is told of as the failure, and the other goes all the same. */
+/* A journal that cannot be removed is reported as the failure, and the other one goes all the
+ * same. */
 static void test_source_earlier_were_told__one_fails__the_other_goes(void)
 {
     for (uint8_t damaged = 4; damaged <= 5; damaged++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_failures.c — each call of the store and of the disk fails in its turn in what a
- * source, or its operator, does about earlier jobs: it is told, and when it is done again nothing
- * of it is left. */
+/* test_source_failures.c — each call of the store and of the disk fails in turn in what a source,
+ * or its operator, does about earlier jobs: the step reports it, and after a retry nothing of it is
+ * left. */
 #include "config_version.h"
 #include "failing_store.h"
 #include "haul/owner.h"
@@ -14,7 +14,7 @@
 #include "source_left_over.h"
 
 enum { COPYING = 1, DECIDED = 2, ABORTED = 3, ELSEWHERE = 4, COMMITTED = 5, NEW = 9 };
-enum { NEW_VERSION = 5, MOVED_VERSION = 8 /* other jobs had moved the counter on */ };
+enum { NEW_VERSION = 5, MOVED_VERSION = 8 /* other jobs had raised the counter */ };
 
 static const char here[] = "the target/1";
 static struct haul_source_options options;
@@ -141,7 +141,7 @@ static void test_source_journal_find__nth_call_fails__told_and_nothing_changed(v
 static enum haul_status take_over(void)
 {
     struct plan plan;
-    static uint8_t number; /* no job comes twice by one name */
+    static uint8_t number; /* no two jobs with the same name */
     number = number < NEW ? NEW : (uint8_t)(number + 1);
     make_plan(&plan, "k", "n");
     source_journal_init(&journal, &options);
@@ -185,7 +185,7 @@ static void test_source_journal_bind__nth_call_fails__told_and_the_others_end_in
     failing_sweep_power(&step);
 }
 
-/* A job that went to the address of the new one may well be at the other end. */
+/* A job that went to the new one's address may well be at the other end. */
 static void test_source_journal_find__several__those_of_the_address_first(void)
 {
     start();
@@ -209,7 +209,7 @@ static void test_source_journal_find__several__those_of_the_address_first(void)
 static struct source_intent sent;
 static bool resumes;
 
-/* A new job beside those that are there; or one that goes on. */
+/* A new job beside those that exist; or a continued one. */
 static enum haul_status begin(void)
 {
     static const struct haul_range range = {.start = {(const uint8_t *)"e", 1},
@@ -226,7 +226,8 @@ static enum haul_status begin(void)
         status = source_intent_begin(&sent, &error);
     }
     if (status == HAUL_OK) {
-        /* What cannot be read keeps a job from going on: the log says so, and another begins. */
+        /* An unreadable journal keeps a job from continuing: the log names it, and another job
+         * begins. */
         bool anew = failing.fail_at != 0 || failing.disk.fail_at != 0;
         check(sent.journal.continued || !resumes || anew);
         check_equal(failing.snapshots, 1);
@@ -254,7 +255,7 @@ static void goes_on(void)
     leave(COPYING, here, "k", "l");
 }
 
-/* One more, or more of those that failed; the others are as they were. */
+/* One more, or more of those that failed; the others are unchanged. */
 static void check_begun(bool was_failed)
 {
     check(was_failed ? journal_count() >= 5 : journal_count() == 5);
@@ -424,7 +425,7 @@ static void two_are_decided(void)
     leave(COMMITTED, here, "w", "x");
 }
 
-/* What was decided ends as taken back: done again, there is nothing more to take. */
+/* A decided job ends as taken back: on a retry there is nothing left to take. */
 static enum haul_status reclaim(void)
 {
     enum haul_status status =
@@ -485,7 +486,7 @@ static void test_owner_forget__nth_call_fails__told_and_forgotten_when_done_agai
     failing_sweep_power(&step);
 }
 
-/* What was handed over, and is still there: t..u, of nobody who waits. */
+/* What was handed over, and is still there: t..u, which no target waits for. */
 static void stale_copy_is_there(void)
 {
     start();
@@ -529,7 +530,7 @@ static void test_owner_drop__nth_call_fails__told_and_dropped_when_done_again(vo
     failing_sweep(&step);
 }
 
-/* The record of one that was frozen is damaged. */
+/* The record of a frozen job is damaged. */
 static void record_is_damaged(void)
 {
     all_are_there();
@@ -566,7 +567,7 @@ static void test_owner_rebuild__nth_call_fails__told_and_rebuilt_when_done_again
                                              .act = rebuild,
                                              .look = check_rebuilt,
                                              .disk_calls_min = 15,
-                                             .silent = 1}; /* the look for a free name */
+                                             .silent = 1}; /* the search for a free name */
     failing_sweep(&step);
     failing_sweep_power(&step);
 }

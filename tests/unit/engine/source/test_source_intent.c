@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_intent.c — a source that waits for its turn looks again whether its ranges are still
- * this database's. */
+/* test_source_intent.c — a source that waits for its turn checks again whether its database still
+ * owns the ranges. */
 #include "source_intent.h"
 
 #include <stdio.h>
@@ -95,7 +95,7 @@ static void test_source_intent_check_again__a_part_has_moved__fenced(void)
     finish();
 }
 
-/* Two jobs of one id would be one. */
+/* Two jobs with one id would be the same job. */
 static void test_source_intent_begin__no_random_numbers__io(void)
 {
     make();

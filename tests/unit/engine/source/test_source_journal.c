@@ -25,7 +25,7 @@ static struct rocks_fixture source;
 static struct haul_source_options options;
 static struct source_journal journal;
 static struct haul_error error;
-static uint32_t within_ms; /* as the lock of the ownership record was last waited for */
+static uint32_t within_ms; /* the timeout of the last wait for the ownership record's lock */
 
 enum haul_status __real_ownership_update_within(const struct file_calls *calls,
                                                 const char *directory, uint32_t wait_max_ms,
@@ -59,8 +59,8 @@ static enum haul_status find_from(const char *start)
     return status;
 }
 
-/* A job that was decided, and whose process died before it wrote RELEASED; or even before the
- * journal repeated what the ownership file says. */
+/* A decided job whose process died before it wrote RELEASED, or even before the journal repeated
+ * what the ownership file has. */
 static void decide_and_die(struct plan *plan, bool in_journal)
 {
     static const struct haul_range whole = {.start = {NULL, 0}};
@@ -139,7 +139,7 @@ static void test_source_journal_adopt__ownership_cannot_be_read__error_and_the_j
     rocks_fixture_close(&source);
 }
 
-/* Decided is decided, whether the journal repeats it or only the ownership record says so. */
+/* A decision holds, whether the journal repeats it or only the ownership record has it. */
 static void test_source_left_over_give_up__decided__in_doubt_and_the_job_stays(void)
 {
     static const bool in_journal[] = {true, false};
@@ -158,8 +158,7 @@ static void test_source_left_over_give_up__decided__in_doubt_and_the_job_stays(v
     }
 }
 
-/* No memory, nobody there, cancelled: whatever ends a `resolve`, the decision is there for the
- * next. */
+/* No memory, no peer, cancelled: whatever ends a `resolve`, the next one finds the decision. */
 static void test_source_journal_end__resolve_failed__the_job_stays(void)
 {
     static const enum haul_status outcomes[] = {HAUL_NO_MEMORY, HAUL_UNREACHABLE, HAUL_CANCELLED};
@@ -181,8 +180,8 @@ static void test_source_journal_end__resolve_failed__the_job_stays(void)
     rocks_fixture_close(&source);
 }
 
-/* A new job was begun in the place of one that could not go on, and its process died before the
- * target had heard of it: both are there, whichever is the older. */
+/* A new job replaced one that could not continue, and its process died before the target knew of
+ * it: both exist, whichever is older. */
 static void begin_and_die(uint8_t job, struct plan *plan, bool decides)
 {
     source_journal_init(&journal, &options);
@@ -206,7 +205,7 @@ static void open_source(struct plan *plan)
     plan->new_version = 1;
 }
 
-/* Writers are frozen meanwhile: the lock is waited for as long as they may be, and no longer. */
+/* Writers are frozen meanwhile: the wait for the lock ends with their deadline. */
 static void test_source_journal_decide__time_that_is_left__waits_no_longer(void)
 {
     struct plan plan;
@@ -223,7 +222,7 @@ static void test_source_journal_decide__time_that_is_left__waits_no_longer(void)
     rocks_fixture_close(&source);
 }
 
-/* Only what was decided waits for its target. */
+/* Only a decided job waits for its target. */
 static void test_source_journal_find__other_ranges_were_decided__goes_on(void)
 {
     const struct haul_range range = {.start = text_slice("k"), .end = text_slice("l")};
@@ -267,7 +266,7 @@ static void test_source_journal_find__several_left_over__all_are_seen(void)
     source_journal_fini(&journal);
     check_equal(left_job_count(source.path), 0);
     begin_and_die(3, &plan, false);
-    begin_and_die(5, &plan, true); /* behind one that is not decided */
+    begin_and_die(5, &plan, true); /* after one that is not decided */
     source_journal_init(&journal, &options);
     check_status(find_from(""), HAUL_IN_DOUBT);
     source_journal_fini(&journal);
@@ -318,7 +317,7 @@ static void test_source_journal_adopt__job_that_is_not_decided__hint_names_the_w
     rocks_fixture_close(&source);
 }
 
-/* The path may come back, or the target be free again: what has arrived there is worth keeping. */
+/* The path may return, or the target be free again: what has arrived there is worth keeping. */
 static void test_source_journal_end__ended_for_now__the_journal_can_go_on(void)
 {
     static const enum haul_status outcomes[] = {HAUL_CLOSED,      HAUL_TIMEOUT, HAUL_REFUSED,
@@ -342,7 +341,7 @@ static void test_source_journal_end__ended_for_now__the_journal_can_go_on(void)
     }
 }
 
-/* Of a crash between DONE and the removal. */
+/* After a crash between DONE and the removal. */
 static void test_source_journal_find__journal_is_done__removed_and_nothing_left_over(void)
 {
     struct plan plan;
@@ -362,7 +361,7 @@ static void test_source_journal_find__journal_is_done__removed_and_nothing_left_
     rocks_fixture_close(&source);
 }
 
-/* It had not met a target when it was given up: whoever is there may have its records. */
+/* It had not met a target when it was given up: any target may have its records. */
 static void test_source_journal_bind__aborted_without_a_peer__told_of(void)
 {
     struct plan plan;
@@ -381,8 +380,8 @@ static void test_source_journal_bind__aborted_without_a_peer__told_of(void)
     rocks_fixture_close(&source);
 }
 
-/* Its range was handed over meanwhile: it goes on with nobody, and the next job ends it, though it
- * goes elsewhere with other ranges. */
+/* Its range was handed over meanwhile: it can never continue, and the next job ends it, even one
+ * that goes elsewhere with other ranges. */
 static void test_source_journal_bind__overtaken_and_of_another_target__aborted(void)
 {
     const struct haul_range range = {.start = text_slice("k"), .end = text_slice("l")};
@@ -421,7 +420,7 @@ static void test_source_journal_bind__overtaken_and_of_another_target__aborted(v
     rocks_fixture_close(&source);
 }
 
-/* `haul resolve`: nothing is decided, and the target of a job that was overtaken is there. */
+/* `haul resolve`: nothing is decided, and the target of a superseded job is there. */
 static void test_source_journal_bind__only_tells_of_an_overtaken_job__told_of(void)
 {
     struct plan plan;
@@ -480,7 +479,7 @@ static void test_source_journal_yield__undecided_job__decided_as_before(void)
     rocks_fixture_close(&source);
 }
 
-/* What `resolve` finds and does when the target says that it owns by job 3. */
+/* What `resolve` finds and does when the target reports that it owns by job 3. */
 static void yield_left(bool asks)
 {
     struct plan ignored = {.family_count = 0};
@@ -549,7 +548,7 @@ static void test_source_journal_yield_left__of_another_target__not_found_and_sta
     rocks_fixture_close(&source);
 }
 
-/* The ownership record says that the job was decided, and the journal is older than that. */
+/* The ownership record has the job as decided, and the journal is older than that. */
 static void test_source_journal_adopt__journal_was_set_back__decided(void)
 {
     static const uint8_t job[HAUL_JOB_BYTES] = {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3};
@@ -633,7 +632,7 @@ static void freeze_on_disk(const struct plan *plan, unsigned seed)
     check_status(source_journal_frozen(&journal, &error), HAUL_OK);
 }
 
-/* Nobody closes a file or anything else when the power fails. */
+/* A power failure closes no file and releases nothing. */
 static enum haul_status find_after_power_loss(void)
 {
     fake_disk_crash(&disk);
@@ -644,8 +643,8 @@ static enum haul_status find_after_power_loss(void)
     return status;
 }
 
-/* Call number `call` of the decision fails, then the power does. What the decision answered must
- * hold: OK is decided, and whatever else is not IN_DOUBT is not. */
+/* Call number `call` of the decision fails, then the power does. The decision's result must hold:
+ * OK means decided, and any other result but IN_DOUBT means undecided. */
 static enum haul_status decide_with_fault(const struct plan *plan, unsigned call, unsigned seed)
 {
     freeze_on_disk(plan, seed);
@@ -681,13 +680,13 @@ static void test_source_journal_decide__embedders_register_and_power_loss__answe
         }
     }
     check(doubts > 0);
-    check(call > 2 && call < SWEEP_CALLS_MAX); /* a write and a sync at least were made to fail */
+    check(call > 2 && call < SWEEP_CALLS_MAX); /* at least a write and a sync failed */
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
-/* The change of the ownership record is the decision: before it FROZEN has to be durable, for only
- * a frozen job is looked up there; the journal may lose what repeats it. */
+/* The change of the ownership record is the decision. FROZEN must be durable before it, because
+ * only frozen jobs are looked up there; the journal may lose the repetition. */
 static void test_source_journal_decide__own_register_and_power_loss__answer_holds(void)
 {
     struct plan plan;
@@ -704,12 +703,12 @@ static void test_source_journal_decide__own_register_and_power_loss__answer_hold
             reached = decide_with_fault(&plan, call, seed) != HAUL_OK || reached;
         }
     }
-    check(call > 4 && call < SWEEP_CALLS_MAX); /* a write, two syncs and a rename at least */
+    check(call > 4 && call < SWEEP_CALLS_MAX); /* at least a write, two syncs and a rename */
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
-/* The embedder's register moved on: nothing is written, and nothing was decided. */
+/* The embedder's register has moved on: nothing is written, and nothing was decided. */
 static void test_source_journal_decide__embedders_register_moved_on__fenced(void)
 {
     struct plan plan;

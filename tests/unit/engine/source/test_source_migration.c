@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_migration.c — the loop of a giving end, its target a socket in this process, which
- * answers whenever the loop waits. No data links: the job comes as far as its accepted plan. */
+/* test_source_migration.c — the loop of a source. Its target is a socket in this process, which
+ * answers whenever the loop waits. There are no data links: the job comes as far as its accepted
+ * plan. */
 #include <netinet/in.h>
 #include <string.h>
 
@@ -27,7 +28,7 @@ static enum answer on_plan;
 static unsigned heard[MESSAGE_VERIFY_PIECES + 1]; /* by type */
 static haul_control_Hello hello;
 static haul_control_Plan plan;        /* only its numbers */
-static enum message_type stop_behind; /* the operator stops when this was heard; 0: not */
+static enum message_type stop_behind; /* the operator stops when this arrives; 0: never */
 static enum message_type cancel_behind;
 static unsigned events[SOURCE_EVENT_TICK + 1];
 static unsigned opened_links;
@@ -38,7 +39,7 @@ static bool resolves;
 static bool two_addresses;  /* has the target's host, with the ports 7 and 8 */
 static unsigned links_port; /* where the data links go */
 static unsigned trusted;    /* connections */
-static unsigned noted;      /* timeouts of the target's */
+static unsigned noted;      /* the target's timeouts */
 
 /* --- the target ------------------------------------------------------------------------------- */
 
@@ -173,7 +174,7 @@ void __wrap_sender_links_open(struct sender_links *links, const struct link_tick
     check_equal(ticket->token[0], 7);
     check_equal(ticket->token[LINK_TOKEN_BYTES - 1], 7);
     opened_links++;
-    haul_migration_stop(migration); /* no further without them */
+    haul_migration_stop(migration); /* it goes no further without them */
 }
 
 void __real_source_session_event(struct source_session *session, const struct source_event *event,
@@ -331,7 +332,7 @@ static void test_run_source__plan_is_accepted__links_are_opened_once(void)
 
 /* --- the operator ----------------------------------------------------------------------------- */
 
-/* Asked for once, told to the session once, however many turns there are until the end. */
+/* Requested once and reported to the session once, however many turns there are until the end. */
 static void test_run_source__stop__told_once_and_kept(void)
 {
     begin();
@@ -361,7 +362,7 @@ static void test_run_source__cancel__told_once_and_nothing_left(void)
 
 /* --- a job that was decided ------------------------------------------------------------------- */
 
-/* Its process died behind the decision, and may not have told the embedder. */
+/* Its process died after the decision, and may not have informed the embedder. */
 static void leave_decided(void)
 {
     static const struct haul_range range = {.start = {(const uint8_t *)"k", 1},
@@ -414,7 +415,7 @@ static void test_run_source__target_hangs_up__comes_back_and_warns_once(void)
     finish();
 }
 
-/* From then on it may send long messages, and is told of us in its own time. */
+/* From then on the peer may send long messages, and its own timeouts apply. */
 static void test_run_source__target_answers__trusted_and_its_timeout_noted(void)
 {
     begin();
@@ -431,7 +432,7 @@ static void test_run_source__target_answers__trusted_and_its_timeout_noted(void)
     finish();
 }
 
-/* Data links go where the target has answered, not to the first of its addresses. */
+/* Data links go to the address that answered, not to the first of the target's addresses. */
 static void test_run_source__first_address_fails__links_go_to_the_second(void)
 {
     for (unsigned fails = 0; fails < 2; fails++) {
@@ -445,7 +446,7 @@ static void test_run_source__first_address_fails__links_go_to_the_second(void)
     }
 }
 
-/* Another address serves who has had no answer yet; behind one, the session decides. */
+/* If no address has answered yet, the next one is tried; after an answer, the session decides. */
 static void test_run_source__target_hangs_up_and_has_two_addresses__session_hears_of_each_loss(void)
 {
     for (int fails = 0; fails < 2; fails++) {

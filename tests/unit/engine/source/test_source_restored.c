@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_source_restored.c — a source whose database was restored or set back while a job was open:
- * the job may have been decided since, and nothing gives it up before its target was asked. */
+ * the job may have been decided since, and nothing gives it up before its target has answered. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +33,7 @@ static void make_plan(struct plan *plan)
     plan->new_version = plan->old_version + 1;
 }
 
-/* Job `number` of k to l, left by a process that is gone. `peer` NULL: it has met nobody. */
+/* Job `number` of k to l, left by a process that is gone. `peer` NULL: it has met no target. */
 static void leave(uint8_t number, const char *peer, bool restored)
 {
     uint8_t id[HAUL_JOB_BYTES];
@@ -67,7 +67,7 @@ static void abandon(uint8_t number)
     check_status(source_left_over_give_up(source.store, id, true, &error), HAUL_OK);
 }
 
-/* `resume` or `send` goes on with job 3. */
+/* `resume` or `send` continues job 3. */
 static void go_on(struct plan *plan)
 {
     uint64_t log_sequence = 0;
@@ -103,7 +103,7 @@ static void test_source_journal_end__restored_and_not_asked__kept_whatever_ends_
     }
 }
 
-/* Its target has answered, and owns nothing: whoever cancels means it. */
+/* Its target has answered, and owns nothing: a cancel is safe. */
 static void test_source_journal_end__restored_and_asked__cancelled(void)
 {
     struct haul_error outcome = {.status = HAUL_CANCELLED};
@@ -123,8 +123,8 @@ static void test_source_journal_end__restored_and_asked__cancelled(void)
     rocks_fixture_close(&source);
 }
 
-/* A new job is refused, for the target owns by one that it was told is over: only that one is in
- * doubt, when it is that target's. */
+/* A new job is refused, because the target owns by a job that it was informed is over: only that
+ * job is in doubt, if it is that target's. */
 static void test_source_journal_end__owned_by_an_earlier_one__that_one_is_in_doubt(void)
 {
     uint8_t owned[HAUL_JOB_BYTES];
@@ -132,7 +132,7 @@ static void test_source_journal_end__owned_by_an_earlier_one__that_one_is_in_dou
     struct source_ending ending = {.outcome = &outcome, .peer_knows = true, .owned_job = owned};
     for (uint8_t which = 0; which < 8; which++) {
         uint8_t number = 1 + which / 2; /* 4: there is none */
-        uint8_t told = which % 2;       /* it was told that 2 is over */
+        uint8_t told = which % 2;       /* the target was informed that 2 is over */
         bool restored = false;
         memset(owned, number, sizeof(owned));
         start();
@@ -159,7 +159,7 @@ static void test_source_journal_end__owned_by_an_earlier_one__that_one_is_in_dou
 
 /* --- before its target was met ---------------------------------------------------------------- */
 
-/* Whoever answers need not be the one that it was decided with. */
+/* The target that answers need not be the one that it was decided with. */
 static void test_source_journal_bind__restored_without_a_peer__unconfirmed_and_not_bound(void)
 {
     struct plan plan;
@@ -174,7 +174,7 @@ static void test_source_journal_bind__restored_without_a_peer__unconfirmed_and_n
     rocks_fixture_close(&source);
 }
 
-/* The operator has given his word: nothing is left to ask before the next command. */
+/* The operator has confirmed the risk: the next command has nothing left to ask. */
 static void test_source_left_over_give_up__restored_and_over_already__ok(void)
 {
     uint8_t id[HAUL_JOB_BYTES];
@@ -300,7 +300,7 @@ static void test_source_journal_yield_left__kept__recorded_once(void)
     }
 }
 
-/* A record that was made again counts the ranges as the target's, by no job. */
+/* A rebuilt record counts the ranges as the target's, by no job. */
 static void test_source_journal_yield_left__the_peers_already__recorded_all_the_same(void)
 {
     static const uint8_t nobody[HAUL_JOB_BYTES];
@@ -326,7 +326,7 @@ static void test_source_journal_yield_left__the_peers_already__recorded_all_the_
     }
 }
 
-/* Job 3 is in doubt from here on, open or given up: it goes only by the operator's word. */
+/* Job 3 is in doubt from here on, open or given up: only the operator can end it. */
 static void check_parted(void)
 {
     uint8_t id[HAUL_JOB_BYTES];
@@ -379,7 +379,7 @@ static void test_source_journal_yield_left__perhaps_came_back__mismatch_and_stay
     check_nothing_is_released(true);
 }
 
-/* `resume`: the same, and the job goes on with nobody. */
+/* `resume`: the same, and the job cannot continue. */
 static void test_source_journal_yield__came_back__fenced_and_undecided(void)
 {
     static const enum version_return returns[] = {VERSION_RETURNED, VERSION_PERHAPS_RETURNED};

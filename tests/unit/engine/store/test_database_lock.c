@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_database_lock.c — the lock of a database: who has it, and what is left in the directory. */
+/* test_database_lock.c — the lock of a database: which process has it, and what remains in the
+ * directory. */
 #include "database_lock.h"
 
 #include <fcntl.h>
@@ -19,8 +20,8 @@ static struct database_lock lock;
 static struct haul_error error;
 static char path[300];
 
-/* The linker puts these in place of stat and fstatat: with `subvolume`, devices have other numbers
- * than the kernel's list of locks says, as on btrfs. */
+/* The linker replaces stat and fstatat by these: with `subvolume`, devices have other numbers than
+ * in the kernel's list of locks, as on btrfs. */
 int __real_stat(const char *file, struct stat *found);
 int __wrap_stat(const char *file, struct stat *found);
 int __real_fstatat(int directory, const char *file, struct stat *found, int flags);
@@ -53,7 +54,7 @@ static void start(bool has_file)
     lock = (struct database_lock){.fd = -1};
 }
 
-/* Another process takes the lock, says so and keeps it until end_other. */
+/* Another process takes the lock, reports so and keeps it until end_other. */
 static pid_t begin_other(void)
 {
     int said[2];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_job_families.c — which families the jobs of a database need when it is opened. */
+/* test_job_families.c — which families must be opened for the jobs of a database. */
 #include "job_families.h"
 
 #include <fcntl.h>
@@ -84,7 +84,7 @@ static void test_job_families_read__jobs_that_go_on__each_family_of_a_source_onc
     rocks_fixture_close(&fixture);
 }
 
-/* Whoever opens the job says what is wrong with it. */
+/* The code that opens the job reports what is wrong with it. */
 static void test_job_families_read__a_journal_is_damaged__those_of_the_others(void)
 {
     char path[600];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_attach.c — a store over a database that somebody else has open: it works on it, says
- * what its owner says, and leaves it open. */
+/* test_rocks_attach.c — a store over a database that its owner has open: it works on the database,
+ * follows its options, and leaves it open. */
 #include <rocksdb/c.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,8 +159,8 @@ static void test_haul_rocks_store_attach__features_of_the_owner__asked_each_time
     close_database();
 }
 
-/* A database without its IDENTITY file has none yet; one that cannot be read has one that nobody
- * knows. */
+/* A database without an IDENTITY file has no identity yet; one whose file cannot be read has an
+ * unknown one. */
 static void test_haul_rocks_store_attach__identity_missing_or_unreadable__none_or_io(void)
 {
     char path[300];

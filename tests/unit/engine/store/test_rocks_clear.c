@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_clear.c — a range is cleared in pieces, and an end in between leaves no record. */
+/* test_rocks_clear.c — clears a range in pieces; a stop in between leaves every record either there
+ * or gone. */
 #include <stdlib.h>
 
 #include "call_steps.h"
@@ -14,7 +15,7 @@ static struct haul_error error;
 static struct call_steps calls;
 static uint32_t steps_left;
 
-/* The owner's thread says "end" behind the step that is counted down to. */
+/* The owner's thread requests the end after the counted step. */
 static bool next_of_few(void *context)
 {
     (void)context;
@@ -47,7 +48,7 @@ static void start(void)
     steps_left = UINT32_MAX;
 }
 
-/* In four pieces, of which as many are taken as the steps allow. */
+/* In four pieces, of which the steps allow some. */
 static void clear(uint32_t steps_max)
 {
     struct haul_slice keys[CUT_COUNT] = {text_slice("k00001000"), text_slice("k00002000"),
@@ -105,7 +106,7 @@ static void test_rocks_clear_pieces__left_to_rocksdb__nothing_left(void)
     rocks_fixture_close(&fixture);
 }
 
-/* A deletion that was never synced counts as done, so it has to last. */
+/* A deletion counts as done even if nobody synced it, so it must be durable. */
 static void test_rocks_range_clear__deleted_without_log__stays_deleted(void)
 {
     start();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_domain.c — families whose index or memory asks for a prefix of every key, and keys
- * that have none: RocksDB would end the process. */
+/* test_rocks_domain.c — families whose index or memtable extracts a prefix of every key, and keys
+ * outside the extractor's domain: RocksDB would abort the process. */
 #include <string.h>
 
 #include "check.h"
@@ -33,7 +33,7 @@ static void open_store(void)
     check_or_stop(haul_rocks_store_open(foreign.path, &options, &store, &error) == HAUL_OK);
 }
 
-/* A database of these options, closed, and opened by haul. `key` is in its log. */
+/* A database with these options, closed, and opened by haul. `key` is in its log. */
 static void open_with(const char *options, const char *key)
 {
     foreign_init(&foreign);
@@ -51,7 +51,7 @@ static void close_all(void)
     foreign_fini(&foreign);
 }
 
-/* Other keys are taken, and what is there becomes a table. */
+/* Keys inside the domain are accepted, and the records become a table. */
 static void check_refused(const char *options)
 {
     open_with(options, LONG);
@@ -94,7 +94,7 @@ static void test_table_put__hash_index_and_short_key__unsupported(void)
     close_all();
 }
 
-/* The owner's own build asserts nothing, and so such a key may be in its log. */
+/* The owner's own build has no assertions, and so such a key may be in its log. */
 static void test_rocks_open__short_key_in_the_log_of_a_hash_index__flushed(void)
 {
     open_with("prefix_extractor=fixed:4;" HASH_INDEX, SHORT);
@@ -121,7 +121,7 @@ static void test_family_create_like__hash_index_of_the_source__takes_every_key(v
     close_all();
 }
 
-/* The extractor is the owner's code: it does not pass, and the index is of no use without it. */
+/* The extractor is the owner's code and does not travel, and the index is useless without it. */
 static void test_family_create_like__hash_index_and_unknown_extractor__takes_every_key(void)
 {
     struct haul_family made;

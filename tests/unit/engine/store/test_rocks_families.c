@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_families.c — making column families, each refusal, and removing them again. */
+/* test_rocks_families.c — creates column families, each refusal included, and removes them
+ * again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,7 @@ static void test_rocks_family_drop__made_and_removed_ten_times__gone_each_time(v
     rocks_fixture_close(&fixture);
 }
 
-/* The family that a database is born with takes the options over as long as nothing was written. */
+/* A new database's first family takes over the options as long as nothing was written. */
 static void test_rocks_family_create_like__default_of_a_new_database__made_anew(void)
 {
     rocks_fixture_open(&fixture);
@@ -119,7 +120,7 @@ static void test_rocks_family_create_like__default_of_a_database_in_use__exists(
         rocks_fixture_open(&fixture);
         if (kind == 0) { /* another family */
             (void)rocks_fixture_family(&fixture, "one");
-        } else { /* a record; and one that is there no more */
+        } else { /* a record; and a deleted one */
             rocks_fixture_put(&fixture, 0, text_slice("k"), text_slice("v"));
         }
         if (kind == 2) {
@@ -132,7 +133,7 @@ static void test_rocks_family_create_like__default_of_a_database_in_use__exists(
     }
 }
 
-/* Another order: the empty database is removed, and is the same one afterwards. */
+/* Another order: the empty database is removed, and is unchanged afterwards. */
 static void test_rocks_family_create_like__another_order__same_identity(void)
 {
     char path[320];

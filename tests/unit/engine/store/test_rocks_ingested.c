@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_ingested.c — tables that were ingested: there with all their records, compacted, or
- * lost. */
+/* test_rocks_ingested.c — ingested tables: present with all their records, compacted, or lost. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +91,7 @@ static void test_rocks_ingested_check__compacted_with_its_changes__sure(void)
     rocks_fixture_close(&fixture);
 }
 
-/* Fewer records, as after deletions: the files alone do not tell whether all others are there. */
+/* Fewer records, as after deletions: the files alone cannot prove that all others are there. */
 static void test_rocks_ingested_check__compacted_to_fewer_records__not_sure(void)
 {
     open_fixture();
@@ -134,7 +133,7 @@ static void test_range_clear__ingested_tables__are_forgotten(void)
     rocks_fixture_close(&fixture);
 }
 
-/* Keys are the sender's choice: long ones are not kept, and then only the number tells. */
+/* The sender chooses the keys: long ones are not kept, and then only the count proves anything. */
 static void test_rocks_ingested_check__long_keys__by_number_only(void)
 {
     static char key[5000];
@@ -154,7 +153,7 @@ static void test_rocks_ingested_check__long_keys__by_number_only(void)
     rocks_fixture_close(&fixture);
 }
 
-/* The store says that it took the table, and has fewer records than were written. */
+/* The store reports that it took the table, and has fewer records than were written. */
 static void test_table_ingest__fewer_entries_are_live__corrupt(void)
 {
     open_fixture();
@@ -170,7 +169,7 @@ static void test_table_ingest__fewer_entries_are_live__corrupt(void)
     rocks_fixture_close(&fixture);
 }
 
-/* The end is exclusive: what begins there is another range's. */
+/* The end is exclusive: a key there belongs to another range. */
 static void test_rocks_ingested_forget__begins_at_the_end__still_known(void)
 {
     open_fixture();

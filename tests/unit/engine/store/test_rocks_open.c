@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_open.c — opening databases: absent, locked, damaged, with foreign options. */
+/* test_rocks_open.c — opens databases: absent, locked, damaged, with foreign options. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static enum haul_status open_with(struct haul_rocks_options options, struct haul
     return haul_rocks_store_open(foreign.path, &options, store, &error);
 }
 
-/* Open, and close again when that went well. */
+/* Open, and close again on success. */
 static enum haul_status try_open(struct haul_rocks_options options)
 {
     struct haul_store *store = NULL;
@@ -64,7 +64,7 @@ static void file_path(char path[512], const char *name)
     (void)snprintf(path, 512, "%s/%s", foreign.path, name);
 }
 
-/* The first file of the database whose name begins so. */
+/* The first file of the database whose name begins with this. */
 static void find_file(char path[512], const char *prefix)
 {
     DIR *directory = opendir(foreign.path);
@@ -274,7 +274,7 @@ static void test_open__unknown_value_in_the_options__unsupported_names_the_file(
     foreign_fini(&foreign);
 }
 
-/* The old text takes the new file's place when all of it is on the disk. */
+/* The old text replaces the new file only when all of it is on the disk. */
 static void test_open__options__text_is_whole_before_it_takes_the_place(void)
 {
     char path[512];
@@ -344,7 +344,8 @@ static void test_open__current_names_no_file__fails_and_keeps_data(void)
     foreign_fini(&foreign);
 }
 
-/* The disk failed, or the process was killed, before CURRENT was there: nothing was ever in it. */
+/* The disk failed, or the process was killed, before CURRENT existed: the database never held
+ * data. */
 static void test_open__making_was_cut_short_create__made_again(void)
 {
     char path[512];
@@ -374,7 +375,7 @@ static void test_open__current_lost_create__corrupt_and_keeps_data(void)
     foreign_fini(&foreign);
 }
 
-/* No fragment of it is whole: RocksDB has not written it. */
+/* It has no complete fragment: RocksDB has not written it. */
 static void test_open__manifest_is_garbage__unsupported(void)
 {
     make_database();
@@ -555,7 +556,7 @@ static void test_open__string_append_operator__merged_values_are_read(void)
     foreign_fini(&foreign);
 }
 
-/* Every operator that is accepted by name is one that RocksDB really makes: a merge is readable. */
+/* RocksDB can create every operator that is accepted by name: a merge is readable. */
 static void check_operator(const char *option, const char *name, const char *operand)
 {
     foreign_init(&foreign);
@@ -589,7 +590,7 @@ static void test_open__operators_of_rocksdb__readable(void)
 
 /* --- a log that lies elsewhere ---------------------------------------------------------------- */
 
-/* A database whose log lies in `name`, next to it or in it, and whose LOG says nothing. */
+/* A database whose log lies in `name`, next to it or in it, and whose LOG does not name it. */
 static void make_with_log_in(const char *name)
 {
     char options[700];
@@ -611,8 +612,8 @@ static void test_open__log_directory_below_the_database__its_own(void)
     foreign_fini(&foreign);
 }
 
-/* Its path begins with the database's, and is another directory all the same: whose log lies there
- * is not known. */
+/* Its path begins with the database's, but is another directory: whose log lies there is
+ * unknown. */
 static void test_open__log_directory_next_to_the_database__unsupported_unless_given(void)
 {
     char path[512];

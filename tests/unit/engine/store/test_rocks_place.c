@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_place.c — a store stays with the database that it opened, whatever its path comes to
- * name, and nothing is recorded in another one's folder. */
+/* test_rocks_place.c — a store stays with the database that it opened, whatever its path names
+ * later, and nothing is recorded in another database's folder. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +30,7 @@ static void start(void)
     (void)snprintf(away, sizeof(away), "%s-away", fixture.path);
 }
 
-/* Another directory takes the place. */
+/* Another directory takes its place. */
 static void take_the_place(void)
 {
     check_or_stop(rename(fixture.path, away) == 0 && mkdir(fixture.path, 0700) == 0);

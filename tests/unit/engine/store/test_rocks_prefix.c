@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_prefix.c — databases whose owner looks up by prefix: scans see every key all the
- * same. */
+/* test_rocks_prefix.c — databases with prefix lookups: scans see every key all the same. */
 #include <string.h>
 
 #include "bytes.h"
@@ -14,8 +13,8 @@ enum { KEYS_MAX = 16, FAMILY = 0 };
 static struct foreign_database foreign;
 static struct haul_error error;
 
-/* Keys that begin with 'a' and with 'c': no filter has heard of 'b'. Bloom filters are of prefixes
- * only, in tables and in memory. */
+/* Keys that begin with 'a' and with 'c'; no filter contains 'b'. Bloom filters hold prefixes only,
+ * in tables and in memory. */
 static struct haul_store *open_store(bool flushed)
 {
     static const char *const keys[] = {"a1", "a2", "c1", "c2", "c3"};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_receive.c — databases that somebody else has open, whose own configuration would drop
- * or change what they receive. */
+/* test_rocks_receive.c — databases that their owner has open, whose own configuration would drop or
+ * change what they receive. */
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static enum haul_status receive(const char *name, const char *options)
     return store->ops->receive_check(store, name, options, &error);
 }
 
-/* "data" is refused with the feature in the text, and a hint; "default" is when all are. */
+/* "data" is refused with the feature in the text, and a hint; "default" is, if all are. */
 static void check_refused(const char *feature, bool whole_database)
 {
     check_status(receive("data", ""), HAUL_UNSUPPORTED);
@@ -115,7 +115,7 @@ void __wrap_rocks_door_family(rocksdb_t *db, rocksdb_column_family_handle_t *han
     }
 }
 
-/* What only the database in force tells, and no option of the C interface makes. */
+/* What only the open database reveals, and no option of the C interface creates. */
 static void test_rocks_receive_check__facts_of_the_family__refused_by_name(void)
 {
     static const struct {

@@ -29,7 +29,7 @@ static void put(const char *key, const char *value)
     rocks_fixture_put(&fixture, 0, text_slice(key), text_slice(value));
 }
 
-/* First letters of the keys of a scan, in its order; '!' when it ended with an error. */
+/* First letters of a scan's keys, in its order; '!' if it ended with an error. */
 static const char *keys_of(const struct haul_snapshot *snapshot, struct haul_slice start,
                            struct haul_slice end)
 {
@@ -54,7 +54,7 @@ static const char *keys_of(const struct haul_snapshot *snapshot, struct haul_sli
     return letters;
 }
 
-/* The value of a key as text, NULL when there is none. */
+/* The value of a key as text, NULL if absent. */
 static const char *value_of(uint32_t family_id, const char *key)
 {
     static char text[64];
@@ -283,7 +283,7 @@ static void test_rocks_snapshot__sequence__the_last_given_out(void)
 
 /* --- damage ----------------------------------------------------------------------------------- */
 
-/* Turn over some bytes of the first data block of every table file. */
+/* Flip some bytes of the first data block of every table file. */
 static void damage_tables(void)
 {
     DIR *directory = opendir(fixture.path);
@@ -400,7 +400,7 @@ static void test_rocks_flush__written_without_log__survives_reopening(void)
     rocks_fixture_close(&fixture);
 }
 
-static unsigned log_syncs;   /* that were asked for */
+static unsigned log_syncs;   /* that were requested */
 static unsigned log_flushes; /* without a sync */
 
 void __real_rocksdb_flush_wal(rocksdb_t *db, unsigned char sync, char **message);
@@ -413,7 +413,7 @@ void __wrap_rocksdb_flush_wal(rocksdb_t *db, unsigned char sync, char **message)
     __real_rocksdb_flush_wal(db, sync, message);
 }
 
-/* Out of the process is not on the disk yet. */
+/* Data that has left the process is not on the disk yet. */
 static void test_rocks_sync__written_with_log__synced(void)
 {
     open_fixture();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_send.c — databases that somebody else has open, with options that let nobody read them
- * faithfully. */
+/* test_rocks_send.c — databases that their owner has open, with options under which no reader sees
+ * them faithfully. */
 #include <rocksdb/c.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_split.c — sizes of ranges, and cuts that make parts of about equal bytes. */
+/* test_rocks_split.c — sizes of ranges, and cuts into parts of about equal bytes. */
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,7 +136,7 @@ static void test_rocks_range_size__large_in_memory__not_nothing(void)
     close_fixture();
 }
 
-/* What files say has to do: neither measuring nor cutting reads a record. */
+/* The files must suffice: neither measuring nor cutting reads a record. */
 static void test_rocks_range_size__large_records_in_files__none_is_read(void)
 {
     open_fixture();
@@ -245,7 +245,8 @@ static void test_rocks_range_split__large_records_at_one_end__balanced_by_bytes(
     close_fixture();
 }
 
-/* Looking for a key between two others would read a large record each time: files have to do. */
+/* Searching a key between two others would read a large record each time: the files must
+ * suffice. */
 static void test_rocks_range_split__large_records_in_one_file__not_searched(void)
 {
     open_fixture();
@@ -260,7 +261,7 @@ static void test_rocks_range_split__large_records_in_one_file__not_searched(void
     close_fixture();
 }
 
-/* All keys near the ends of the key space: half way between them there is nothing. */
+/* All keys near the ends of the key space: the middle is empty. */
 static void test_rocks_range_split__hole_in_the_key_space__still_balanced(void)
 {
     open_fixture();
@@ -273,7 +274,7 @@ static void test_rocks_range_split__hole_in_the_key_space__still_balanced(void)
     close_fixture();
 }
 
-/* One key far out, all others close together below it: the first halves hold nothing. */
+/* One key far out, all others close together below it: the first halves are empty. */
 static void test_rocks_range_split__all_but_one_close_together__still_balanced(void)
 {
     open_fixture();
@@ -310,7 +311,7 @@ static void test_rocks_range_split__many_files__balanced(void)
     close_fixture();
 }
 
-/* More cuts than records: some answer, every part with a record. */
+/* More cuts than records: the result has fewer, and every part has a record. */
 static void test_rocks_range_split__fewer_records_than_cuts__no_empty_part(void)
 {
     open_fixture();
@@ -335,7 +336,7 @@ static void test_rocks_range_split__reverse_family__one_part_and_no_bounds(void)
     close_fixture();
 }
 
-/* What other families hold weighs nothing here. */
+/* Other families do not count here. */
 static void test_rocks_range_split__other_family_is_full__no_cut(void)
 {
     open_fixture();

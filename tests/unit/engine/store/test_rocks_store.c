@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_store.c — what RocksDB's errors become, what kinds of stores can do, and what a close
- * leaves in the log. */
+/* test_rocks_store.c — how RocksDB's errors are mapped, what each kind of store can do, and what a
+ * close leaves in the log. */
 #include "rocks_store.h"
 
 #include <dirent.h>
@@ -71,7 +71,7 @@ static void test_rocks_error__each_kind__status_words_and_hint(void)
     check_status(rocks_error(NULL, "some call", &error), HAUL_OK);
 }
 
-/* The words of an end are looked for at the end, also when they are all of the message. */
+/* A suffix is searched at the end only, even if it is the whole message. */
 static void test_rocks_error__words_alone__translated(void)
 {
     check_status(translate("File too large"), HAUL_LIMIT);
@@ -166,8 +166,8 @@ static size_t table_count(void)
     return count;
 }
 
-/* A target's close writes tables of what it was given; one that was given nothing writes none, and
- * neither does a source's. */
+/* A target's close writes tables of what it received; without new data it writes none, and neither
+ * does a source's. */
 static void test_haul_store_close__flush_at_close__only_what_was_written(void)
 {
     static const struct {

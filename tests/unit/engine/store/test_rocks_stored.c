@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_stored.c — options as they stand in OPTIONS files, sound ones and odd ones. */
+/* test_rocks_stored.c — options as they stand in OPTIONS files, valid ones and odd ones. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

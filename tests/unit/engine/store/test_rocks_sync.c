@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_sync.c — a sync of the log behind a write that failed is an error: RocksDB would end
- * the process. */
+/* test_rocks_sync.c — a sync of the log after a failed write is an error: RocksDB would abort the
+ * process. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static enum haul_status write_batch(unsigned flags)
                                      flags, &error);
 }
 
-/* No file grows beyond that: what a full disk does to the log. */
+/* No file grows beyond this, as on a full disk. */
 static void limit_files(rlim_t bytes)
 {
     struct rlimit limit;
@@ -48,7 +48,7 @@ static void test_rocks_sync__behind_a_write_that_failed__the_same_error(void)
     check_status(ops->sync(fixture.store, &error), failed);
     check(strstr(error.text, "an earlier write to the log has failed") != NULL);
     limit_files(RLIM_INFINITY);
-    check(write_batch(HAUL_WRITE_SYNC) != HAUL_OK); /* RocksDB wants to be opened again */
+    check(write_batch(HAUL_WRITE_SYNC) != HAUL_OK); /* RocksDB must be reopened */
     check(ops->sync(fixture.store, &error) != HAUL_OK);
     rocks_fixture_reopen(&fixture);
     check_status(write_batch(HAUL_WRITE_SYNC), HAUL_OK);

@@ -82,7 +82,7 @@ static bool is_there(int number)
     return access(paths[number], F_OK) == 0;
 }
 
-/* The value of a key as text, "" when there is none. */
+/* The value of a key as text, "" if absent. */
 static const char *value_of(uint32_t family_id, const char *key)
 {
     static char text[64];
@@ -239,7 +239,7 @@ static void test_rocks_table_ingest__older_record_on_disk__replaced(void)
     rocks_fixture_close(&fixture);
 }
 
-/* RocksDB asks for a flush first. */
+/* RocksDB requests a flush first. */
 static void test_rocks_table_ingest__older_record_in_memory__replaced(void)
 {
     open_fixture();
@@ -251,8 +251,8 @@ static void test_rocks_table_ingest__older_record_in_memory__replaced(void)
     rocks_fixture_close(&fixture);
 }
 
-/* Nothing of what was cleared may be left: a tombstone would cost the file its place at the bottom,
- * and a sequence number that nobody wrote. */
+/* Nothing of what was cleared may remain: a tombstone would cost the file its place on the bottom
+ * level, and a sequence number that nobody wrote. */
 static void test_rocks_table_ingest__range_was_cleared__takes_no_sequence_number(void)
 {
     open_fixture();
@@ -280,7 +280,7 @@ static void test_rocks_table_ingest__written_afterwards__the_write_stands(void)
     rocks_fixture_close(&fixture);
 }
 
-/* Changes that the log does not have: what this interface ingests is known to its callers. */
+/* Changes that the log does not have: callers know what this interface ingests. */
 static void test_rocks_foreign_ingests__own_and_another_partys__only_the_other_counts(void)
 {
     open_fixture();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_takeover.c — families made with the options of another database, which may be hostile,
- * and the family that a database is born with. */
+/* test_rocks_takeover.c — families with the options of another database, which may be hostile, and
+ * the first family of a new database. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static enum haul_status make(const char *name, const char *options)
     return ops->family_create_like(fixture.store, name, options, &family, &error);
 }
 
-/* An option of the family as the store says it, "" when it does not. */
+/* An option of the family as the store reports it, "" if it does not. */
 static const char *option_of(uint32_t family_id, const char *name)
 {
     static char text[256];
@@ -59,7 +59,7 @@ static void test_family_create_like__options__in_force_and_said(void)
     rocks_fixture_close(&fixture);
 }
 
-/* Of a newer release: the others are taken all the same. */
+/* An option of a newer release: the others are applied all the same. */
 static void test_family_create_like__unknown_name_or_value__left_out(void)
 {
     open_fixture();
@@ -72,7 +72,7 @@ static void test_family_create_like__unknown_name_or_value__left_out(void)
     rocks_fixture_close(&fixture);
 }
 
-/* What a peer sends may set what the list names, and nothing else. */
+/* A peer may set the listed options, and nothing else. */
 static void test_family_create_like__value_that_leaves_its_option__left_out(void)
 {
     open_fixture();
@@ -122,7 +122,7 @@ static void write_text(const char *name, const char *text)
     check_equal(fclose(file), 0);
 }
 
-/* The process that made it anew died before the new one had the old name. */
+/* The process that rebuilt it died before the new one had the old name. */
 static void test_family_create_like__died_before_its_identity__completed_at_the_next_open(void)
 {
     open_fixture();
@@ -137,7 +137,7 @@ static void test_family_create_like__died_before_its_identity__completed_at_the_
     rocks_fixture_close(&fixture);
 }
 
-/* What cannot be made with the source's order is as it was, also for the next source. */
+/* A family that cannot get the source's order is unchanged, for the next source too. */
 static void test_family_create_like__cannot_be_made_anew__as_before(void)
 {
     open_fixture();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_view.c — a view keeps what it has seen, also of a family whose compactions drop
+/* test_rocks_view.c — a view keeps what it has seen, even of a family whose compactions drop
  * records. */
 #include "rocks_view.h"
 
@@ -202,7 +202,7 @@ static void test_rocks_snapshot_open__written_behind_it__not_seen(void)
     close_filtered();
 }
 
-/* The log is read from behind `sequence`: what the snapshot does not have must lie there. */
+/* The log is read from `sequence` on: what the snapshot lacks must be there. */
 static void test_rocks_snapshot_open__written_meanwhile__sequence_is_before_it(void)
 {
     open_filtered();
@@ -217,7 +217,7 @@ static void test_rocks_snapshot_open__written_meanwhile__sequence_is_before_it(v
     close_filtered();
 }
 
-/* A compaction may end while the iterators of a view are taken: then all are taken again. */
+/* A compaction may end while a view takes its iterators: then it takes all of them again. */
 static void test_rocks_snapshot_open__files_change_meanwhile__taken_again_or_busy(void)
 {
     uint64_t sequence = 0;

@@ -29,7 +29,7 @@ static void open_fixture(void)
     memset(&error, 0, sizeof(error));
 }
 
-/* The log of before stays readable. */
+/* The old log stays readable. */
 static void open_store_keeping(void)
 {
     struct haul_rocks_options options = {.create_if_missing = true, .keep_log = true};
@@ -88,7 +88,7 @@ static void put_many(char prefix, uint32_t count, unsigned flags)
     check_status(ops->write(fixture.store, bytes, flags, &error), HAUL_OK);
 }
 
-/* The batch just read: its first number, its number of records, its first key. */
+/* The last batch: its first number, its number of records, its first key. */
 static void check_batch(uint64_t sequence, uint32_t count, const char *key)
 {
     struct raw_batch_reader raw;
@@ -120,8 +120,8 @@ static size_t count_log_files(void)
     return count;
 }
 
-/* The same, and its file is gone: a thread of RocksDB removes it, mostly before it tells that the
- * flush is done. */
+/* The same, and its file is gone: a thread of RocksDB removes it, usually before it reports the end
+ * of the flush. */
 static void flush_and_purge(void)
 {
     enum { PATIENCE_MS = 60000 };
@@ -216,7 +216,7 @@ static void test_rocks_wal_open__behind_the_last_number__again_until_written(voi
     close_all();
 }
 
-/* A number that the database has not come to: it is another one, or was put back. */
+/* A number that the database has not reached: it is another database, or was set back. */
 static void test_rocks_wal_next__number_beyond_the_database__gap(void)
 {
     open_fixture();
@@ -243,7 +243,7 @@ static void test_rocks_wal_next__log_file_changes__goes_on_without_a_hole(void)
     close_all();
 }
 
-/* What tables have is not needed in the log any more. */
+/* Records in tables need no log any more. */
 static void test_rocks_wal_next__after_a_flush_and_a_restart__gap(void)
 {
     open_fixture();
@@ -302,7 +302,7 @@ static void test_rocks_wal_next__log_flushed_by_hand__tail_is_found(void)
     close_all();
 }
 
-static const char *status_now; /* what RocksDB says of the log; NULL: as it is */
+static const char *status_now; /* what RocksDB reports for the log; NULL: the truth */
 
 unsigned char __real_rocksdb_wal_iter_valid(const rocksdb_wal_iterator_t *iterator);
 unsigned char __wrap_rocksdb_wal_iter_valid(const rocksdb_wal_iterator_t *iterator);
@@ -322,7 +322,7 @@ void __wrap_rocksdb_wal_iter_status(const rocksdb_wal_iterator_t *iterator, char
     }
 }
 
-static const char *opening_now; /* what it says when the log is opened */
+static const char *opening_now; /* what it reports when the log is opened */
 
 rocksdb_wal_iterator_t *__real_rocksdb_get_updates_since(rocksdb_t *db, uint64_t sequence,
                                                          const rocksdb_wal_readoptions_t *options,
@@ -364,7 +364,7 @@ static void test_rocks_wal_next__log_cannot_be_opened__by_its_cause(void)
     close_all();
 }
 
-/* A disk that fails is no hole in the log, and a hole is no damage. */
+/* A failing disk is not a gap in the log, and a gap is not damage. */
 static void test_rocks_wal_next__log_cannot_be_read__by_its_cause(void)
 {
     static const struct {
@@ -412,8 +412,8 @@ static void test_rocks_wal_next__two_readers__each_at_its_own_place(void)
     close_all();
 }
 
-/* No log file has a byte yet while the database counts a write: an iterator made now has no file
- * open, and must not be moved on. */
+/* The database counts a write before any log file has a byte: an iterator made now has no file
+ * open, and must not be advanced. */
 static void test_rocks_wal_next__asked_again_and_again_at_an_empty_log__gap_each_time(void)
 {
     open_fixture();
@@ -440,12 +440,12 @@ static void test_rocks_wal_next__log_purged__gap(void)
     open_reader(1);
     check_status(next(), HAUL_GAP);
     check(strstr(error.text, "1") != NULL && error.hint[0] != '\0');
-    check_status(next(), HAUL_GAP); /* it does not step over the hole */
+    check_status(next(), HAUL_GAP); /* it does not step over the gap */
     check_equal(ops->wal_position(reader), 1);
     close_all();
 }
 
-/* RocksDB says OK, and yields nothing, when the whole log is gone. */
+/* RocksDB returns OK, and yields nothing, when the whole log is gone. */
 static void test_rocks_wal_next__log_purged_and_nothing_behind__gap(void)
 {
     open_fixture();

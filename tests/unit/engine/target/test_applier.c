@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_applier.c — blocks to threads over a real database, and the notes that come back: when a
+/* test_applier.c — passes blocks to threads over a real database, and reads their notes: when a
  * block is free, what is durable, and what ends the job. */
 #include "applier.h"
 
@@ -40,7 +40,7 @@ static struct block blocks[BLOCK_COUNT];
 static uint8_t memory[BLOCK_COUNT][SLOT_BYTES];
 static uint64_t next_batch[2];
 
-/* What the store was asked for, and when. */
+/* What was requested from the store, and when. */
 static struct haul_store_ops watched_ops;
 static enum haul_status (*real_sync)(struct haul_store *store, struct haul_error *error);
 static unsigned sync_count;
@@ -106,7 +106,7 @@ static void close_applier(void)
 
 /* --- blocks and notes ------------------------------------------------------------------------- */
 
-/* The block's header for a payload that lies in it. */
+/* The block's header for the payload in it. */
 static struct block *prepare(uint32_t index, uint32_t stream, size_t size, uint32_t record_count)
 {
     struct block *block = &blocks[index];
@@ -133,7 +133,7 @@ static struct block *record_block(uint32_t index, uint32_t stream, const char *k
     return prepare(index, stream, raw_batch_finish(&writer), 1);
 }
 
-/* A block with the first byte of a record of so many bytes. */
+/* A block with the first byte of a record of this size. */
 static struct block *fragment_block(uint32_t index, uint32_t stream, uint64_t total)
 {
     uint8_t *payload = memory[index] + SLOT_HEADER_BYTES;
@@ -224,7 +224,7 @@ static void test_applier_take__our_own_memory__applied_then_freed(void)
     close_applier();
 }
 
-/* It was copied: the sender may write there again while we apply. */
+/* The block was copied: the sender may overwrite it while we apply. */
 static void test_applier_take__memory_that_the_peer_can_write__freed_first(void)
 {
     open_applier(1);
@@ -237,7 +237,7 @@ static void test_applier_take__memory_that_the_peer_can_write__freed_first(void)
     close_applier();
 }
 
-/* A sender may begin another large record when it gets the last piece of this one back. */
+/* A sender may begin another large record as soon as this one's last piece is returned. */
 static void test_applier_take__piece_in_memory_of_the_peer__freed_when_joined(void)
 {
     open_applier(1);
@@ -286,7 +286,7 @@ static void test_applier_take__lane_of_another_stream__protocol(void)
     close_applier();
 }
 
-/* Each alone is one that may come; together they would be more memory than a session has. */
+/* Each alone is acceptable; together they would need more memory than a session has. */
 static void test_applier_take__pieces_of_two_large_records__protocol(void)
 {
     open_applier(1);
@@ -343,8 +343,8 @@ static void test_applier_take__unpacks_to_more_than_a_slot__protocol(void)
 
 /* --- what is durable -------------------------------------------------------------------------- */
 
-/* The stream of write batches comes first, that of tables behind it: the log is synced all the
- * same, before anybody hears that both are durable. */
+/* The stream of write batches comes first, that of tables after it: the log is synced all the same,
+ * before both are reported as durable. */
 static void check_flush_syncs(uint32_t first, uint32_t second)
 {
     open_applier(1);
@@ -385,7 +385,7 @@ static void test_applier_flush__both_lanes__synced_before_they_are_told(void)
     check_flush_syncs(TABLE_STREAM, BATCH_STREAM);
 }
 
-/* What was deleted to make room for a table is in the log alone. */
+/* A deletion that made room for a table is in the log alone. */
 static void test_applier_flush__a_table_alone__the_log_is_synced(void)
 {
     open_applier(1);
@@ -444,7 +444,7 @@ static struct block *delta_block(uint32_t index, uint64_t batch)
     return block;
 }
 
-/* The writers of a source that freezes wait for the last sync: it should find little. */
+/* The writers of a freezing source wait for the last sync: it should have little to do. */
 static void test_applier_take__deltas_and_nothing_waits__synced_each_256_kib(void)
 {
     open_applier(1);
@@ -452,7 +452,7 @@ static void test_applier_take__deltas_and_nothing_waits__synced_each_256_kib(voi
         check_equal(sync_count, 0);
         applier_take(applier, NULL, delta_block(0, batch));
         if (batch == 4) {
-            expect(APPLIER_DURABLE); /* before the source hears that it was applied */
+            expect(APPLIER_DURABLE); /* before the source learns that it was applied */
         }
         expect(APPLIER_APPLIED);
         expect(APPLIER_FREED);

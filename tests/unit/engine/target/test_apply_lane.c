@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_apply_lane.c — which lane a job and a stream take, and that each fills its table. */
+/* test_apply_lane.c — which lane a job and a stream take, and that each lane fills its table of
+ * operations. */
 #include "apply_lane.h"
 
 #include <stdio.h>

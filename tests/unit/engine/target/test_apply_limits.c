@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_apply_limits.c — the longest keys that a stream takes from a peer, and one byte more. */
+/* test_apply_limits.c — the longest keys that a stream accepts from a peer, and one byte more. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

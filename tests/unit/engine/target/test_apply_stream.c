@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_apply_stream.c — a receiving stream on a real database: what is sound takes effect once,
- * what is not changes nothing. */
+/* test_apply_stream.c — a receiving stream on a real database: sound batches take effect once,
+ * malformed ones change nothing. */
 #include "apply_stream.h"
 
 #include <dirent.h>
@@ -388,7 +388,7 @@ static void test_apply_stream_take__delete_range_over_the_bounds__protocol(void)
     close_all();
 }
 
-/* RocksDB logs such a batch before it refuses it, and takes no write after it. */
+/* RocksDB logs such a batch before it refuses it, and accepts no write after it. */
 static void test_apply_stream_take__delete_range_backwards__protocol(void)
 {
     open_delta();
@@ -398,8 +398,8 @@ static void test_apply_stream_take__delete_range_backwards__protocol(void)
     close_all();
 }
 
-/* A family in reverse order has its ranges the other way round, which the digests are not; and one
- * that runs forward in byte order would be the end of the database. */
+/* A family in reverse order has reversed ranges, but digests have not. A range forward in byte
+ * order would crash the database. */
 static void test_apply_stream_take__delete_range_of_a_reverse_family__protocol(void)
 {
     open_reverse(true);
@@ -613,7 +613,7 @@ static void test_apply_stream_position__only_the_empty_key__is_a_key(void)
     close_all();
 }
 
-/* A restart repeats at most so much of a stream. Each batch has a MiB to the byte. */
+/* A restart repeats at most this much of a stream. Each batch has exactly a MiB. */
 static void test_apply_stream_wants_flush__32_mib_written__true(void)
 {
     enum { MIB = 1 << 20, KEY_BYTES = 2 };
@@ -626,7 +626,7 @@ static void test_apply_stream_wants_flush__32_mib_written__true(void)
         struct raw_batch_writer large;
         char key[KEY_BYTES + 1] = {'c', (char)('0' + number)};
         check(!apply_stream_wants_flush(&stream, false));
-        check(apply_stream_wants_flush(&stream, true) == (number > 0)); /* in a pause sooner */
+        check(apply_stream_wants_flush(&stream, true) == (number > 0)); /* earlier in a pause */
         raw_batch_begin(&large, bytes, MIB);
         check(raw_batch_put(&large, family_id, text_slice(key), slice_of(zeros, MIB - around)));
         struct haul_slice batch = slice_of(bytes, raw_batch_finish(&large));
@@ -642,7 +642,7 @@ static void test_apply_stream_wants_flush__32_mib_written__true(void)
     free(bytes);
 }
 
-/* A batch of one record with a key of so many bytes. */
+/* A batch of one record with a key of this size. */
 static struct haul_slice long_key_ending(size_t key_size, char last, uint8_t **bytes)
 {
     struct raw_batch_writer large;
@@ -686,7 +686,7 @@ static enum haul_status take_long_key(uint64_t number, char last)
     return status;
 }
 
-/* Many streams with long keys would hold much memory. */
+/* Many streams with long keys would need much memory. */
 static void test_apply_stream_take__long_keys__only_their_beginning_is_kept(void)
 {
     open_snapshot(HAUL_LANE_WRITE_BATCH);

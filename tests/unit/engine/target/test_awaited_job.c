@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_awaited_job.c — whom `once` waits for, and how long. */
+/* test_awaited_job.c — which source `once` waits for, and how long. */
 #include "awaited_job.h"
 
 #include <string.h>
@@ -48,7 +48,7 @@ static void test_awaited_job_is__job_or_source_of_the_lost_one__only_these(void)
     check(awaited_job_is(&awaited, &stranger));
 }
 
-/* At least as long as the source tries: it may notice the loss by its own timeout. */
+/* At least as long as the source retries: it may notice the loss by its own timeout. */
 static void test_awaited_job_begin__source_says_its_retry_time__waits_longer(void)
 {
     struct awaited_job awaited;
@@ -75,7 +75,7 @@ static void test_awaited_job_begin__source_says_nothing__ten_seconds(void)
     check_equal(awaited_job_begin(&awaited, &hello, 0, start_ns), 10000);
 }
 
-/* Nobody makes us wait for months. */
+/* No peer makes us wait for months. */
 static void test_awaited_job_begin__absurd_times__bounded(void)
 {
     struct awaited_job awaited;

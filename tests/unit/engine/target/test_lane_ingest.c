@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_lane_ingest.c — table files of several streams, of which only so many may be open. */
+/* test_lane_ingest.c — table files of several streams, with a limit on how many are open. */
 #include "apply_lane.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_receiver_links.c — what a target does with its data links. The links are fakes, as are those
- * who listen and those who apply. */
+/* test_receiver_links.c — what a target does with its data links. Links, listeners and appliers are
+ * fakes. */
 #include "receiver_links.h"
 
 #include <stdio.h>
@@ -184,7 +184,7 @@ static void begin(void)
     receiver_links_init(&links, group, &config, &log_sink);
 }
 
-/* Whatever the test did: nothing is left, and the group has room for all it can have. */
+/* Whatever the test did: nothing is left, and the group again has all its places. */
 static void end(void)
 {
     receiver_links_forget_lent(&links);
@@ -402,7 +402,7 @@ static void test_receiver_links_poll__nobody_applies__released_unread(void)
     end();
 }
 
-/* It goes when its block is free and its batch applied, whichever is the first. */
+/* The link goes when its block is free and its batch applied, whichever is first. */
 static void test_receiver_links_poll__closed_while_a_block_is_lent__outlives_it(void)
 {
     for (int first = 0; first < 2; first++) {
@@ -418,7 +418,7 @@ static void test_receiver_links_poll__closed_while_a_block_is_lent__outlives_it(
                 receiver_links_on_applied(&links, &made[0].base);
             }
         }
-        check_equal(made[0].released, 0); /* a closed link has nobody to tell */
+        check_equal(made[0].released, 0); /* a closed link has no peer to inform */
         check_equal(made[0].applied, 0);
         check(!poll_once(true));
         check(made[0].destroyed);
@@ -452,7 +452,7 @@ static void test_receiver_links_forget_lent__closed_link__goes(void)
     end();
 }
 
-/* Only a link over which blocks could come can break a job. */
+/* Only a link over which blocks could come can fail a job. */
 static void test_receiver_links_poll__link_breaks__told_when_it_was_bound(void)
 {
     for (int bound = 0; bound < 2; bound++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_space_limit.c — what has to stay free, by default and as given. */
+/* test_space_limit.c — the space that must stay free, by default and as given. */
 #include <string.h>
 
 #include "check.h"
@@ -77,7 +77,7 @@ static void test_space_limit_check__given__nothing_else_counts(void)
     check_status(look(MIB + 1), HAUL_NO_SPACE);
 }
 
-/* They are in the log, and have to become table files before the log can go. */
+/* Records are in the log, and must become table files before the log can go. */
 static void test_space_limit_check__bytes_in_memory__need_room_too(void)
 {
     set_disk(100 * GIB, 12 * MIB);
@@ -108,7 +108,7 @@ static void test_space_limit_check_plan__all_streams_count__refused_when_they_do
           NULL);
 }
 
-/* They come from a peer. */
+/* The numbers come from a peer. */
 static void test_space_limit_check_plan__bytes_beyond_all_numbers__refused(void)
 {
     set_disk(100 * GIB, 20 * GIB);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_answer.c — what a target tells of itself, and where its streams stand: each field,
- * over the wire. */
+/* test_target_answer.c — what a target reports of itself and of its streams: each field, over the
+ * wire. */
 #include "target_answer.h"
 
 #include <stdio.h>
@@ -20,7 +20,7 @@ static struct message message;
 static struct message received;
 static struct haul_error error;
 
-/* Encode, release, and decode again what was made. */
+/* Encode, release, and decode again. */
 static void send_it(void)
 {
     uint8_t *body = NULL;
@@ -95,7 +95,7 @@ static void test_target_answer_welcome__versions_and_no_transport__as_they_are(v
     }
 }
 
-/* The longest identity that there can be has no end of its own. */
+/* The longest possible identity has no terminator of its own. */
 static void test_target_answer_welcome__long_identity__as_much_as_goes(void)
 {
     char identity[2 * sizeof(received.as.welcome.target_identity.bytes)];

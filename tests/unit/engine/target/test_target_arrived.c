@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_arrived.c — a job goes on: what lies behind its positions goes, and what lies
- * before them counts only as long as it is what had arrived. */
+/* test_target_arrived.c — a job continues: records after its positions are removed, and records
+ * before them count only if they are unchanged. */
 #include "target_arrived.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ static struct rocks_fixture target;
 static struct haul_target_options options;
 static struct target_journal journal;
 static struct target_left left;         /* by the attempt before */
-static const struct haul_range *ranges; /* a stream each; NULL: everything, one stream */
+static const struct haul_range *ranges; /* one stream each; NULL: everything, one stream */
 static size_t range_count;
 static struct haul_error error;
 
@@ -44,7 +44,7 @@ static void finish(void)
 
 /* --- one attempt and the next ----------------------------------------------------------------- */
 
-/* The job as its source's Hello brings it. */
+/* The job as its source's Hello names it. */
 static void come(bool resume)
 {
     haul_control_Hello hello = {.epoch = EPOCH, .resume = resume, .job = {.size = HAUL_JOB_BYTES}};
@@ -73,8 +73,8 @@ static void put(struct haul_slice key)
     rocks_fixture_put(&target, 0, key, text_slice("v"));
 }
 
-/* The first attempt: these records are there and recorded, the last of them in `keys`' order is
- * where the stream stands. */
+/* The first attempt: these records are there and recorded; the stream stands at the last of them in
+ * `keys`' order. */
 static void bring(const struct haul_slice *keys, size_t count, bool finished)
 {
     struct stream_position position = {.next_batch = 1, .finished = finished, .resumable = true};
@@ -100,7 +100,7 @@ static void bring_texts(const char *const *keys, size_t count, bool finished)
     bring(slices, count, finished);
 }
 
-/* The next one. `*anew`: does it begin anew? */
+/* The next attempt. `*anew`: whether it begins anew. */
 static void go_on(bool *anew)
 {
     come(true);
@@ -211,7 +211,7 @@ static enum haul_status count_write(struct haul_store *store, struct haul_slice 
     return real_write(store, batch, flags, failed);
 }
 
-/* Counts the writes of the target's store that do not wait for the disk. */
+/* Counts writes of the target's store that do not wait for the disk. */
 static void watch_writes(struct haul_store_ops *ops)
 {
     *ops = *target.store->ops;
@@ -266,7 +266,7 @@ static void bring_three_streams(void)
 static void test_target_arrived_restore__last_of_three_streams_finished__others_are_cleared(void)
 {
     bring_three_streams();
-    put(text_slice("c")); /* behind a position */
+    put(text_slice("c")); /* after a position */
     put(text_slice("h")); /* of a stream without one */
     goes_on();
     check(target_has(text_slice("b")) && target_has(text_slice("q")));
@@ -356,11 +356,11 @@ static enum haul_status count_scan(struct haul_store *store, const struct haul_s
                                    uint32_t family, struct haul_slice from, struct haul_slice to,
                                    struct haul_scan **scan, struct haul_error *failed)
 {
-    scans += from.size == 0; /* clearing looks behind the position only */
+    scans += from.size == 0; /* clearing looks after the position only */
     return real_scan_open(store, snapshot, family, from, to, scan, failed);
 }
 
-/* Counts the scans of all of the stream. */
+/* Counts the scans of the whole stream. */
 static void watch_scans(struct haul_store_ops *ops)
 {
     *ops = *target.store->ops;
@@ -391,7 +391,7 @@ static void test_target_arrived_restore__another_process__read_back(void)
     finish();
 }
 
-/* Nothing of another process is known, whatever the numbers happen to be. */
+/* Nothing is known of another process, whatever the numbers happen to be. */
 static void test_target_arrived_restore__nothing_known_and_same_sequence__read_back(void)
 {
     struct haul_store_ops ops;
@@ -447,7 +447,7 @@ static enum haul_status reserve(void *context, const struct haul_reservation *wa
     return HAUL_OK;
 }
 
-/* The embedder writes elsewhere, and keeps everybody off the ranges of the job. */
+/* The embedder writes elsewhere, and keeps other writers off the ranges of the job. */
 static void test_target_arrived_restore__embedder_keeps_others_off__nothing_is_read(void)
 {
     struct haul_store_ops ops;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_callers.c — who goes when there are too many. The callers are fakes. */
+/* test_target_callers.c — which caller must go when there are too many. The callers are fakes. */
 #include "target_callers.h"
 
 #include <arpa/inet.h>
@@ -72,7 +72,7 @@ static struct link_address host(uint32_t number)
     return address;
 }
 
-/* So many callers, each of a host of its own, that have said Hello. */
+/* This many callers, each from a host of its own, that have sent Hello. */
 static void begin(size_t count)
 {
     memset(jobs, 0, sizeof(jobs));
@@ -151,7 +151,7 @@ static void test_target_callers_make_room__all_have_calls__no_room(void)
     check_equal(destroyed(), 0);
 }
 
-/* As many of one host as it may have, and one fewer; the others are of other hosts. */
+/* As many from one host as it may have, and one fewer; the others come from other hosts. */
 static void test_target_callers_make_room__many_of_the_host__one_of_it_goes(void)
 {
     begin(TARGET_CALLERS_OF_HOST_MAX + 4);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_target_calls.c — what the call worker does for a target: the records of a whole job in their
- * order, and which calls can be made to end soon, and when. */
+ * order, and which calls can be stopped early, and when. */
 #include "target_calls.h"
 
 #include <poll.h>
@@ -183,7 +183,7 @@ static void test_target_calls_end__one_or_all__they_take_no_step(void)
     finish();
 }
 
-/* Which go on in a state; of the others nobody wants the result any more. */
+/* Which calls go on in a state; nobody waits for the results of the others. */
 static void test_target_calls_end_stale__state__only_those_that_are_not_waited_for(void)
 {
     static const struct {
@@ -210,7 +210,7 @@ static void test_target_calls_end_stale__state__only_those_that_are_not_waited_f
     begin_all();
     calls.calls[TARGET_CALL_CHECK].under_way = false;
     target_calls_end_stale(&calls);
-    check(goes_on(TARGET_CALL_CHECK)); /* it has returned: a later one is to begin */
+    check(goes_on(TARGET_CALL_CHECK)); /* it has returned: a later call is about to begin */
     end_none();
     finish();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_commit.c — target jobs that are COMMITTED: they finish without their source, once,
- * and nothing that an unfinished job brings is sent on. */
+/* test_target_commit.c — COMMITTED jobs of a target: they finish without their source, once, and no
+ * range that an unfinished job brings is sent on. */
 #include "haul_folder.h"
 #include "target_commit.h"
 
@@ -62,7 +62,7 @@ static void append(struct journal *journal, const struct journal_record *record)
     check_status(journal_append(journal, record, true, &error), HAUL_OK);
 }
 
-/* A target job over k..l whose process died behind the record `last`. */
+/* A target job over k..l whose process died after the record `last`. */
 static void leave_at(enum journal_type last)
 {
     static struct journal_prepared prepared = {
@@ -277,7 +277,7 @@ static void test_target_journal_look_up__done__committed_and_not_owned_again(voi
     finish();
 }
 
-/* A receiver starts, and nobody comes. */
+/* A receiver starts, and no source comes. */
 static void test_target_start__committed_job_was_left__finished_without_its_source(void)
 {
     struct haul_target_options options = {.listen = "127.0.0.1:0",
@@ -288,7 +288,7 @@ static void test_target_start__committed_job_was_left__finished_without_its_sour
     options.hooks = hooks;
     leave_at(JOURNAL_COMMITTED);
     check_or_stop(haul_target_start(&options, &migration, &error) == HAUL_OK);
-    haul_migration_destroy(migration); /* calls that were promised run first */
+    haul_migration_destroy(migration); /* accepted calls run first */
     check_equal(own_count, 1);
     check(is_imported());
     check_equal(file_count(), 0);
@@ -329,7 +329,7 @@ static void test_job_finish__prepared_or_a_sources__invalid_and_stays(void)
 
 /* --- going on --------------------------------------------------------------------------------- */
 
-/* What owning needs is looked at again: here the record, which cannot be read any more. */
+/* The preconditions of owning are checked again: here the record, which has become unreadable. */
 static void test_target_admission_check__resumed_and_owning_would_fail__refused(void)
 {
     struct target_journal journal;
@@ -345,8 +345,8 @@ static void test_target_admission_check__resumed_and_owning_would_fail__refused(
     finish();
 }
 
-/* Its source was set back to before a hand-over that is recorded here: no option, changed back,
- * mends that. */
+/* Its source was set back to before a hand-over that is recorded here: no changed option repairs
+ * that. */
 static void test_target_admission_check__resumed_and_the_source_was_set_back__mismatch(void)
 {
     struct target_journal journal;
@@ -371,7 +371,7 @@ static void test_target_admission_check__resumed_and_the_source_was_set_back__mi
 
 /* --- sending on ------------------------------------------------------------------------------- */
 
-/* Would a job send from..to, which asks before it begins? */
+/* Whether a job would send from..to; it checks before it begins. */
 static enum haul_status check_sent(const char *from, const char *to)
 {
     const struct haul_range range = {.start = text_slice(from), .end = text_slice(to)};
@@ -399,7 +399,7 @@ static void test_source_check__target_job_in_any_state__not_sent_on(void)
     }
 }
 
-/* What an aborted job had brought is gone; of one without a plan nothing has come. */
+/* What an aborted job had brought is gone; a job without a plan has brought nothing. */
 static void test_source_check__target_job_has_nothing_here__sent_on(void)
 {
     struct journal *journal = NULL;

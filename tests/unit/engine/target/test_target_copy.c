@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_copy.c — what a target counts of a job that goes on. */
+/* test_target_copy.c — what a target counts for a continued job. */
 #include "target_copy.h"
 
 #include <stdlib.h>

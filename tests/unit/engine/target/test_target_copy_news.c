@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_copy_news.c — what a target makes of what its appliers report: counters, progress,
- * digests and results. The appliers are fakes, and their link is closed. */
+/* test_target_copy_news.c — what a target does with the reports of its appliers: counters,
+ * progress, digests and results. The appliers are fakes, and their link is closed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +29,7 @@ static uint64_t free_bytes;
 static unsigned space_asked;
 static unsigned scanned; /* a bit for each family */
 static bool tables_sure;
-static enum haul_status accumulated; /* is the digest of family 1 to be had? */
+static enum haul_status accumulated; /* whether the digest of family 1 is available */
 
 /* --- the fakes -------------------------------------------------------------------------------- */
 
@@ -196,7 +196,7 @@ static enum target_copy_news next(const struct applier_note *one)
     return target_copy_next(&copy, &error);
 }
 
-/* A batch that is with the appliers has taken effect. */
+/* A batch that the appliers had has taken effect. */
 static enum target_copy_news applied(uint32_t stream, bool finished)
 {
     copy.links.links[0].unapplied++;
@@ -301,7 +301,7 @@ static void test_target_copy_progress__due__each_figure(void)
     check_equal(message.as.progress.durable_records, 7);
     check_equal(message.as.progress.durable_bytes, 8);
     check(message.as.progress.snapshot_complete && message.as.progress.metadata_complete);
-    check(!target_copy_progress(&copy, 9 * (uint64_t)NS_PER_PROGRESS, &message)); /* no news */
+    check(!target_copy_progress(&copy, 9 * (uint64_t)NS_PER_PROGRESS, &message)); /* nothing new */
     check(target_copy_progress_ns(&copy) == CLOCK_NEVER);
     copy.recorded_streams = STREAMS - 1;
     copy.finished_metadata_streams = 0;
@@ -361,7 +361,7 @@ static bool take_digests(bool source_reads_back)
     return target_copy_take_digests(&copy, &prepare);
 }
 
-/* A bit for each family that has to be scanned. */
+/* A bit for each family that must be scanned. */
 static unsigned wanted(void)
 {
     return (unsigned)copy.scan_wanted[0] | (unsigned)copy.scan_wanted[1] << 1;
@@ -382,7 +382,7 @@ static void test_target_copy_take_digests__each_reason_to_scan__alone(void)
     check(!take_digests(false));
     check_equal(wanted(), 2);
     accumulated = HAUL_OK;
-    sequence += 5; /* of others */
+    sequence += 5; /* of other writers */
     check(!take_digests(false));
     check_equal(wanted(), 3);
     written_by_us = 5;
@@ -400,7 +400,7 @@ static void test_target_copy_scan_digests__tables_have_changed__that_family_alon
     journal.lane = HAUL_LANE_INGEST;
     check(take_digests(false)); /* a store that forgets no tables */
     ops.tables_check = check_tables;
-    check(!take_digests(false)); /* they have to be looked for */
+    check(!take_digests(false)); /* the tables must be looked for */
     check_status(target_copy_scan_digests(&copy, &error), HAUL_OK);
     check_equal(scanned, 0);
     tables_sure = false;

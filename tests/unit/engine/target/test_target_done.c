@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_done.c — is what is prepared what its source has decided on? */
+/* test_target_done.c — whether what is prepared is what its source has decided. */
 #include "target_done.h"
 
 #include "target_journal_fixture.h"
@@ -33,7 +33,7 @@ static enum haul_status told(uint64_t epoch, uint64_t records, uint64_t bytes)
     return status;
 }
 
-/* Earlier than what was handed over, for sure: nobody owns that by a message. */
+/* Certainly earlier than the hand-over: no message makes this database own it. */
 static void test_target_done_check__done_and_others_were_decided_on__refused(void)
 {
     start();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_driver.c — a job on the taking end, its source a socket in this process: what each
- * message does to the records, and what the source hears of it. */
+/* test_target_driver.c — a job on the target. Its source is a socket in this process: what each
+ * message does to the records, and what the source receives. */
 #include "target_driver.h"
 
 #include <poll.h>
@@ -39,14 +39,14 @@ static uint32_t own_count;
 
 static bool no_random;
 static bool no_copy;
-static const struct haul_error *news; /* what the appliers bring once; NULL: nothing */
+static const struct haul_error *news; /* what the appliers report once; NULL: nothing */
 static uint64_t crc_errors;
-static unsigned durable_news;  /* so many positions come from the appliers */
+static unsigned durable_news;  /* this many positions come from the appliers */
 static atomic_bool disk_hangs; /* while positions are recorded */
 static atomic_uint order_used;
-static char order[8];     /* of what is recorded: p for positions, P for PREPARED */
-static unsigned trusted;  /* connections, since the test began */
-static unsigned noted;    /* timeouts of the source's */
+static char order[8];     /* what is recorded: p for positions, P for PREPARED */
+static unsigned trusted;  /* connections since the test began */
+static unsigned noted;    /* the source's timeouts */
 static bool others_write; /* to the range, just before the copy starts */
 
 enum haul_status __real_migration_random(uint8_t *bytes, size_t size_bytes);
@@ -255,7 +255,7 @@ static bool hear(enum message_type type)
     return any && heard.type == type;
 }
 
-/* The job comes to its end, and so. */
+/* The job ends, with this status. */
 static void end_with(enum haul_status status)
 {
     struct haul_result result = {.status = HAUL_OK};
@@ -336,7 +336,7 @@ static void begin_receiving(void)
     check_or_stop(hear(MESSAGE_PLAN_ACCEPTED));
 }
 
-/* Of nothing at all, which is what the empty source has. */
+/* Of no records at all, as the empty source has. */
 static void say_prepare(uint64_t records)
 {
     struct message said;
@@ -404,7 +404,7 @@ static void test_target_driver_poll__hello__welcome_of_this_database(void)
     finish();
 }
 
-/* Who has not said Hello may not have long messages read. */
+/* A peer that has not sent Hello may not send long messages. */
 static void test_target_driver_poll__hello__trusted_and_its_timeout_noted(void)
 {
     begin();
@@ -503,7 +503,7 @@ static void test_target_driver_admits__tickets__of_this_job_once_its_plan_is_acc
     finish();
 }
 
-/* The source is told why, and nothing of the job is left. */
+/* The source learns why, and nothing of the job is left. */
 static void check_aborted(enum haul_status status)
 {
     if (hear(MESSAGE_ABORT)) {
@@ -542,7 +542,7 @@ static void test_target_driver_poll__appliers_fail__aborted(void)
     check_aborted(HAUL_IO);
 }
 
-/* Damaged on its way: the source sends it again. Damaged before: nobody can. */
+/* Damaged on its way: the source sends it again. Damaged before: sending again cannot help. */
 static void test_target_driver_poll__appliers_find_damage__kept_if_of_the_wire(void)
 {
     const struct haul_error damage = {.status = HAUL_CORRUPT, .text = "a bit"};
@@ -620,7 +620,8 @@ static void test_target_driver_poll__prepare_and_commit__owned(void)
     finish();
 }
 
-/* A disk hangs at the first positions, and more of them come: PREPARED stands behind them all. */
+/* A disk hangs at the first positions, and more of them arrive: PREPARED comes after all of
+ * them. */
 static void test_target_driver_poll__positions_wait_for_a_slow_disk__prepared_behind_them(void)
 {
     begin_receiving();
@@ -638,7 +639,7 @@ static void test_target_driver_poll__positions_wait_for_a_slow_disk__prepared_be
         turn(driver);
         target_driver_progress(driver, &progress);
     }
-    for (int i = 0; i < 20; i++) { /* nothing of the job is left to do but what the disk keeps */
+    for (int i = 0; i < 20; i++) { /* only what the disk keeps is left of the job */
         turn(driver);
     }
     atomic_store(&disk_hangs, false);
@@ -647,7 +648,7 @@ static void test_target_driver_poll__positions_wait_for_a_slow_disk__prepared_be
     finish();
 }
 
-/* It is in no digest that was accumulated: the range is scanned, and what is found differs. */
+/* The record is in no accumulated digest: the scan of the range finds the difference. */
 static void test_target_driver_poll__others_write_before_the_copy__noticed(void)
 {
     begin();

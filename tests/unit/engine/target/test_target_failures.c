@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_failures.c — each call of the store and of the disk fails in its turn in what a
- * target does for its jobs: it is told, and when it is done again nothing of it is left. */
+/* test_target_failures.c — each call of the store and of the disk fails in turn in what a target
+ * does for its jobs: the step reports it, and after a retry nothing of it is left. */
 #include "config_version.h"
 #include "failing_store.h"
 #include "incoming_jobs.h"
@@ -60,7 +60,7 @@ static struct haul_range range_of(const char *from, const char *to)
                                .end = slice_of(to, strlen(to))};
 }
 
-/* The families of the source are those of this store when the plan is made. */
+/* The families of the source are those of this store at the time of the plan. */
 static void make_plan_of(struct plan *plan, const char *from, const char *to)
 {
     const struct haul_range range = range_of(from, to);
@@ -116,7 +116,8 @@ static size_t journal_count(void)
 
 /* --- a new job -------------------------------------------------------------------------------- */
 
-/* Its range holds records of nobody and those of job 2, which it gives up; job 3 is another's. */
+/* Its range holds records of no job and those of job 2, which it gives up; job 3 belongs to another
+ * source. */
 static void others_are_there(void)
 {
     start();
@@ -206,7 +207,7 @@ static void test_target_admission_check__resumed_and_nth_call_fails__told_and_as
     failing_sweep_power(&step);
 }
 
-/* Somebody has deleted what had arrived. */
+/* A program has deleted what had arrived. */
 static void stands_on_sand(void)
 {
     stands_in_the_middle();
@@ -239,7 +240,7 @@ test_target_admission_check__begins_anew_and_nth_call_fails__told_and_nothing_co
 
 /* --- owning ----------------------------------------------------------------------------------- */
 
-/* Two jobs have died behind COMMITTED. */
+/* Two jobs have died after COMMITTED. */
 static void leave_committed(uint8_t number, const char *from, const char *to)
 {
     const struct journal_record committed = {.type = JOURNAL_COMMITTED,
@@ -327,7 +328,7 @@ static void test_target_journal_look_up__ended_and_nth_call_fails__told(void)
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-/* Job 1 came last, and its family is its own; its source says that job 2 is over, too. */
+/* Job 1 came last, and its family is its own; its source reports that job 2 is over, too. */
 static void two_are_to_end(void)
 {
     start();
@@ -380,7 +381,7 @@ static void one_is_copied(void)
     copy(2, "p", "q");
 }
 
-/* Nothing of a..b is brought by anybody. */
+/* No job brings any of a..b. */
 static enum haul_status check_sent(void)
 {
     struct plan plan;

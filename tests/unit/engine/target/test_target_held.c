@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_held.c — what a target's database has to be for PREPARED to hold still. */
+/* test_target_held.c — what a target's database must satisfy before PREPARED. */
 #include "target_held.h"
 
 #include "check.h"
@@ -46,7 +46,7 @@ static void test_target_held_explain__changed__names_the_next_command(void)
     for (enum target_held held = TARGET_HELD_WRITTEN; held <= TARGET_HELD_SET_BACK; held++) {
         target_held_explain(held, text, sizeof(text));
         check(strstr(text, "`haul verify --db DIR --to ADDR:PORT`") != NULL);
-        check(strstr(text, "before `haul drop` there") != NULL); /* nothing is cut */
+        check(strstr(text, "before `haul drop` there") != NULL); /* nothing is truncated */
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_target_journal.c — the target's records: what a refused check leaves, what a crash between
- * COMMITTED and DONE leaves, and that no other job touches either. */
+ * COMMITTED and DONE leaves, and that no other job changes either. */
 #include "target_journal.h"
 
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static enum haul_status come_again(uint8_t number, uint64_t epoch)
     return greet(number, epoch, true);
 }
 
-/* Job 1 over k..l stands behind COMMITTED, and its process died in the hook. */
+/* Job 1 over k..l has reached COMMITTED, and its process died in the hook. */
 static void die_while_owning(void)
 {
     check_equal(come(1, false), JOB_UNKNOWN);
@@ -100,7 +100,7 @@ static void test_target_journal_look_up__died_while_owning__no_staging_files_sta
     finish();
 }
 
-/* Its table files were made by a process that died behind PREPARED: there is no other plan. */
+/* A process made its table files and died after PREPARED: there is no other plan. */
 static void test_target_journal_own__prepared_by_an_earlier_process__no_staging_files_stay(void)
 {
     char directory[512];
@@ -161,7 +161,7 @@ static bool has_changed(uint8_t number)
     return changed;
 }
 
-/* `foreign`: somebody else has written before. */
+/* `foreign`: another writer has written before. */
 static void check_held(bool foreign)
 {
     uint8_t job[HAUL_JOB_BYTES];
@@ -185,7 +185,8 @@ static void check_held(bool foreign)
     finish();
 }
 
-/* What haul itself writes, for another job or to give it up, is no news to one that is prepared. */
+/* haul's own writes, for another job or to give it up, do not count as foreign for a prepared
+ * job. */
 static void test_target_journal_fini__another_is_prepared__holds_what_haul_wrote(void)
 {
     check_held(false);
@@ -280,7 +281,7 @@ static enum haul_status read_register(void *context, uint64_t *version, struct h
     return HAUL_OK;
 }
 
-/* The plan is of a source from before it handed these ranges over: they are the target's now. */
+/* The source made its plan before it handed these ranges over: the target owns them now. */
 static void test_target_admission_check__ranges_of_a_job_left_owning__refused_and_all_stays(void)
 {
     static const enum haul_status statuses[] = {HAUL_MISMATCH, HAUL_VERSION};
@@ -313,7 +314,7 @@ static void test_target_admission_check__other_job_prepared__busy(void)
     finish();
 }
 
-/* Its source may have decided: whatever the new job is told, the prepared one stays as it is. */
+/* Its source may have decided: whatever a new job brings, the prepared one stays unchanged. */
 static void test_target_admission_check__other_ranges_prepared__it_is_kept(void)
 {
     static const bool overwrite[] = {false, true};
@@ -334,7 +335,7 @@ static void test_target_admission_check__other_ranges_prepared__it_is_kept(void)
     }
 }
 
-/* Its disk failed when it was to be cleared, and its source was told that it is over. */
+/* The disk failed while it was to be cleared, and its source was informed that it is over. */
 static void test_target_admission_check__other_job_aborted__its_rest_is_cleared(void)
 {
     start();
@@ -393,7 +394,7 @@ static enum haul_status clear_unsynced(struct haul_store *store, uint32_t family
     return real_clear(store, family, from, to, steps, failed);
 }
 
-/* A power failure in the middle of the job must not bring them back. */
+/* A power failure in the middle of the job must not bring the records back. */
 static void test_target_admission_check__records_overwritten__durably(void)
 {
     start();
@@ -448,7 +449,7 @@ static bool no_further(void *context)
     return false;
 }
 
-/* The source has hung up while its plan was checked. */
+/* The source hung up while its plan was checked. */
 static void test_target_admission_check__ended_in_the_middle__range_empty_and_no_journal(void)
 {
     static const struct haul_steps steps = {.next = no_further};
@@ -505,7 +506,7 @@ static void copy_and_leave(void)
     leave();
 }
 
-/* The next source says that job 1 is over. */
+/* The next source reports that job 1 is over. */
 static enum haul_status say_that_it_is_over(const char *from, const char *to)
 {
     uint8_t job[HAUL_JOB_BYTES];
@@ -553,7 +554,7 @@ static void test_target_admission_check__over_says_another_database__mismatch_an
     finish();
 }
 
-/* `haul resolve` comes by the name of the job that it tells of. */
+/* `haul resolve` comes under the name of the job that it reports on. */
 static void test_target_journal_clear__source_only_tells_of_its_job__ended(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
@@ -597,7 +598,7 @@ static void test_target_journal_clear__over_and_owned_here__mismatch(void)
     finish();
 }
 
-/* The source has its ranges back: whatever it says of the old job is right. */
+/* The source has its ranges back: whatever it reports about the old job is right. */
 static void test_target_journal_look_up__given_back_since__told_and_not_owned(void)
 {
     static const uint8_t back[HAUL_JOB_BYTES] = {9};
@@ -634,7 +635,7 @@ static void test_target_journal_look_up__given_back_since__told_and_not_owned(vo
     finish();
 }
 
-/* It makes no attempt, and fences nobody; a source that was set back may count fewer of them. */
+/* It makes no attempt and fences no process; a source that was set back may count fewer of them. */
 static void test_target_journal_look_up__source_only_asks__whatever_attempt_was_here(void)
 {
     start();
@@ -667,7 +668,7 @@ static void test_target_journal_note_over__cut_short__protocol(void)
     finish();
 }
 
-/* Another job of the source has records in k..l and is over; the plan would clear all of it. */
+/* Another job of the source has records in k..l and is over; the plan would clear all of them. */
 static void refuse_everything(enum haul_status expected, bool overwrite)
 {
     uint8_t job[HAUL_JOB_BYTES];
@@ -715,7 +716,7 @@ static void test_target_admission_check__only_records_of_a_job_that_is_over__acc
     finish();
 }
 
-/* What it has brought to one family says nothing about another one. */
+/* What it has brought to one family does not affect another one. */
 static void test_target_admission_check__records_in_a_family_of_nobody_else__not_empty(void)
 {
     start();
@@ -728,8 +729,8 @@ static void test_target_admission_check__records_in_a_family_of_nobody_else__not
     finish();
 }
 
-/* It commits between the look-up of another job and its plan: its source has decided, whatever is
- * said of it now. */
+/* It commits between the look-up of another job and its plan: its source has decided, whatever any
+ * message claims now. */
 static void test_target_admission_check__over_is_said_of_a_committed_job__mismatch(void)
 {
     uint8_t job[HAUL_JOB_BYTES];

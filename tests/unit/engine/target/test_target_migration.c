@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_migration.c — a receiver as an embedder has it, and sources that come as far as their
- * plan, over real sockets. */
+/* test_target_migration.c — a receiver as an embedder runs it, and sources that come as far as
+ * their plan, over real sockets. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -54,7 +54,7 @@ static void pause_briefly(void)
     (void)nanosleep(&pause, NULL);
 }
 
-/* The next event of the connection; false: none within the time. */
+/* The next event of the connection; false: none in time. */
 static bool next(struct control_event *event)
 {
     for (int i = 0; i < TURNS_MAX; i++) {
@@ -128,7 +128,7 @@ static void plan_it(void)
     hear(MESSAGE_PLAN_ACCEPTED);
 }
 
-/* Does it come to that within the time? */
+/* Whether that happens in time. */
 static bool comes_to(enum haul_phase phase)
 {
     struct haul_progress progress = {.phase = HAUL_PHASE_ENDED};

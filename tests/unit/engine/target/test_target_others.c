@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_others.c — what other jobs of a target have to do with the families that were made
- * for one. */
+/* test_target_others.c — how other jobs of a target affect the families that were created for
+ * one. */
 #include "target_others.h"
 
 #include <fcntl.h>
@@ -53,7 +53,7 @@ static void test_target_journal_clear__family_has_records_of_others__stays(void)
     finish();
 }
 
-/* Job 2 needs what job 1 had made, and is the last to end. */
+/* Job 2 needs what job 1 created, and is the last to end. */
 static void test_target_journal_clear__family_made_for_a_job_that_ended_before__goes(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
@@ -75,7 +75,8 @@ static void test_target_journal_clear__family_made_for_a_job_that_ended_before__
     finish();
 }
 
-/* Job 1 has brought nothing, and owns; job 2 came when it was under way, and ends without. */
+/* Job 1 has brought nothing, and owns; job 2 came while it was under way, and ends without
+ * owning. */
 static void test_target_journal_clear__family_of_a_range_that_is_owned__stays(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
@@ -96,7 +97,7 @@ static void test_target_journal_clear__family_of_a_range_that_is_owned__stays(vo
     finish();
 }
 
-/* The next job needs the families, and they go with that one. */
+/* The next job needs the families, and they end with that one. */
 static void damage_journal(uint8_t number)
 {
     char path[600];
@@ -202,7 +203,7 @@ static void test_target_journal_clear__another_job_is_being_let_in__its_family_s
     finish();
 }
 
-/* Job 1 is owned, and a part of it given back: the rest may well be this database's. */
+/* Job 1 owns, and part of its range was given back: the rest may well be this database's. */
 static void test_target_journal_clear__over_and_given_back_in_part__mismatch(void)
 {
     static const uint8_t back[HAUL_JOB_BYTES] = {9};
@@ -294,7 +295,7 @@ static void test_target_others_was_made__another_journal_is_damaged__told_by_the
     for (uint8_t damaged = 1; damaged <= 2; damaged++) {
         damage_journal(damaged);
         check_status(target_others_was_made(target.store, "one", &made, &error), HAUL_OK);
-        check_equal(made, damaged == 1); /* then there is nobody left who could tell */
+        check_equal(made, damaged == 1); /* then nobody is left who could report it */
     }
     finish();
 }

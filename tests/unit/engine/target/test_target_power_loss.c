@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_power_loss.c — the target's records when a call of the disk fails and the power is
- * lost behind it: what was answered holds, with a register of the embedder's and without. */
+/* test_target_power_loss.c — the target's records when a call of the disk fails and the power fails
+ * after it: every answer holds, with a register of the embedder's and without. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static struct haul_target_options options;
 static struct target_journal journal;
 static struct haul_error error;
 
-/* The embedder's register, which keeps what it was told. */
+/* The embedder's register, which keeps what it was given. */
 static uint64_t embedder_version;
 static bool embedder_owns;
 
@@ -106,7 +106,7 @@ static void copy_all(unsigned seed)
     check_status(target_admission_check(&journal, &plan, &error), HAUL_OK);
 }
 
-/* Where the job stands for a process that comes after the power was lost. */
+/* The job's state for a process that comes after the power loss. */
 static enum job_knowledge look_after_power_loss(void)
 {
     fake_disk_fail(&disk, 0, false);
@@ -133,7 +133,8 @@ static enum haul_status prepare_with_fault(unsigned call, unsigned seed)
     return status;
 }
 
-/* Own with a fault: whoever was told of it owns for good, and a prepared job stays one. */
+/* Own with a fault: once an answer was given it owns for good, and a prepared job stays
+ * prepared. */
 static enum haul_status own_with_fault(unsigned call, unsigned seed)
 {
     bool moved = false;
@@ -155,7 +156,7 @@ static enum haul_status own_with_fault(unsigned call, unsigned seed)
     return status;
 }
 
-/* Every call of the disk is made to fail once; `step` answers OK when it came to none. */
+/* Every call of the disk fails once; `step` returns OK when it reached none. */
 static void sweep(enum haul_status (*step)(unsigned call, unsigned seed), unsigned calls_min)
 {
     unsigned call = 0;
@@ -192,7 +193,7 @@ static void test_target_journal_own__own_record_and_power_loss__owned_for_good(v
     rocks_fixture_close(&fixture);
 }
 
-/* A source sends nothing again that its target has called durable. */
+/* A source never resends what its target has reported as durable. */
 static void test_target_journal_positions__power_loss__positions_stay(void)
 {
     const struct stream_position position = {

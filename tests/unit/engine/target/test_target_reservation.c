@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_reservation.c — what an embedder lets a job bring is free again when the job ends
- * without a commit, whoever ends it, and not before. */
+/* test_target_reservation.c — an embedder's reservation ends with a job that does not commit,
+ * whichever way it ends, and not before. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ static void unreserve(void *context, const uint8_t job[HAUL_JOB_BYTES])
     reserved[job[0] % JOB_COUNT] = false;
 }
 
-/* Job 1 has come, and was left with what it had brought; the target starts anew. */
+/* Job 1 came, and left what it had brought; the target starts anew. */
 static void keep_one(void)
 {
     start();
@@ -74,7 +74,7 @@ static void test_target_journal_clear__source_only_tells_of_its_job__unreserved(
     finish();
 }
 
-/* The one that comes has its own reservation, and keeps it. */
+/* The new job has its own reservation, and keeps it. */
 static void test_target_admission_check__another_job_comes_over_it__only_the_old_is_unreserved(void)
 {
     keep_one();
@@ -108,7 +108,8 @@ static void test_target_left_over_give_up__kept_job__unreserved(void)
     finish();
 }
 
-/* The owner knows the job by its ranges: it is not asked for others by the same name. */
+/* The embedder knows the job by its ranges, and is not called for other ranges under the same
+ * name. */
 static void test_target_admission_check__resumed_with_other_ranges__not_asked_and_stays(void)
 {
     keep_one();
@@ -121,7 +122,7 @@ static void test_target_admission_check__resumed_with_other_ranges__not_asked_an
     finish();
 }
 
-/* What an attempt of the same job had left is removed, and the job goes on. */
+/* What an attempt of the same job had left is removed, and the job continues. */
 static void test_target_admission_check__own_rest_is_cleared__stays_reserved(void)
 {
     keep_one();

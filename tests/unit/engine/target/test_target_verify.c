@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_verify.c — requests of a source that compares, and the target's answers; those of a
- * source that keeps no rule as well. */
+/* test_target_verify.c — requests of a source that compares, and the target's answers; also to a
+ * source that breaks the rules. */
 #include "target_verify.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verify.c — digests of families, how two sets of them differ, and the first record that two
- * stores have otherwise. */
+/* test_verify.c — digests of families, how two sets of them differ, and the first record that
+ * differs between two stores. */
 #include "haul/verify.h"
 
 #include <stdio.h>
@@ -122,7 +122,7 @@ static void test_haul_verify_first_difference__record_of_one_side__told_which(vo
     end();
 }
 
-/* What differs outside the ranges does not count; each range is looked at. */
+/* Differences outside the ranges do not count; each range is checked. */
 static void test_haul_verify_first_difference__ranges__only_within_them(void)
 {
     const struct haul_range ranges[] = {{text_slice("b"), text_slice("c")},
@@ -175,7 +175,7 @@ static void test_haul_verify_first_difference__orders_differ__unsupported(void)
     end();
 }
 
-/* Asked behind so many records, not before. */
+/* Called after this many records, not before. */
 static void test_haul_verify_first_difference__is_to_stop__stopped(void)
 {
     const struct haul_verify_options stoppable = {.is_cancelled = stop_at_once};

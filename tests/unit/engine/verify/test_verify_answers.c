@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verify_answers.c — what a comparison takes from a target, and what ends it. */
+/* test_verify_answers.c — what a comparison accepts from a target, and what ends it. */
 #include "verify_answers.h"
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ static void start(bool single, uint32_t range_count)
     pieces = (haul_control_VerifyPieces){.scan = answers.scan, .pieces = items};
 }
 
-/* The next answer has so many of the pieces. */
+/* The next answer has this many of the pieces. */
 static void check_take(size_t count, enum haul_status expected)
 {
     struct haul_error error = {.status = HAUL_OK};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verify_compare.c — two streams of pieces: equal, parted, and the first record that
+/* test_verify_compare.c — two streams of pieces: equal, cut differently, and the first record that
  * differs. */
 #include "verify_compare.h"
 
@@ -25,7 +25,7 @@ static void finish(void)
     verify_chunk_clear(&chunk);
 }
 
-/* One more piece for the next put; what it holds is told by `low`. */
+/* One more piece for the next put; `low` determines its contents. */
 static void add_piece(const char *key, uint64_t low, size_t range)
 {
     struct verify_piece *piece = &chunk.pieces[chunk.count++];
@@ -215,7 +215,7 @@ static void test_verify_compare_put__single_behind_the_other_sides_end__in_one(v
     finish();
 }
 
-/* A key of theirs comes cut: what is left of ours does not make them two. */
+/* One of their keys arrives truncated: the rest of ours does not make them two keys. */
 static void test_verify_compare_put__single_long_keys__compared_as_far_as_they_go(void)
 {
     static uint8_t bytes[VERIFY_WIRE_KEY_BYTES_MAX + 5];

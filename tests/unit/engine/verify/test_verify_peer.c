@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_verify_peer.c — greeting another database's target, and what each answer means. The channel
- * is a fake that hands out what the test has put into it. */
+ * is a fake that returns what the test has put into it. */
 #include "verify_peer.h"
 
 #include <arpa/inet.h>
@@ -165,7 +165,7 @@ static void happen(enum control_event_type type, enum haul_status status)
     event_count++;
 }
 
-/* Say and release it. */
+/* Receive the message and release it. */
 static void say(struct message *said)
 {
     size_t size = 0;
@@ -408,7 +408,7 @@ static void test_verify_peer_open__addresses_lead_nowhere__each_once(void)
     end();
 }
 
-/* One that nobody answers at is left for the next; one that has answered is not. */
+/* If nobody answers at an address, the next one is tried; after an answer it is not. */
 static void test_verify_peer_poll__closed__next_address_unless_answered(void)
 {
     begin();
@@ -449,13 +449,13 @@ static void test_verify_peer_poll__hello_is_not_answered__timeout_behind_the_lim
     now++;
     check_error(verify_peer_poll(&peer, &message, &error), HAUL_TIMEOUT, error);
     end();
-    begin_greeted(); /* whoever has greeted is watched by others */
+    begin_greeted(); /* after the greeting, others watch the peer */
     now += (uint64_t)PEER_TIMEOUT_MS * NS_PER_MS * 2 * STALL_PEER_TIMEOUTS;
     check_status(next(), HAUL_AGAIN);
     end();
 }
 
-/* Whoever says Working is patient with us, not we with it. */
+/* A peer that sends Working waits for us, not we for it. */
 static void test_verify_peer_poll__working_instead_of_welcome__timeout_in_the_end(void)
 {
     begin_connected();

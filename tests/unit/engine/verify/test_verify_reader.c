@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verify_reader.c — pieces of a family: chunk by chunk the same as in one scan, from any
- * place, and within ranges. */
+/* test_verify_reader.c — pieces of a family: the same chunk by chunk as in one scan, from any
+ * position, and within ranges. */
 #include "verify_reader.h"
 
 #include <stdlib.h>
@@ -104,7 +104,7 @@ static void test_verify_reader_next__single__each_record_with_its_key(void)
     close_all();
 }
 
-/* What is behind a piece is the same, whether a reader came from the start or begins there. */
+/* What follows a piece is the same, whether a reader came from the start or begins there. */
 static void test_verify_reader_init__from_behind_a_piece__the_rest(void)
 {
     open_filled();
@@ -133,7 +133,7 @@ static void test_verify_reader_init__from_behind_a_piece__the_rest(void)
     close_all();
 }
 
-/* The place itself may have gone meanwhile. */
+/* The position's key may have gone meanwhile. */
 static void test_verify_reader_next__key_of_the_place_was_deleted__goes_on_behind_it(void)
 {
     open_filled();

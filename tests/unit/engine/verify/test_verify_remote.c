@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_verify_remote.c — a comparison with the database behind a target, which is a socket in this
- * process: what is asked for, what is made of the answers, and what is done again. */
+ * process: what is requested, how answers are used, and what is repeated. */
 #include <string.h>
 #include <time.h>
 
@@ -12,7 +12,7 @@
 
 enum { RECORDS = 300, VALUE_BYTES = 20, PEER_TIMEOUT_MS = 1000, RETRY_MS = 400 };
 
-/* What the target does when it is asked for `misbehaves_at`, for the n-th time. */
+/* How the target reacts to the n-th request of type `misbehaves_at`. */
 enum misdeed { BEHAVES, HANGS_UP, SAYS_GARBAGE, REFUSES, REPEATS_LIST, SAYS_NOTHING, COUNTS_ON };
 
 static struct rocks_fixture ours;
@@ -27,10 +27,10 @@ static unsigned heard[MESSAGE_VERIFY_PIECES + 1]; /* by type */
 static haul_control_Hello hello;
 static enum misdeed misdeed;
 static enum message_type misbehaves_at;
-static unsigned misbehaves_from; /* so many times it behaves before */
-static unsigned misbehaves_for;  /* so many times it does not */
+static unsigned misbehaves_from; /* it behaves this many times first */
+static unsigned misbehaves_for;  /* then misbehaves this many times */
 static enum haul_status refusal;
-static unsigned stops_behind; /* NEXT: the operator stops behind so many; 0: never */
+static unsigned stops_behind; /* NEXT: the operator stops after this many; 0: never */
 static unsigned told;         /* on_progress */
 static uint64_t told_records;
 
@@ -332,7 +332,7 @@ static void test_haul_verify_remote__no_way_there__unreachable_in_the_end(void)
     finish();
 }
 
-/* That it lives is not enough: it owes an answer. */
+/* It is not enough that the peer is alive: it owes an answer. */
 static void test_haul_verify_remote__no_answer__not_for_ever(void)
 {
     misbehaving(SAYS_NOTHING, MESSAGE_HELLO, 0);
@@ -342,7 +342,7 @@ static void test_haul_verify_remote__no_answer__not_for_ever(void)
     finish();
 }
 
-/* The databases differ, and ours is read: how much more they have is not waited for. */
+/* The databases differ, and ours is read: haul does not wait to count the rest of the other. */
 static void test_haul_verify_remote__they_count_on_and_on__cut_without_a_digest(void)
 {
     misbehaving(COUNTS_ON, MESSAGE_VERIFY_NEXT, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_fragment.c — pieces of a large record joined again; whatever does not follow is refused. */
+/* test_fragment.c — joins the fragments of a large record; a fragment that does not follow is
+ * refused. */
 #include "fragment.h"
 
 #include <stdlib.h>
@@ -35,7 +36,7 @@ static void begin(void)
     check(!is_complete);
 }
 
-/* Refused, with the sentence set and what was collected still there. */
+/* Refused, with the error set and the collected bytes still there. */
 static void check_refused(enum haul_status status)
 {
     check_status(status, HAUL_PROTOCOL);
@@ -141,7 +142,7 @@ static void test_fragment_assembly_add__header_torn_at_every_byte__protocol(void
     fragment_header_encode(1, 0, payload);
     for (size_t size = 0; size <= FRAGMENT_HEADER_BYTES; size++) {
         uint8_t *torn =
-            malloc(size + (size == 0)); /* of its own, so that a sanitizer sees each overrun */
+            malloc(size + (size == 0)); /* of its own, so that a sanitizer notices each overrun */
         check_or_stop(torn != NULL);
         memcpy(torn, payload, size);
         check_refused(fragment_assembly_add(&assembly, slice_of(torn, size), &is_complete,
@@ -150,7 +151,7 @@ static void test_fragment_assembly_add__header_torn_at_every_byte__protocol(void
     }
 }
 
-/* A peer that promises much and sends little costs no more than what it sent. */
+/* A peer that announces much and sends little costs no more memory than what it sent. */
 static void test_fragment_assembly_add__large_total_promised__memory_for_what_came(void)
 {
     check_status(add(HAUL_RECORD_BYTES_MAX, 0, "abc"), HAUL_OK);
@@ -202,7 +203,7 @@ static void test_fragment_assembly_add__budget_of_several_used_up__protocol(void
                 HAUL_PROTOCOL, error);
     check(!fragment_assembly_is_open(&other));
     check_equal(memory_budget_bytes(&budget), 10);
-    fragment_assembly_reset(&assembly); /* gives back what was promised, not what came */
+    fragment_assembly_reset(&assembly); /* releases the announced size, not what came */
     check_equal(memory_budget_bytes(&budget), 0);
     check_status(fragment_assembly_add(&other, slice_of(payload, sizeof(payload)), &is_complete,
                                        &complete, &error),

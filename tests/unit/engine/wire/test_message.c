@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_message.c — every control message to bytes and back, torn, oversized and of wrong types. */
+/* test_message.c — encodes and decodes every control message: torn, oversized, with wrong types. */
 #include "message.h"
 
 #include <stdio.h>
@@ -258,7 +258,7 @@ static enum haul_status decode(unsigned type, const void *bytes, size_t size)
 
 /* --- round trips ------------------------------------------------------------------------------ */
 
-/* The same bytes again from what was decoded: nothing was lost, nothing was invented. */
+/* Encoding the decoded message yields the same bytes: nothing was lost or invented. */
 static void check_encodes_to(const struct message *from, struct haul_slice bytes)
 {
     uint8_t *again = NULL;
@@ -281,7 +281,7 @@ static void test_message_decode__every_type__encodes_to_the_same_bytes(void)
     }
 }
 
-/* The structs without pointers can be compared whole. */
+/* Structs without pointers can be compared as a whole. */
 static void check_same(unsigned type, const void *expected, size_t size)
 {
     struct haul_slice bytes = sample(type);
@@ -399,7 +399,7 @@ static void test_message_name__every_type_and_others__name_or_question_mark(void
 
 /* --- bad input -------------------------------------------------------------------------------- */
 
-/* Cut off after each byte: refused, or, where a field ended there, exactly the fields before. */
+/* Truncated after each byte: refused or, at the end of a field, exactly the fields before. */
 static void test_message_decode__torn_at_every_byte__refused_or_exactly_the_rest(void)
 {
     for (unsigned type = 1; type <= MESSAGE_COUNT; type++) {
@@ -421,7 +421,7 @@ static void test_message_decode__torn_at_every_byte__refused_or_exactly_the_rest
     }
 }
 
-/* Every byte of every message replaced by some others: any answer but a crash or a leak. */
+/* Replace every byte of every message by some others: any result but a crash or a leak. */
 static void test_message_decode__any_byte_changed__an_answer(void)
 {
     static const uint8_t masks[] = {0x01, 0x07, 0x08, 0x80, 0xff};
@@ -522,7 +522,7 @@ static void test_message_decode__longest_field_and_one_byte_more__ok_and_protoco
     check_longest(MESSAGE_REFUSED, haul_control_Refused_hint_tag, 255);
 }
 
-/* Cut at the NUL byte the name would be "a", which is another family. */
+/* Truncated at the NUL byte the name would be "a", which is another family. */
 static void test_message_decode__text_with_a_nul_byte__protocol(void)
 {
     check_refused(MESSAGE_PLAN,
@@ -574,7 +574,7 @@ static void test_message_decode__family_name_too_long__protocol(void)
     check_refused(MESSAGE_PLAN, body, (size_t)(at - body) + name.size);
 }
 
-/* A newer peer may send more: its fields are stepped over. */
+/* A newer peer may send more: unknown fields are skipped. */
 static void test_message_decode__unknown_fields__ignored(void)
 {
     static const char body[] = "\x08\x07"         /* new_version 7 */
@@ -585,14 +585,14 @@ static void test_message_decode__unknown_fields__ignored(void)
     check_equal(decoded.as.commit.new_version, 7);
     check_equal(decoded.as.commit.epoch, 9);
     message_release(&decoded);
-    /* Not a text of ours, though all of the message's own fields are. */
+    /* Not a text of ours, although all the message's own fields are valid. */
     static const char stop[] = "\x0a\x03why\xfa\x07\x03n\0w";
     check_status(decode(MESSAGE_STOP, stop, sizeof(stop) - 1), HAUL_OK);
     check_text(decoded.as.stop.text, "why");
     message_release(&decoded);
 }
 
-/* Two bytes each, and hundreds of memory. */
+/* Two bytes each on the wire, and hundreds in memory. */
 static void test_message_decode__more_fields_than_a_message_has__protocol(void)
 {
     size_t size = 2 * (size_t)(MESSAGE_FIELD_COUNT_MAX + 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_payload_codec.c — what is packed comes out as it was; what was not packed by us does not. */
+/* test_payload_codec.c — unpacking restores what was packed, and refuses anything else. */
 #include "payload_codec.h"
 
 #include <stdlib.h>

@@ -147,7 +147,7 @@ static void test_raw_batch_next__empty_batch__sound_end(void)
     check_status(walk(memory, raw_batch_finish(&writer)), HAUL_NOT_FOUND);
 }
 
-/* Exactly sized copies: what reads beyond the end is seen by the address sanitizer. */
+/* In copies of exact size, so that the address sanitizer notices an overread. */
 static void test_raw_batch_next__cut_anywhere__corrupt(void)
 {
     size_t size = build_all();
@@ -216,7 +216,7 @@ static void test_raw_batch_next__key_of_any_size__walked(void)
     free(batch);
 }
 
-/* Any byte changed: whatever the walker says, it says without leaving the batch. */
+/* Change any byte: whatever the walker returns, it stays within the batch. */
 static void test_raw_batch_next__any_byte_changed__ends_in_bounds(void)
 {
     size_t size = build_all();
@@ -233,7 +233,7 @@ static void test_raw_batch_next__any_byte_changed__ends_in_bounds(void)
     free(copy);
 }
 
-/* Whoever walks it has room for as many as the header says. */
+/* A caller has room for as many records as the header has. */
 static void test_raw_batch_next__more_records_than_counted__the_first_too_many_is_corrupt(void)
 {
     static const char bytes[] = "\0\0\0\0\0\0\0\0\1\0\0\0"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_link_bench.c — the link benchmark: every way to run it, and a client that keeps no rule. */
+/* test_link_bench.c — the link benchmark: every way to run it, and a client that breaks the
+ * rules. */
 #include "haul/link_bench.h"
 
 #include <pthread.h>
@@ -169,7 +170,7 @@ static void stop_serving(struct served *served)
     (void)pthread_mutex_destroy(&served->lock);
 }
 
-/* The next event of the channel, whatever it takes. */
+/* The next event of the channel, whatever it is. */
 static enum control_event_type await_event(struct control_channel *channel)
 {
     struct control_event event;
@@ -199,7 +200,7 @@ static struct word word_of(uint16_t type, size_t size)
     return word;
 }
 
-/* Says these words one after the other; the last one ends it. */
+/* Sends these words one after the other; the last one ends it. */
 static void say(struct served *served, const struct word *words, size_t count)
 {
     struct link_address address;
@@ -252,7 +253,7 @@ static void test_link_bench_serve__words_that_make_no_sense__each_ends_its_run(v
                        get_u32(runs[i][0].body + 4) != 1;
         say(&served, runs[i], at_once ? 1 : 2);
     }
-    /* It is none the worse for that. */
+    /* The server goes on unharmed. */
     struct haul_link_bench_options options = quick(HAUL_TRANSPORT_TCP);
     options.address = served.address;
     check_status(haul_link_bench_run(&options, &result, NULL), HAUL_OK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_byte_queue.c — order, growth and the move to the front. */
+/* test_byte_queue.c — order, growth and moving bytes to the front. */
 #include <string.h>
 
 #include "byte_queue.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_control_channel.c — messages over a real loopback connection; the far end is a plain socket
- * that can say whatever it likes. */
+ * that can send anything. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -256,7 +256,7 @@ static void test_control_channel_poll__peer_closes_anywhere_in_a_frame__closed(v
     }
 }
 
-/* The peer's last words precede its reset: they must be heard even though our sends fail. */
+/* The peer's last message precedes its reset: it must be received even though our sends fail. */
 static void test_control_channel_send__peer_reset_after_a_message__message_still_read(void)
 {
     open_adopted();
@@ -315,7 +315,7 @@ static void test_control_channel_note_peer_timeout__shorter__keepalive_by_it(voi
     control_channel_note_peer_timeout(channel, PEER_TIMEOUT_MS / 2);
     check_equal(control_channel_deadline_ns(channel),
                 fake.now_ns + PEER_TIMEOUT_MS / 2 * (uint64_t)NS_PER_MS / 3);
-    fake_clock_advance_ms(&fake, PEER_TIMEOUT_MS - 1); /* we still give it our own time */
+    fake_clock_advance_ms(&fake, PEER_TIMEOUT_MS - 1); /* our own timeouts still apply to it */
     check(!control_channel_poll(channel, &event));
     close_all();
 }
@@ -345,7 +345,7 @@ static void test_control_channel_poll__silent_peer__timeout(void)
     close_all();
 }
 
-/* The size says more than what comes, and keep-alives are taken for the rest. */
+/* The size announces more than what comes, and keep-alives count as the rest. */
 static void test_control_channel_poll__size_damaged__timeout_though_the_peer_lives(void)
 {
     enum { SIZE = 128 << 10, BY_SIZE_MS = 2000 };
@@ -384,7 +384,7 @@ static void test_control_channel_adopt__options_that_cannot_be__invalid_and_sock
     close_all();
 }
 
-/* Each byte counts as life, and so a head could take as many timeouts as it has bytes. */
+/* Each byte counts as life, so a slow head could take as many timeouts as it has bytes. */
 static void test_control_channel_poll__head_that_trickles__timeout(void)
 {
     open_adopted();
@@ -457,7 +457,7 @@ static void test_control_channel_send__peer_does_not_read__again_when_the_queue_
     check_status(status, HAUL_AGAIN);
     check(control_channel_pending_bytes(channel) <= CONTROL_SEND_QUEUE_BYTES_MAX);
     check(control_channel_interest(channel) & EPOLLOUT);
-    /* Nothing was torn: the peer gets exactly the accepted messages. */
+    /* No message was torn: the peer gets exactly the accepted ones. */
     (void)make_frame(1, CONTROL_BODY_BYTES_MAX);
     uint8_t *received = malloc(sizeof(frame));
     check_or_stop(received != NULL);
@@ -474,7 +474,7 @@ static void test_control_channel_send__peer_does_not_read__again_when_the_queue_
     close_all();
 }
 
-/* What the kernel would not take so far, it gets when there is room again, also at the end. */
+/* The kernel gets the rest when it has room again, even at the end. */
 static void test_control_channel_destroy__queued_and_room_again__more_is_delivered(void)
 {
     open_adopted();
@@ -674,7 +674,7 @@ static void test_control_channel_connect__answer_waits_at_the_deadline__connecte
     close_connecting();
 }
 
-/* Of a later release: what it says is not for us. */
+/* From a later release: not meant for us. */
 static void test_control_channel_poll__keepalive_with_a_body__skipped(void)
 {
     open_adopted();

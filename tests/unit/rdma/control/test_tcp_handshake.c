@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_tcp_handshake.c — what the connecting side makes of each answer, and of none: the status,
- * which decides about trying again, and the words. */
+/* test_tcp_handshake.c — how the connecting side handles each answer, and none: the status, which
+ * decides about a retry, and the text. */
 #include "tcp_handshake.h"
 
 #include <stdio.h>
@@ -45,7 +45,7 @@ static enum haul_status step(void)
     return tcp_handshake_step(&handshake, fds[1], &error);
 }
 
-/* The preamble is out, and has come. */
+/* The preamble was sent, and has arrived. */
 static void send_preamble(void)
 {
     uint8_t expected[TCP_PREAMBLE_BYTES];
@@ -65,7 +65,7 @@ static void answer(const void *bytes, size_t size)
     check(raw_wait(fds[1], POLLIN));
 }
 
-/* An answer of these versions, under its checksum. */
+/* An answer with these versions and a valid checksum. */
 static void make_answer(uint32_t status, uint16_t version_min, uint16_t version_max,
                         uint8_t bytes[TCP_PREAMBLE_BYTES])
 {
@@ -138,7 +138,7 @@ static void test_tcp_handshake_step__damaged_answer__corrupt(void)
     finish();
 }
 
-/* Told at its first byte: a web server must not keep us waiting for 64 of them. */
+/* Recognized at its first byte: a web server must not keep us waiting for 64 of them. */
 static void test_tcp_handshake_step__not_our_answer__protocol_at_once(void)
 {
     start();

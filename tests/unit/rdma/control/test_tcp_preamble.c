@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_tcp_preamble.c — the 64 bytes that open a connection, both ways. */
+/* test_tcp_preamble.c — the 64 bytes that open a connection, encoded and decoded. */
 #include <string.h>
 
 #include "bytes.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_tcp_socket.c — what a socket knows of its way. */
+/* test_tcp_socket.c — what a socket reveals of its path. */
 #include "tcp_socket.h"
 
 #include <errno.h>
@@ -86,7 +86,7 @@ static void test_tcp_socket_widen__more_than_autotuning__larger_or_as_it_was(voi
 {
     open_pair();
     int before = send_buffer(ends[0]);
-    /* So much a second that even this way holds a lot; an unprivileged process may not have it. */
+    /* A bandwidth at which even this path holds a lot; an unprivileged process may not get it. */
     tcp_socket_widen(ends[0], true, UINT64_C(1) << 44, 64 << 20);
     int after = send_buffer(ends[0]);
     check(after >= before);
@@ -104,7 +104,7 @@ static void test_tcp_socket_widen__receiving_end__larger_or_as_it_was(void)
     close_pair();
 }
 
-/* A pair of the sixth version, between one address or two; false: this system has none. */
+/* An IPv6 pair, between one address or two; false: this system has no IPv6. */
 static bool open_pair_of_six(void)
 {
     struct link_address address = {.size = sizeof(struct sockaddr_in6)};
@@ -253,7 +253,7 @@ static void test_tcp_socket_peer__connected_or_not__both_addresses_or_none(void)
     check_equal(link_sockaddr_of(&local)->ss_family, AF_UNSPEC);
 }
 
-/* Not even a socket: every call has to say so, and none to wait. */
+/* No socket at all: every call must report so, and none may wait. */
 static void test_tcp_socket__no_descriptor__errors(void)
 {
     struct haul_error error;

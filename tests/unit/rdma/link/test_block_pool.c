@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_block_pool.c — blocks of one arena: apart, reused last first, waited for, closed. */
+/* test_block_pool.c — blocks of one arena: separate, reused last first, waited for, closed. */
 #include "block_pool.h"
 
 #include <pthread.h>
@@ -158,7 +158,7 @@ static void test_block_pool_close__other_thread_waits__woken_with_closed(void)
     close_pool();
 }
 
-/* Each turn writes the block: two threads that had the same one would be seen (and by TSan). */
+/* Each turn writes the block: two threads with the same one would be noticed (also by TSan). */
 static void *take_turns(void *context)
 {
     bool *sound = context;
@@ -212,7 +212,7 @@ static void start_waiting(struct reader *reader, uint32_t place)
     }
 }
 
-/* A released block goes to who has waited longest, not to who asks first. */
+/* A released block goes to the longest waiting thread, not to the next caller. */
 static void test_block_pool_release__two_wait__served_in_turn_and_nobody_else(void)
 {
     struct reader readers[2] = {{.block = NULL}, {.block = NULL}};

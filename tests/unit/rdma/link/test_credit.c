@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_credit.c — flow control arithmetic of both sides, apart and against each other. */
+/* test_credit.c — the flow control arithmetic of both sides, separately and together. */
 #include "credit.h"
 
 #include <string.h>
@@ -199,7 +199,7 @@ static void test_credit_receiver_due__only_applied__when_idle(void)
     check(credit_receiver_due(&receiver, true));
 }
 
-/* Every slot is free and reported; the sender waits only to hear that blocks were applied. */
+/* Every slot is free and reported; the sender only waits to learn that blocks were applied. */
 static void test_credit_receiver_due__lead_used_up__true_for_one_applied(void)
 {
     init(SLOTS);
@@ -232,8 +232,8 @@ static void test_credit_receiver_report__moved__record_once(void)
 
 /* --- both ------------------------------------------------------------------------------------- */
 
-/* Both sides for a long time, in random steps; only the newest record gets through, and late. The
- * sender never overruns the ring (note_received would refuse) and always goes on; what waits
+/* Both sides for a long time, in random steps; only the newest credit frame gets through, and late.
+ * The sender never overruns the ring (note_received would refuse) and always continues; what waits
  * unread stays within the stated bound. */
 static void check_long_run(uint32_t slot_count)
 {
@@ -270,7 +270,7 @@ static void test_credit__long_run__sender_never_overruns_and_never_stalls(void)
     }
 }
 
-/* Without any idle poll a ring that was used up must be reported by what is released alone. */
+/* Without any idle poll, releases alone must report a ring that was used up. */
 static void test_credit_receiver_due__never_idle__the_sender_goes_on(void)
 {
     for (uint32_t slots = 1; slots <= CREDIT_SLOT_COUNT_MAX; slots++) {

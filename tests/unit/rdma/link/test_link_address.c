@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_link_address.c — the text forms of addresses; numeric ones only, so that no test asks a
+/* test_link_address.c — the text forms of addresses; numeric ones only, so that no test needs a
  * name server. */
 #include <netinet/in.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static void test_link_address_format__link_local__with_its_zone(void)
     check_round_trip(longest, AF_INET6);
 }
 
-/* A scope of an address that leads everywhere is noise. */
+/* A scope of an address that is valid everywhere is noise. */
 static void test_link_address_format__scope_of_another_address__left_out(void)
 {
     struct link_address address;
@@ -72,7 +72,7 @@ static void test_link_address_same_host__pairs__only_the_host_counts(void)
         check_equal(link_address_same_host(&a, &b), cases[i].same);
         check_equal(link_address_same_host(&b, &a), cases[i].same);
     }
-    link_sockaddr(&a)->ss_family = AF_UNIX; /* of which nothing is known */
+    link_sockaddr(&a)->ss_family = AF_UNIX; /* of unknown properties */
     check(!link_address_same_host(&a, &a));
 }
 
@@ -148,7 +148,8 @@ static void test_link_address_format__unknown_family__question_mark(void)
     check_text(text, "?:0");
 }
 
-/* No card of a test's machine need be on a node; but asking has to end well for any address. */
+/* A test machine's cards need not be on a NUMA node; but the query must end well for any
+ * address. */
 static void test_link_address_node__addresses_of_all_kinds__a_node_or_none(void)
 {
     static const char *const texts[] = {"127.0.0.1:1", "192.0.2.1:1", "[::1]:1", "[2001:db8::7]:1"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_link_config.c — the bounds of a link's options, and transports that are none. */
+/* test_link_config.c — the bounds of a link's options, and transports that were not built in. */
 #include "check.h"
 #include "link.h"
 #include "link_ends.h"
@@ -77,7 +77,7 @@ static void test_link_connect__no_transport__unsupported(void)
     }
 }
 
-/* Each figure into its own sum. */
+/* Each figure goes into its own sum. */
 static void test_link_stats_join__all_figures__added_each(void)
 {
     const struct haul_link_stats some = {.blocks_sent = 1,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_pages.c — which kind of pages, when the system has them, when it has them in name only, and
- * when it has none. Calls of mmap and madvise are answered here (by the linker's --wrap). */
+/* test_pages.c — which kind of pages is used: when the system has them, when it has them in name
+ * only, and when it has none. mmap and madvise are replaced here (by the linker's --wrap). */
 #include "pages.h"
 
 #include <errno.h>
@@ -19,12 +19,12 @@ enum { HUGE = 2 << 20, SIZE = HUGE + 4096, SMALL = 3000 };
 enum huge_pages {
     HUGE_NONE,     /* mmap refuses */
     HUGE_USABLE,   /* reserved ones, and ours */
-    HUGE_FORBIDDEN /* mmap gives them; whoever touches one dies by SIGBUS */
+    HUGE_FORBIDDEN /* mmap returns them; touching one raises SIGBUS */
 };
 
 static enum huge_pages huge_pages;
 static bool plain_pages;
-static bool old_kernel; /* that knows of no MADV_POPULATE_WRITE */
+static bool old_kernel; /* without MADV_POPULATE_WRITE */
 static int populated;
 static int forks_barred;
 static uint64_t huge_asked_bytes;
@@ -41,8 +41,8 @@ static void *refuse(void)
     return MAP_FAILED;
 }
 
-/* A file without a byte: behind its end there are addresses and no memory, as there are with huge
- * pages beyond the limit of a control group. */
+/* A file without a byte: behind its end there are addresses and no memory, like huge pages beyond
+ * the limit of a control group. */
 static void *map_forbidden(size_t size, int protection)
 {
     int fd = memfd_create("forbidden", MFD_CLOEXEC);
@@ -90,7 +90,7 @@ static void begin(enum huge_pages huge)
     huge_asked_bytes = 0;
 }
 
-/* All of it can be written, and is zero before. */
+/* All of it is zero at first, and can be written. */
 static void check_usable(struct pages *pages, uint64_t size)
 {
     for (uint64_t i = 0; i < size; i += 512) {
@@ -197,7 +197,7 @@ static size_t mappings_of(const char *name)
     return count;
 }
 
-/* Those that could not be touched go, before others are taken in their place. */
+/* Pages that could not be touched are unmapped before others take their place. */
 static void test_pages_map__pages_that_were_of_no_use__given_back(void)
 {
     struct pages pages;

@@ -22,7 +22,7 @@ static const struct slot_header sample = {
     .payload_crc = 0x81828384,
 };
 
-/* Make the header CRC fit again after a change. */
+/* Recompute the header CRC after a change. */
 static void seal(uint8_t *bytes)
 {
     put_u32(bytes + SLOT_HEADER_BYTES - 4, crc32c(bytes, SLOT_HEADER_BYTES - 4));

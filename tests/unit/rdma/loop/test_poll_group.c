@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_poll_group.c — when a group sleeps, and everything that must end the sleep.
  *
- * Sleeps are given a deadline far off, so that one that nothing ends shows as a timeout of the
+ * Sleeps have a deadline far off, so that a sleep that nothing ends shows as a timeout of the
  * suite. */
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -14,7 +14,7 @@
 
 enum { SPIN_US = 20 };
 
-/* A link that only arms, with what the test wants. */
+/* A link that only arms, as the test wants. */
 struct fake_link {
     struct link base;
     int fd;
@@ -268,7 +268,7 @@ static void test_poll_group_wait__verbs_link__spins_before_it_arms(void)
     fake.now_ns += 1;
     check(poll_group_wait(group, false, far_off()));
     check_equal(link.arm_count, 1);
-    /* What ended the sleep may be followed by more: a new spin, and so it is after progress. */
+    /* More may follow what ended the sleep: a new spin, as after progress. */
     check(!poll_group_wait(group, false, far_off()));
     check_equal(link.arm_count, 1);
     check(!poll_group_wait(group, true, far_off()));
@@ -312,7 +312,7 @@ static void test_poll_group_add_fd__one_too_many__limit(void)
     }
 }
 
-/* However often a group is made, joined, left and destroyed: nothing of it stays. */
+/* However often a group is made, joined, left and destroyed: nothing leaks. */
 static void test_poll_group_destroy__ten_times_over__no_descriptor_is_left(void)
 {
     int first = eventfd(0, EFD_CLOEXEC);
@@ -387,7 +387,7 @@ static void *read_until_end(void *context)
     return NULL;
 }
 
-/* Only room to write can end these sleeps: the peer reads and says nothing. */
+/* Only room to write can end these sleeps: the peer reads and sends nothing. */
 static void test_poll_group_wait__control_queue_not_empty__room_to_write_ends_the_sleep(void)
 {
     static uint8_t body[CONTROL_BODY_BYTES_MAX];
@@ -417,7 +417,7 @@ static void test_poll_group_wait__control_closed__does_not_keep_the_group_awake(
     check(poll_group_wait(group, false, far_off()));
     check(control_channel_poll(channel, &event));
     check_equal(event.type, CONTROL_CLOSED);
-    /* A reset wakes whoever has the descriptor in an epoll set at all. */
+    /* A reset wakes every epoll set with the descriptor in it. */
     const struct linger abort_it = {.l_onoff = 1, .l_linger = 0};
     check(setsockopt(peer, SOL_SOCKET, SO_LINGER, &abort_it, sizeof(abort_it)) == 0);
     (void)close(peer);
@@ -428,7 +428,7 @@ static void test_poll_group_wait__control_closed__does_not_keep_the_group_awake(
     close_with_channel();
 }
 
-/* Whose deadline it was, a sleep does not tell. */
+/* A sleep does not reveal whose deadline ended it. */
 static void test_poll_group_take_ready__slept_until_a_deadline__every_member(void)
 {
     open_group();

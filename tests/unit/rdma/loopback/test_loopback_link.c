@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_loopback_link.c — what the conformance suite, which is for all backends, does not ask of the
- * one in memory: its ports, its description, and blocks that do not fit. */
+/* test_loopback_link.c — what the conformance suite, which covers all transports, does not test of
+ * the one in memory: its ports, its description, and blocks that do not fit. */
 #include <string.h>
 #include <sys/resource.h>
 
@@ -161,7 +161,7 @@ static void test_link_connect__too_many_wait__refused(void)
     loopback_hub_destroy(hub);
 }
 
-/* No descriptor beyond those that are open; returns what it was before. */
+/* Allow no descriptor beyond the open ones; returns the limit before. */
 static struct rlimit limit_descriptors(void)
 {
     struct rlimit before;
@@ -289,11 +289,11 @@ static void test_link_poll__end_that_the_peer_never_says__timeout(void)
     check_equal(link_poll(sender, &event, 1), 0);
     fake_clock_advance_ms(&ticking, PEER_TIMEOUT_MS);
     check_closed(sender, HAUL_TIMEOUT);
-    check_closed(receiver, HAUL_OK); /* nothing was in flight, and the end was said */
+    check_closed(receiver, HAUL_OK); /* nothing was in flight, and the end was sent */
     close_hub();
 }
 
-/* Whoever sleeps is woken by the other one's end. */
+/* The other end's close wakes a sleeper. */
 static void test_link_close__either_end__the_other_one_wakes(void)
 {
     for (int sending = 0; sending < 2; sending++) {
@@ -333,7 +333,7 @@ static void test_link_poll__room_for_one_event__one_after_the_other(void)
     close_hub();
 }
 
-/* The sender is no further than so many blocks ahead of what was applied: it waits for this one. */
+/* The sender may be only this many blocks ahead of what was applied: it waits for this one. */
 static void test_link_note_applied__sender_is_as_far_ahead_as_it_may_be__credit_at_once(void)
 {
     struct haul_link_stats stats;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_tcp_description.c — the bytes in which a TCP link describes itself, and what it refuses to
- * bind to. */
+/* test_tcp_description.c — the bytes in which a TCP link describes itself, and descriptions that it
+ * refuses to bind to. */
 #include <string.h>
 
 #include "bytes.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_tcp_frame.c — credits and ends on a TCP stream: the same record on both sides, and every
+/* test_tcp_frame.c — credits and ends on a TCP stream: the same frame on both sides, and every
  * damaged byte noticed. */
 #include "tcp_frame.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_tcp_listener.c — who gets in, who gets which answer, and that nobody holds the door. */
+/* test_tcp_listener.c — which peers get in, which get which answer, and that none blocks the
+ * listener. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -77,7 +78,7 @@ static void make_preamble(enum tcp_purpose purpose, uint16_t version, uint8_t *b
     tcp_preamble_encode(purpose, &ticket, bytes);
 }
 
-/* Poll until a peer is there or the listener logged `line_count` lines. */
+/* Poll until a peer is there or the listener has logged `line_count` lines. */
 static enum haul_status poll_until(enum tcp_purpose *purpose, struct link_incoming *incoming,
                                    unsigned line_count)
 {
@@ -110,7 +111,7 @@ static enum haul_status read_answer(int fd)
     return answer;
 }
 
-/* A control peer still gets in: whatever happened before left the listener in order. */
+/* A control peer still gets in: the listener survived whatever happened before. */
 static void check_still_open(void)
 {
     uint8_t bytes[TCP_PREAMBLE_BYTES];
@@ -274,7 +275,7 @@ static void close_all(const int *fds, size_t count)
     }
 }
 
-/* Whoever has something to say gets in, however many are silent. */
+/* A peer that sends gets in, however many are silent. */
 static void test_tcp_listener_poll__65_silent_peers__the_oldest_goes(void)
 {
     int fds[PEERS_MAX];
@@ -382,7 +383,7 @@ static void test_tcp_listener_accept__data_peer__link_reports_connected(void)
     (void)close(fd);
 }
 
-/* All places are taken by peers that somebody else has yet to answer. */
+/* All places are taken by peers that the caller has yet to answer. */
 static void test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed(void)
 {
     struct link_incoming incoming[TCP_PENDING_MAX];
@@ -409,7 +410,7 @@ static void test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed(void
     close_listener();
 }
 
-/* The peer hears why, and nothing of it is left open here. */
+/* The peer learns why, and nothing of it stays open here. */
 static void test_tcp_listener_accept__link_cannot_be_made__answered_and_closed(void)
 {
     static const struct haul_link_options impossible[] = {

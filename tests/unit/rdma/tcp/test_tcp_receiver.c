@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_tcp_receiver.c — what only a plain socket can do to a TCP link that receives: torn, damaged
- * and lawless streams. The lawful life of a link is in the conformance suite. */
+ * and invalid streams. The conformance suite covers the regular life of a link. */
 #include <string.h>
 
 #include "crc32c.h"
@@ -82,7 +82,7 @@ static void test_tcp_link_poll__block_byte_by_byte__received_once_complete(void)
     fixture_end();
 }
 
-/* In a payload the socket wakes only for a good piece of it: here, for its very last byte. */
+/* Within a payload the socket wakes only for a large piece of it: here, for its very last byte. */
 static void test_link_arm__in_a_payload__last_byte_ends_the_sleep(void)
 {
     open_receiver();
@@ -147,7 +147,7 @@ static void test_tcp_link_poll__empty_payloads_read_ahead__each_received(void)
     fixture_end();
 }
 
-/* What a block held before is not in its checksum. */
+/* Earlier contents of a block do not affect its checksum. */
 static void test_tcp_link_poll__blocks_used_again__each_with_its_own_crc(void)
 {
     open_receiver();
@@ -414,7 +414,7 @@ static void test_link_close__receiver_and_silent_sender__timeout_at_the_deadline
     fixture_end();
 }
 
-/* Behind our end nobody looks for blocks, and still what is none is not waited out. */
+/* After our end nobody waits for blocks, and an invalid frame is not waited out either. */
 static void test_link_close__receiver_and_sender_of_another_epoch__fenced_at_once(void)
 {
     open_receiver();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_tcp_sender.c — what only a plain socket can do to a TCP link that sends: credits torn,
- * damaged and invented, and a peer that vanishes or never reads. */
+/* test_tcp_sender.c — what only a plain socket can do to a TCP link that sends: torn, damaged and
+ * invented credits, and a peer that vanishes or never reads. */
 #include <string.h>
 
 #include "crc32c.h"
@@ -205,7 +205,7 @@ static void test_tcp_link_poll__credit_for_a_block_half_written__protocol(void)
     fixture_end();
 }
 
-/* What the socket did not take at once goes out as the peer reads, and nothing is torn. */
+/* What the socket did not accept at once goes out as the peer reads, and no frame is torn. */
 static void test_tcp_link_poll__socket_full__rest_is_written_when_the_peer_reads(void)
 {
     open_sender_of(LARGE_SLOT_BYTES);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verbs_connect.c — how a verbs link comes to stand, or does not: every call that can fail
- * does so once, and every answer of the connection manager comes. */
+/* test_verbs_connect.c — how a verbs link is established, or fails: every call that can fail does
+ * so once, and every answer of the connection manager comes. */
 #include "verbs_fixture.h"
 
 #include "verbs_endpoint.h"
@@ -8,7 +8,7 @@
 
 /* --- every call fails once -------------------------------------------------------------------- */
 
-/* Connect, whatever happens; true: the link stood. */
+/* Connect, whatever happens; true: the link was established. */
 static bool try_connecting(struct haul_error *error)
 {
     enum haul_status status = fixture_connect(error);
@@ -281,7 +281,7 @@ static void test_verbs_ack_timeout__eight_tries__fit_the_peer_timeout(void)
         uint64_t one_ns = UINT64_C(4096) << verbs_ack_timeout(timeouts_ms[i]);
         check(8 * one_ns <= (uint64_t)timeouts_ms[i] * NS_PER_MS);
         check(16 * one_ns > (uint64_t)timeouts_ms[i] * NS_PER_MS || one_ns > 250 * NS_PER_MS);
-        check(one_ns < 300 * NS_PER_MS); /* a lost packet at the end of a stream costs so much */
+        check(one_ns < 300 * NS_PER_MS); /* the cost of a lost packet at the end of a stream */
     }
 }
 

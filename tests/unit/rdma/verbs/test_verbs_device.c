@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verbs_device.c — devices that are other than expected: of another transport, without inline
- * data, with many interrupts, or limited by a control group. */
+/* test_verbs_device.c — unexpected devices: of another transport, without inline data, with many
+ * interrupts, or limited by a control group. */
 #include "verbs_fixture.h"
 
 /* From the request on; the last poll's events are in `events`. */
@@ -57,14 +57,14 @@ static void test_link_connect__messages_smaller_than_any_slot__unsupported(void)
     fixture_end();
 }
 
-/* The calls that make an object, the device's opening included. */
+/* The calls that create an object, including the opening of the device. */
 static void test_link_connect__control_group_allows_no_more__limit_names_the_file(void)
 {
     static const unsigned calls[] = {
         0, /* ibv_open_device */
-        3, /* ibv_alloc_pd, behind two questions */
+        3, /* ibv_alloc_pd, after two queries */
         4, /* ibv_reg_mr */
-        7, /* ibv_create_cq, behind another region and the channel */
+        7, /* ibv_create_cq, after another region and the channel */
         8, /* ibv_create_qp */
     };
     for (size_t i = 0; i < CHECK_COUNT(calls); i++) {
@@ -82,7 +82,7 @@ static void test_link_connect__control_group_allows_no_more__limit_names_the_fil
     }
 }
 
-/* One block arrives and its slot is given back: a record is due. */
+/* One block arrives and its slot is released: a credit frame is due. */
 static const struct fake_write *report_one(void)
 {
     struct verbs_description ours;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verbs_ends.c — why a verbs link ended, in status and words, and what it has counted until
+/* test_verbs_ends.c — why a verbs link ended, as status and text, and what it had counted until
  * then. */
 #include "verbs_fixture.h"
 
-static uint8_t *memory; /* that the peer writes: records of a sender, the ring of a receiver */
+static uint8_t *memory; /* written by the peer: credit frames to a sender, the ring of a receiver */
 
 static void describe(void)
 {
@@ -58,7 +58,7 @@ static void check_says(size_t count, enum haul_status status, const char *words)
     fixture_end();
 }
 
-/* The peer says its end, and we hold a block of which it has not heard. */
+/* The peer sends its end, and we hold a block that it has not heard of. */
 static void test_link_poll__peer_ends_while_its_block_is_held__protocol(void)
 {
     bring_block(SLOT_DATA);
@@ -67,7 +67,7 @@ static void test_link_poll__peer_ends_while_its_block_is_held__protocol(void)
     check_says(fixture_poll(), HAUL_PROTOCOL, "the peer closed before its blocks were freed");
 }
 
-/* The words of a sender's end are those of the last event; its block comes back before. */
+/* The last event carries the text of a sender's end; its block comes back before. */
 static void test_link_poll__peer_ends_while_a_block_is_on_its_way__closed(void)
 {
     open_sender(1);
@@ -138,7 +138,7 @@ static void test_link_poll__credit__freed_and_applied_are_counted_each(void)
     fixture_end();
 }
 
-/* We have said our end, and a block comes: the peer has not heard it, and the block is lost. */
+/* We have sent our end, and a block arrives: the peer did not know yet, and the block is lost. */
 static void test_link_close__block_still_comes__cancelled(void)
 {
     const struct slot_header header = {.type = SLOT_DATA,
@@ -154,7 +154,7 @@ static void test_link_close__block_still_comes__cancelled(void)
     check_says(fixture_poll(), HAUL_CANCELLED, "closed while the peer had blocks in flight");
 }
 
-/* Two senders, or two receivers, or slots of other sizes: each is told why. */
+/* Two senders, or two receivers, or slots of other sizes: each learns why. */
 static void test_link_bind__peer_that_does_not_fit__refused_in_words(void)
 {
     static const struct {
@@ -187,7 +187,7 @@ static void test_link_bind__peer_that_does_not_fit__refused_in_words(void)
     }
 }
 
-/* A connection manager that fails with no number says at least where. */
+/* A connection manager that fails without an errno at least names the step. */
 static void test_link_connect__cm_fails__address_call_and_cause_in_words(void)
 {
     fixture_begin();

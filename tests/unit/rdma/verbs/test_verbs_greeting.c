@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verbs_greeting.c — the bytes that two sides show each other: greeting, refusal and
- * description. Every damaged byte must be noticed. */
+/* test_verbs_greeting.c — the bytes that two sides exchange: greeting, refusal and description.
+ * Every damaged byte must be noticed. */
 #include "bytes.h"
 #include "check.h"
 #include "crc32c.h"
@@ -117,7 +117,7 @@ static void test_verbs_description_decode__any_byte_damaged__refused(void)
     }
 }
 
-/* Sound as it is, and what this release does not know. */
+/* Valid, with fields that this release does not know. */
 static void test_verbs_description_decode__unknown_version_or_role__protocol(void)
 {
     static const struct {
@@ -140,7 +140,7 @@ static void test_verbs_description_decode__unknown_version_or_role__protocol(voi
         check_status(verbs_description_decode(bytes, sizeof(bytes), &description, &error),
                      cases[i].status);
         check_status(error.status, cases[i].status);
-        check_equal(description.sending, cases[i].role != 2); /* unchanged where it is refused */
+        check_equal(description.sending, cases[i].role != 2); /* unchanged if refused */
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_verbs_link.c — what only a device can do to a verbs link: completions in every order,
- * lawless arrivals, errors. The lawful life of a link is in the conformance suite. */
+ * invalid arrivals, errors. The conformance suite covers the regular life of a link. */
 #include "verbs_fixture.h"
 
 #include "crc32c.h"
@@ -62,7 +62,7 @@ static void bring_credit(uint64_t freed, uint64_t applied)
     announce_record();
 }
 
-/* Poll; how many blocks came back with the status. Their memory goes back to the pool. */
+/* Poll; returns how many blocks came back with the status. Their memory goes back to the pool. */
 static unsigned poll_done(enum haul_status status)
 {
     unsigned found = 0;
@@ -89,7 +89,7 @@ static void test_link_submit__blocks__written_into_their_slots(void)
     fixture_end();
 }
 
-/* What went over the wire counts, headers included, once it is written. */
+/* A block counts with its headers once it is written to the wire. */
 static void test_link_stats__blocks_written__counted_with_their_headers(void)
 {
     struct haul_link_stats stats;
@@ -167,7 +167,7 @@ static void test_link_submit__credits_faster_than_completions__again(void)
     check_equal(poll_done(HAUL_OK), 1);
     check_status(submit(100), HAUL_OK);
     fixture_end();
-    block_pool_close(pool); /* the link was torn down with blocks in flight */
+    block_pool_close(pool); /* the link was closed with blocks in flight */
     block_pool_destroy(pool);
 }
 
@@ -281,7 +281,7 @@ static void test_link_poll__port_stays_down__unreachable_at_the_deadline(void)
     check(deadline_ns > ticking.now_ns && deadline_ns <= ticking.now_ns + 500 * NS_PER_MS);
     ticking.now_ns = deadline_ns - 1;
     check_equal(fixture_wake(), 0);
-    fake_async(IBV_EVENT_PORT_ERR); /* again: it is no new patience */
+    fake_async(IBV_EVENT_PORT_ERR); /* repeated: it does not extend the deadline */
     ticking.now_ns++;
     check_cancelled_then_closed(1, HAUL_UNREACHABLE);
     fixture_end();
@@ -299,7 +299,7 @@ static void test_link_poll__port_comes_up_again_soon__goes_on(void)
     fixture_end();
 }
 
-/* What newer kernels say when the peer's address moved; the queue pair may well get through. */
+/* Newer kernels send this when the peer's address moved; the queue pair may well get through. */
 static void test_link_poll__unreachable_when_established__goes_on(void)
 {
     open_sender();
@@ -459,7 +459,7 @@ static void test_link_poll__block_before_the_bind__received_after_it(void)
     describe_ring();
     bring_block(0);
     check_equal(fixture_poll(), 0);
-    check(link_arm(tested)); /* nothing to do about it: no busy loop until the bind */
+    check(link_arm(tested)); /* nothing to do yet: no busy loop until the bind */
     fixture_bind();
     check(!link_arm(tested));
     check_equal(fixture_poll(), 1);
@@ -730,7 +730,7 @@ static void test_link_poll__requests_never_complete__ended_at_the_deadline(void)
     fixture_end();
 }
 
-/* The peer counts on it: its blocks are free when we end. */
+/* The peer relies on it: its blocks are free when we end. */
 static void test_link_close__freed_and_not_told__told_before_the_end(void)
 {
     open_receiver();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verbs_listener.c — requests that a listener gets, devices that go and come back under it. */
+/* test_verbs_listener.c — requests to a listener, and devices that come and go under it. */
 #include <ifaddrs.h>
 
 #include "verbs_fixture.h"
@@ -84,7 +84,7 @@ static void test_listener_poll__newer_versions_only__refused_inside(void)
     check_refused_inside(HAUL_VERSION);
 }
 
-/* As many may wait as there are places; the next is told that it is busy here, and comes again. */
+/* As many may wait as there are places; the next one gets BUSY, and comes again. */
 static void test_listener_poll__all_places_taken__busy_until_one_is_answered(void)
 {
     uint8_t greeting[VERBS_GREETING_BYTES];
@@ -121,7 +121,7 @@ static void test_listener_destroy__peer_not_answered__dropped(void)
 
 /* --- devices that go and come back ----------------------------------------------------------- */
 
-/* The device goes; `failures` attempts to get it back fail. */
+/* The device goes; `failures` attempts to reopen it fail. */
 static void lose_device(enum rdma_cm_event_type type, unsigned failures)
 {
     begin_listening();
@@ -133,7 +133,7 @@ static void lose_device(enum rdma_cm_event_type type, unsigned failures)
     check_equal(fake.ids, 0);
     for (unsigned i = 0; i < failures; i++) {
         ticking.now_ns = listener_deadline_ns(listening);
-        fake.fail_at = fake.call_count + 2; /* the id can be made, but not be bound */
+        fake.fail_at = fake.call_count + 2; /* the id can be created, but not bound */
         fake.fail_code = ENODEV;
         check_status(listener_poll(listening, &incoming), HAUL_AGAIN);
         check(!listener_is_open(listening, NULL));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verbs_queue.c — request ids, limits of the device, completions that cannot be. */
+/* test_verbs_queue.c — request ids, limits of the device, impossible completions. */
 #include "check.h"
 #include "verbs_fake.h"
 #include "verbs_queue.h"

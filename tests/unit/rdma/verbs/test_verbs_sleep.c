@@ -6,7 +6,7 @@
 
 enum { STREAM_SLOTS = 16, QUARTER = STREAM_SLOTS / 4 };
 
-static uint8_t *peer_writes_at; /* the ring of a receiver, the records of a sender */
+static uint8_t *peer_writes_at; /* the ring of a receiver, the credit frames of a sender */
 
 static void find_memory(void)
 {
@@ -39,7 +39,7 @@ static bool readable(void)
     return poll(&watched, 1, 0) == 1;
 }
 
-/* Block `number` in its slot; the immediate that announces it. */
+/* Block `number` in its slot; returns the immediate that announces it. */
 static uint32_t place_block(uint64_t number)
 {
     const struct slot_header header = {.type = SLOT_DATA,
@@ -60,7 +60,7 @@ static void bring_block(uint64_t number, bool urgent)
     fake.arrives_unurgent = false;
 }
 
-/* Takes the block that is there and gives its slot back. */
+/* Take the block that is there and release its slot. */
 static void take_block(void)
 {
     check_or_stop(fixture_poll() == 1 && events[0].type == LINK_RECEIVED);
@@ -189,7 +189,7 @@ static void test_link_arm__stream_ends__deadline_soon_and_all_is_told(void)
     check(deadline <= ticking.now_ns + 20 * NS_PER_MS);
     ticking.now_ns = deadline;
     check_equal(fixture_poll(), 0);
-    fake_complete_write(IBV_WC_SUCCESS); /* of the record that the first block brought about */
+    fake_complete_write(IBV_WC_SUCCESS); /* of the credit frame that the first block caused */
     (void)link_arm(tested);
     check_equal(fake.write_count, written + 1);
     struct credit_frame record;
@@ -337,7 +337,7 @@ static void test_link_arm__block_without_its_completion__timeout(void)
     fixture_end();
 }
 
-/* Nor could the header tell that it is there: a bit of it was turned over on the way. */
+/* The header cannot show it either: one of its bits flipped on the way. */
 static void test_link_arm__damaged_block_without_its_completion__timeout(void)
 {
     open_receiver();
@@ -348,7 +348,7 @@ static void test_link_arm__damaged_block_without_its_completion__timeout(void)
     fixture_end();
 }
 
-/* What was taken from a slot is not taken for what comes there next. */
+/* An old block in a slot is not mistaken for the next one there. */
 static void test_link_arm__ring_goes_round__old_blocks_are_no_arrivals(void)
 {
     open_receiver();
@@ -383,7 +383,7 @@ static void test_link_arm__completion_of_a_block_comes_late__received(void)
     fixture_end();
 }
 
-/* The only block was taken by the peer, whose record came; `damage` turns over bits of it. */
+/* The peer accepted the only block, and its credit frame came; `damage` flips bits of it. */
 static void check_lost_record(uint8_t damage)
 {
     open_sender();

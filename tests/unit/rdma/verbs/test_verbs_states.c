@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verbs_states.c — everything that can happen to a verbs link, in every state that it can be
- * in. Whatever comes: each block comes back once, CLOSED comes once and last, and nothing of the
- * device is left. */
+/* test_verbs_states.c — everything that can happen to a verbs link, in every state. Whatever
+ * happens: each block comes back once, CLOSED comes once and last, and no object of the device is
+ * left. */
 #include "verbs_fixture.h"
 #include "verbs_sender.h"
 
@@ -116,7 +116,7 @@ static void take_events(void)
     }
 }
 
-/* A link that has ended takes nothing any more. */
+/* A link that has ended accepts nothing. */
 static void check_refusals(void)
 {
     uint8_t description[LINK_DESCRIPTION_BYTES_MAX] = {0};
@@ -130,7 +130,7 @@ static void check_refusals(void)
     check_equal(fixture_poll(), 0);
 }
 
-/* The link is closed, and the peer never says a word. */
+/* The link is closed, and the peer never answers. */
 static void end(void)
 {
     take_events();
@@ -186,7 +186,7 @@ static void test_link_poll__writes_end_with_every_status__ends_once(void)
     }
 }
 
-/* Lawful and lawless ones. */
+/* Valid and invalid ones. */
 static void test_link_poll__every_immediate_in_every_state__ends_once(void)
 {
     static const uint32_t sizes[] = {0, CREDIT_FRAME_BYTES, SLOT_HEADER_BYTES, SLOT_BYTES + 1};
@@ -242,7 +242,7 @@ static void test_link_destroy__in_every_state__nothing_left(void)
     }
 }
 
-/* The peer does what it would do next. */
+/* The peer does its next step. */
 static void go_on(void)
 {
     static const enum rdma_cm_event_type way[] = {
@@ -256,7 +256,7 @@ static void go_on(void)
     }
 }
 
-/* Each call that a poll makes, on the way to the end. */
+/* Each call that a poll makes on the way to the end. */
 static void test_link_poll__nth_call_fails_in_every_state__ends_once(void)
 {
     enum { CALLS_MAX = 40 };
@@ -300,8 +300,8 @@ static void bring_removal(void)
 
 static void (*const losses[])(void) = {bring_fatal, bring_removal};
 
-/* Nothing that was posted completes, and no object is taken back: the link ends at once, not when
- * the time for draining is over. */
+/* Nothing that was posted completes, and no object can be destroyed: the link ends at once, not
+ * after the time for draining. */
 static void test_link_poll__device_is_taken_away_in_every_state__ends_at_once(void)
 {
     for (size_t state = 0; state < CHECK_COUNT(states); state++) {
@@ -317,7 +317,7 @@ static void test_link_poll__device_is_taken_away_in_every_state__ends_at_once(vo
     }
 }
 
-/* It is taken away while the link gives its objects back. */
+/* The device is removed while the link destroys its objects. */
 static void test_link_destroy__nth_object_is_not_taken_back_in_every_state__nothing_left(void)
 {
     enum { OBJECTS_MAX = 10 };
@@ -370,7 +370,7 @@ static void test_link_poll__completion_of_a_kind_never_posted__ends_once(void)
     }
 }
 
-/* A turn that finds news comes back at once: without any the loop may sleep. */
+/* A poll that finds news returns at once; without any the loop may sleep. */
 static void test_verbs_sender_has_news__returned_and_freed__only_what_is_to_be_returned(void)
 {
     static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verbs_status.c — what the error numbers of the RDMA libraries mean to us. */
+/* test_verbs_status.c — how the error numbers of the RDMA libraries are mapped. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -65,7 +65,7 @@ static void test_verbs_check__three_ways_to_fail__the_number(void)
     check_status(verbs_check_made(&error, "call", "made", &error), HAUL_OK);
 }
 
-/* All are counted, the first is told. */
+/* All are counted, the first is reported. */
 static void test_verbs_leak_note__three_ways_to_fail__the_first_and_how_many(void)
 {
     static const struct {
@@ -146,7 +146,7 @@ static void test_verbs_cm_open__no_channel__limit_or_no_device(void)
     }
 }
 
-/* A channel whose descriptor is none. */
+/* A channel with an invalid descriptor. */
 static struct rdma_event_channel *make_dead_channel(void)
 {
     struct rdma_event_channel *channel = fake_create_event_channel();
