@@ -24,7 +24,7 @@ struct touched_key {
     uint32_t family_id;
     uint32_t key_size;
     bool listed; /* in the list of keys that may be present */
-    bool ahead;  /* `now` may be newer than the deltas taken so far (see digest_ledger_mark_ahead) */
+    bool ahead;  /* `now` may be newer than the deltas so far: digest_ledger_mark_ahead */
     uint8_t key[];
 };
 

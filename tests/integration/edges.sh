@@ -190,7 +190,7 @@ test_pinned__more_than_allowed__stops_and_keeps() {
         'fill k 20000 1000' flush
     receive
     send 5 --rate 1M --load 2000 --load-value 1000 --load-keys 1000 --load-for 10ms --pinned-max 4M
-    one_error 'stopped: the job keeps [0-9]+ bytes of log and [0-9]+ of old table files'
+    one_error 'stopped: the job pins [0-9]+ bytes of log and [0-9]+ of old table files'
     equal "$(json .error.code)" STOPPED
     equal "$(json '.pinned_log_bytes + .pinned_table_bytes > 4194304')" true
     equal "$(json .error.retryable)" true

@@ -565,7 +565,7 @@ test_t2__prepared__the_source_settles_it() {
     one_error 'haul status. on the source.*accept-two-owners'
     receive
     run 3 "$haul" resolve --db source --to "$front"
-    one_error 'not decided: .haul resume. goes on with it'
+    one_error 'not decided: .haul resume. continues it'
     run 0 "$haul" resume --db source --to "$front" --transport tcp
     grep -q '^sent ' "$work/out" || fail 'the source says that it received'
     ended "$receiver_pid" 0
@@ -1377,7 +1377,7 @@ test_c6__open_and_resolved__stays_as_it_is() {
     start_copy
     kill_and_reap "$sender"
     run 3 "$haul" resolve --db source --to "$front"
-    one_error 'not decided: .haul resume. goes on with it'
+    one_error 'not decided: .haul resume. continues it'
     run 0 "$haul" resume --db source --to "$front" --transport tcp
     ended "$receiver_pid" 0
     same source target
@@ -1602,7 +1602,7 @@ test_c7__a_part_given_back__nothing_is_released() {
     give_back :0x0000000000002000
     receive
     run 3 "$haul" resolve --db source --to "$front"
-    one_error 'has given ranges to this database since.*send --overwrite --range R'
+    one_error 'has since given ranges to this database.*send --overwrite --range R'
     run 0 "$haul" owner --db source
     ! grep -q 'given away' "$work/out" || fail 'released on a guess'
     kill_and_reap "$receiver_pid"
@@ -1622,17 +1622,17 @@ test_c7__a_part_given_back_and_said__asks_for_the_word() {
     give_back :0x0000000000002000
     receive
     run 3 "$haul" resolve --db source --to "$front"
-    one_error 'has given ranges to this database since.*send --overwrite --range R'
+    one_error 'has since given ranges to this database.*send --overwrite --range R'
     kill_and_reap "$receiver_pid"
     says source 'COPYING \(in doubt\)'
     says source 'haul send --overwrite --range R.*haul cancel --db source --job [0-9a-f]* --accept-two-owners$'
     run 3 "$haul" cancel --db source
-    one_error 'has given ranges to this database since.*accept-two-owners'
+    one_error 'has since given ranges to this database.*accept-two-owners'
     run 3 "$haul" owner --db source --forget
     one_error 'in doubt'
     receive other
     send 3
-    one_error 'has given ranges to this database since'
+    one_error 'has since given ranges to this database'
     kill_and_reap "$receiver_pid"
     give_back 0x0000000000002000:
     receive
@@ -1751,7 +1751,7 @@ test_c8__two_jobs_restored__the_owned_one_is_found_and_the_other_was_asked() {
     resolve_owned
     receive
     run 3 "$haul" resolve --db source --to "$front"
-    one_error 'not decided: .haul resume. goes on with it'
+    one_error 'not decided: .haul resume. continues it'
     kill "$receiver_pid"
     ended "$receiver_pid" 143
     run 0 "$haul" cancel --db source # without a word: it was asked

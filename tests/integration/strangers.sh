@@ -52,7 +52,7 @@ test_recv__refused_plan_with_overwrite__the_target_is_as_it_was() {
     receive
     refused "20 .*comparator" connect hello plan overwrite=1 families=3 comparator=no.such keep 5
     refused "17 .*config version" connect hello plan overwrite=1 version=9 keep 5
-    refused "16 .*without a name" connect hello plan overwrite=1 family= keep 5
+    refused "16 .*has no name" connect hello plan overwrite=1 family= keep 5
     stop_receiver
     run 0 "$haul" verify --db target --manifest before
     equal "$(ldb --db=target list_column_families | tail -n 1)" '{default}'
@@ -69,7 +69,7 @@ test_recv__families_of_a_plan_that_is_given_up__gone() {
 test_recv__names_that_are_none__refused() {
     receive
     refused '16 .*NUL byte' connect hello plan 'family=a\0b' keep 5
-    refused '16 .*without a name' connect hello plan family= keep 5
+    refused '16 .*has no name' connect hello plan family= keep 5
     refused '16 ' connect hello plan family="$(printf 'x%.0s' {1..128})" keep 5
     refused "6 .*RocksDB's own" connect hello plan family=___rocksdb_stats_history___ keep 5
     stop_receiver
