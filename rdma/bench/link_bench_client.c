@@ -16,7 +16,7 @@ struct client_link {
     bool bound;
     uint8_t description[LINK_DESCRIPTION_BYTES_MAX]; /* the peer's, until connected */
     size_t description_size;
-    struct block *waiting; /* filled, and refused for want of a credit */
+    struct block *waiting; /* filled, refused for lack of a credit */
     bool stalled;
     uint64_t in_flight;
 };

@@ -63,7 +63,7 @@ struct control_channel {
     struct byte_queue in;
     size_t lent_bytes; /* the frame at the front of `in` that the last event points into */
     struct byte_queue out;
-    bool deaf; /* sending failed, see `error`: only what came before is left to read */
+    bool deaf; /* sending failed, see `error`: only earlier messages are left to read */
     uint32_t shorter_timeout_ms; /* of the peer's and ours */
     uint64_t heard_ns;
     uint64_t begun_ns; /* since when the rest of a message has been awaited; 0: not awaited */

@@ -224,7 +224,7 @@ bool link_is_bound(const struct link *link);
 
 /* A peer that has sent a ticket and waits for an answer. */
 struct link_incoming {
-    bool control; /* it wants a control connection, not a link; for acceptor.h only */
+    bool control; /* it requests a control connection, not a link; for acceptor.h only */
     struct link_ticket ticket;
     struct link_address peer;
     void *handle; /* the backend's own */

@@ -4,7 +4,7 @@
  *
  * An end changes the shared pipe under its lock and wakes the other end's eventfd; link_poll turns
  * the changes into events. link_poll empties the eventfd first, so that later changes wake again;
- * link_arm (has_work) sees what a poll left for want of room.
+ * link_arm (has_work) sees what a poll left for lack of room.
  *
  * The end, for each side (in the pipe, see enum loopback_end):
  *

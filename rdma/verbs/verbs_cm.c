@@ -122,7 +122,7 @@ void verbs_cm_reject(const struct verbs_api *api, struct rdma_cm_id *id, enum ha
 {
     uint8_t refusal[VERBS_REFUSAL_BYTES];
     verbs_refusal_encode(reason, refusal);
-    /* Fails if the peer has given up meanwhile: then nobody wants the answer. */
+    /* Fails if the peer has given up meanwhile: then it does not need the answer. */
     (void)api->reject(id, refusal, sizeof(refusal));
 }
 

@@ -9,7 +9,7 @@ enum class RdmaTransport { kAuto = 0, kRdma, kTcp };
 enum class RdmaLane { kAuto = 0, kIngest, kWriteBatch };
 
 struct RdmaOptions {
-  std::string listen;  // ADDR:PORT; empty: the address the source knows this node by, Redis port + 20000
+  std::string listen;  // ADDR:PORT; empty: the address by which the source reaches this node, Redis port + 20000
   RdmaTransport transport = RdmaTransport::kAuto;
   RdmaLane lane = RdmaLane::kAuto;
   int readers = 1;

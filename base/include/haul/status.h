@@ -26,7 +26,7 @@ extern "C" {
     X(REFUSED, 14, "the connection was refused")                                 \
     X(UNREACHABLE, 15, "the peer cannot be reached")                             \
     X(PROTOCOL, 16, "the peer broke the protocol")                               \
-    X(VERSION, 17, "the versions of the two sides do not fit")                   \
+    X(VERSION, 17, "the versions of the two sides are incompatible")             \
     X(CORRUPT, 18, "a checksum or a format check failed")                        \
     X(AUTH, 19, "authentication failed")                                         \
     X(MISMATCH, 20, "the two databases cannot hold the same data")               \

@@ -51,7 +51,8 @@ struct haul_job {
                     * set back to; only its target knows */
     bool parted;   /* restored or decided, and its target reports that it owned by the job and
                     * has given a part of the ranges back; this side does not know which */
-    bool returned; /* as `parted`, but for all of the ranges: by the records nobody owns them */
+    bool returned; /* as `parted`, but for all of the ranges: according to the records nobody owns
+                    * them */
     char peer[HAUL_IDENTITY_BYTES_MAX];     /* identity of the other database; "": none yet */
     char phase[HAUL_JOB_TEXT_BYTES_MAX];    /* "COPYING" */
     char sentence[HAUL_JOB_TEXT_BYTES_MAX]; /* what the phase means */

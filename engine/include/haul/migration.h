@@ -94,7 +94,7 @@ enum haul_lane {
 #undef HAUL_LANE_VALUE
 };
 
-/* "auto", "ingest", "writebatch"; NULL for a number that is no lane. */
+/* "auto", "ingest", "writebatch"; NULL: not a lane. */
 const char *haul_lane_name(enum haul_lane lane);
 /* Errors: INVALID. */
 enum haul_status haul_lane_parse(const char *text, enum haul_lane *lane) HAUL_MUST_CHECK;

@@ -179,7 +179,7 @@ class rocks_store
                 rocksdb_free(name);
                 if (!same) {
                     return haul_error_set(error, HAUL_UNSUPPORTED, nullptr, 0,
-                                          "RocksDB's C API does not know its C++ handles");
+                                          "RocksDB's C API cannot use its C++ handles");
                 }
             }
             return HAUL_OK;

@@ -28,7 +28,7 @@ enum haul_transport {
 #undef HAUL_TRANSPORT_VALUE
 };
 
-/* The names in results and on the command line; "none" for a number that is no transport. */
+/* The names in results and on the command line; "none": not a transport. */
 const char *haul_transport_name(enum haul_transport transport);
 
 /* Is it part of this build? */
@@ -60,7 +60,7 @@ struct haul_link_stats {
     uint64_t blocks_received;
     uint64_t bytes_sent; /* headers and payloads of blocks, credits and frames */
     uint64_t bytes_received;
-    uint64_t credit_stalls; /* submits refused for want of a credit */
+    uint64_t credit_stalls; /* submits refused for lack of a credit */
     uint64_t credits_sent;  /* credit frames */
     uint64_t credits_received;
     uint64_t crc_errors;
