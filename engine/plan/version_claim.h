@@ -30,8 +30,7 @@ enum version_return {
     VERSION_RETURN_UNTOLD = 0,
     VERSION_KEPT = 1,             /* nothing was given to the peer since */
     VERSION_RETURNED = 2,         /* the peer has everything that was ever moved here */
-    VERSION_PERHAPS_RETURNED = 3, /* the peer got something; the record does not show by which
-                                   * job */
+    VERSION_PERHAPS_RETURNED = 3, /* the peer got something, by which job is not recorded */
 };
 
 /* May the two sides begin a job? Errors: VERSION (one side's view is older; the hint names it). */

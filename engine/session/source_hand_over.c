@@ -61,8 +61,7 @@ void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns
 void source_hand_over_on_committed(struct source_session *session,
                                    const haul_control_Committed *committed)
 {
-    bool answered = session->options.only_tells; /* the version it was prepared with does not
-                                                  * matter */
+    bool answered = session->options.only_tells; /* in any version */
     if (!answered && committed->new_version != session->options.plan->new_version) {
         char text[128];
         (void)snprintf(text, sizeof(text),
@@ -159,8 +158,7 @@ static void give_up_freeze(struct source_session *session, uint64_t now_ns)
         end_unfrozen(session, now_ns);
         return;
     }
-    bool under_way = session->state == SOURCE_DRAINING; /* a round or the digest is running, and its
-                                                         * end continues */
+    bool under_way = session->state == SOURCE_DRAINING; /* a round or the digest still runs */
     source_enter(session, SOURCE_CATCHING_UP, CLOCK_NEVER);
     if (!under_way) {
         source_start_round(session);
@@ -259,8 +257,7 @@ static void on_undecided(struct source_session *session, const struct haul_error
     bool lost = !session->channel_up || end_reason_is_path(before.status);
     session->decision_asked = false;
     if (error->status == HAUL_NOT_FOUND && before.status == HAUL_OK) {
-        source_end_kept(session, error, now_ns); /* the database, with its job, has moved
-                                                  * elsewhere */
+        source_end_kept(session, error, now_ns); /* the database has moved, with its job */
         return;
     }
     if (!may_pass || (before.status != HAUL_OK && !lost) || before.status == HAUL_CANCELLED) {

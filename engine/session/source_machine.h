@@ -43,8 +43,7 @@ struct source_session {
     struct catch_up catch_up;
     uint32_t damages;       /* in a row, without durable progress between them */
     uint64_t damage_mark;   /* the durable progress at the last one */
-    uint32_t their_damages; /* attempts that the target ended because of damage, as far as it
-                             * reported them */
+    uint32_t their_damages; /* attempts that the target has reported as ended by damage */
     bool waits_for_target;  /* the lag is small; the target has yet to apply what was sent */
     uint64_t round_sequence;
     uint64_t prepared_sequence; /* frozen sequence of the Prepare under way */

@@ -305,8 +305,7 @@ static void note_refused(struct source_session *session, const haul_control_Refu
     session->figures.peer_knows = gone;
     session->proposed = session->proposed && !gone;
     session->figures.was_owned = refused->owned_job.size == HAUL_JOB_BYTES &&
-                                 session->welcome.session.size > 0; /* otherwise it could be
-                                                                     * anybody */
+                                 session->welcome.session.size > 0; /* a known peer */
     memcpy(session->figures.owned_job, refused->owned_job.bytes, HAUL_JOB_BYTES);
     job_list_take(&session->figures.lost, slice_of(refused->lost.bytes, refused->lost.size));
 }

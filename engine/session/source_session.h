@@ -87,16 +87,13 @@ struct source_event {
     uint64_t frozen_ns; /* of FROZEN: when writers began to wait */
     const struct digest *digests;
     uint64_t activity;       /* of a TICK: changes whenever readers and links make progress */
-    struct haul_slice jobs;  /* of BOUND: earlier jobs that the target must learn of, HAUL_JOB_BYTES
+    struct haul_slice jobs;  /* of BOUND: earlier jobs to report to the target, HAUL_JOB_BYTES
                               * each */
     const uint8_t *next_job; /* of BOUND: the job that the next Hello names; NULL: all were named */
     uint64_t next_epoch;
-    struct message *commit;    /* of BOUND: the answer for a job that is done; the session takes it.
-                                * NULL: none */
-    struct haul_slice between; /* of BOUND: jobs with this target by which one of the two databases
-                                * owns */
-    struct haul_slice lost;    /* of BOUND: jobs of the target's Welcome of which this database has
-                                * no record */
+    struct message *commit;    /* of BOUND: the answer for a finished job, taken over; NULL: none */
+    struct haul_slice between; /* of BOUND: jobs with this target by which one of the two owns */
+    struct haul_slice lost;    /* of BOUND: jobs of the Welcome that have no record here */
 };
 
 enum source_action_type {
@@ -110,8 +107,7 @@ enum source_action_type {
     SOURCE_ACTION_FREEZE,
     SOURCE_ACTION_UNFREEZE,
     SOURCE_ACTION_DIGEST,
-    SOURCE_ACTION_DECIDE, /* make the decision to commit durable; wait for locks until until_ns at
-                           * most */
+    SOURCE_ACTION_DECIDE, /* make the decision durable; wait for locks until until_ns at most */
     SOURCE_ACTION_RELEASE,
     SOURCE_ACTION_STOP, /* stop readers, close links */
     SOURCE_ACTION_END,  /* the result is known */
@@ -138,8 +134,7 @@ struct source_session_options {
     uint64_t moved_bytes;
     uint64_t frozen_sequence;
     bool decided;    /* resolve: an earlier run made the decision to commit */
-    bool only_tells; /* resolve: nothing was decided; only notify the target of jobs that are
-                      * over */
+    bool only_tells; /* resolve: nothing was decided; only report jobs that are over */
     bool asks;       /* with only_tells, and no job is over: does the target own by one? */
 };
 

@@ -41,8 +41,7 @@ struct target_session {
     struct digest *digests;
     size_t digest_count;
     char (*family_names)[HAUL_NAME_BYTES_MAX]; /* owned, one for each digest */
-    haul_control_FamilyDigest *answer; /* owned; for the next Prepared, made before the record is
-                                        * written */
+    haul_control_FamilyDigest *answer; /* owned; for the next Prepared, made before RECORD */
     struct target_action actions[TARGET_ACTION_COUNT_MAX];
     size_t action_count;
 };

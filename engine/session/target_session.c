@@ -268,7 +268,7 @@ static void on_cleared(struct target_session *session, const struct target_event
     if (cleared && session->channel_up && session->told_to_abort) {
         target_push_message(session, MESSAGE_ABORTED)->as.aborted.cleared = true;
     }
-    if (session->told_of_jobs && event->error.status == HAUL_MISMATCH) { /* it always will */
+    if (session->told_of_jobs && event->error.status == HAUL_MISMATCH) { /* it stays refused */
         session->owned_job = event->owned_job;
         target_refuse(session, &event->error);
         return;
@@ -350,8 +350,7 @@ static void on_peer_stop(struct target_session *session, const haul_control_Stop
         haul_error_set(&session->outcome, HAUL_CLOSED, NULL, 0, "the comparison is over");
         target_end(session);
     } else if (session->owned && session->state == TARGET_GREETED && message->lost.size > 0) {
-        target_end(session); /* it has learned that the job is committed, and has reported what it
-                              * lacks */
+        target_end(session); /* it knows of the commit, and has reported its losses */
     } else if (session->recorded) {
         haul_error_set(&error, HAUL_CLOSED, NULL, 0, "the source has ended its attempt: %s",
                        message->text);

@@ -87,15 +87,13 @@ struct target_event {
     enum version_return returned;    /* of COMMITTED */
     uint64_t new_version;            /* of PREPARED */
     struct haul_slice given_back_by; /* of COMMITTED: the newest job that gave the ranges back */
-    struct haul_slice between;       /* of LOOKED_UP: jobs between this source and this target by
-                                      * which one of the two owns */
+    struct haul_slice between;       /* of LOOKED_UP: jobs by which source or target owns */
     struct haul_slice lost;          /* of CHECKED: jobs of the plan that this database has lost */
     struct haul_slice waiting; /* jobs of this source that are prepared, HAUL_JOB_BYTES each */
     uint64_t epoch;
-    const uint8_t *owned_job;     /* of an error: the job, not over, by which this database owns;
-                                   * NULL: none */
-    bool refused;                 /* of OWNED: the decided ranges are not here; nothing was
-                                   * changed */
+    const uint8_t *owned_job;     /* of an error: the open job by which this database owns; or
+                                   * NULL */
+    bool refused;                 /* of OWNED: the decided ranges are not here; nothing changed */
     const char *warning;          /* of OWNED: for the source; NULL: none */
     const char *identity;         /* as peers know the database from now on; NULL: unchanged */
     struct version_claim version; /* as recorded next to the store, or by the embedder */

@@ -15,8 +15,7 @@ struct view_ledger {
     struct digest_ledger *ledger; /* NULL: none */
     struct ledger_base base;
     struct haul_snapshot *snapshot; /* NULL: the base's view is the caller's */
-    uint64_t begin;                 /* at or before the view: deltas after it belong into this
-                                     * ledger */
+    uint64_t begin;                 /* at or before the view: this ledger takes deltas after it */
     uint64_t end;                   /* at or after the view */
 };
 

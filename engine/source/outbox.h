@@ -17,8 +17,7 @@
 struct outbox {
     struct block_pool *pool;
     struct mailbox *filled;           /* struct block * */
-    atomic_uint_fast32_t batch_bytes; /* wanted payload of the next batch; the loop thread sets
-                                       * it */
+    atomic_uint_fast32_t batch_bytes; /* wanted payload of the next batch; set by the loop thread */
     uint32_t payload_bytes_max;       /* of a block */
     atomic_uint_fast64_t waits;       /* of readers for a free block */
     atomic_bool packs;                /* fill blocks with compressed payloads; the loop sets it */

@@ -169,8 +169,7 @@ void source_calls_bind(struct source_calls *calls, const haul_control_Welcome *w
     peer->waiting_bytes = welcome->waiting.size;
     memcpy(peer->waiting, welcome->waiting.bytes, welcome->waiting.size);
     job_list_take(&peer->between, slice_of(welcome->between.bytes, welcome->between.size));
-    bool tells = welcome->given_back <= VERSION_PERHAPS_RETURNED; /* a later release may send more
-                                                                   * values */
+    bool tells = welcome->given_back <= VERSION_PERHAPS_RETURNED; /* later releases may have more */
     peer->returned = tells ? (enum version_return)welcome->given_back : VERSION_PERHAPS_RETURNED;
     submit_bind(calls);
 }

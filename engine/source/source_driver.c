@@ -197,8 +197,7 @@ static void perform(struct source_driver *driver, struct source_action *action)
     case SOURCE_ACTION_BIND:
         source_calls_bind(&driver->calls, source_session_welcome(driver->session));
         return;
-    case SOURCE_ACTION_OPEN_LINKS: /* the plan is accepted: the target has dropped what it
-                                    * supersedes */
+    case SOURCE_ACTION_OPEN_LINKS: /* accepted: the target has dropped superseded jobs */
         source_calls_accepted(&driver->calls);
         report_options(driver);
         open_links(driver);

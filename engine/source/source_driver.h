@@ -15,8 +15,7 @@ struct source_driver;
 
 /* The pointers are borrowed. */
 struct source_driver_options {
-    struct haul_migration *migration; /* whose thread runs the driver: options report, address, id
-                                       * of the job */
+    struct haul_migration *migration; /* the owner of the thread: options report, address, job id */
     struct source_intent *intent;     /* after source_intent_begin */
     const struct haul_clock *clock;
     struct poll_group *group;

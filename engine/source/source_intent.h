@@ -28,8 +28,7 @@ struct source_intent {
     bool wal_pinned;
     char identity[HAUL_IDENTITY_BYTES_MAX]; /* as peers know the database */
     struct version_claim version;           /* in force, or given by the caller */
-    uint64_t left_version;                  /* with `resume`: the version at which the earlier
-                                             * process began */
+    uint64_t left_version;                  /* with `resume`: of the earlier process's plan */
     struct source_journal journal;
     struct source_request request; /* of a job that is resumed */
     uint64_t bytes_expected;

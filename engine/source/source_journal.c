@@ -131,7 +131,7 @@ enum haul_status source_journal_meet(struct source_journal *journal, const char 
     journal->returned = returned;
     journal->peer_differs =
         journal->file != NULL && !job_journal_is_bound_to(journal->file, journal->peer);
-    return journal->peer_differs ? bind_journal(journal, error) : HAUL_OK; /* bind_journal sets the
+    return journal->peer_differs ? bind_journal(journal, error) : HAUL_OK; /* which sets the
                                                                             * error */
 }
 

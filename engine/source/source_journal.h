@@ -38,13 +38,11 @@ struct source_journal {
     bool answered;       /* a target that was set back was notified that a job is decided */
     unsigned done_asked; /* jobs that such a target has named, for a Hello to name */
     size_t asked;        /* only_tells: how many of the remaining jobs were looked at */
-    enum version_return returned; /* the target owns by the job, or owned until it gave the ranges
-                                   * back */
+    enum version_return returned; /* does, or did, the target own by the job? */
     bool is_owned;                /* and it still does: the decision has taken effect */
-    bool came_back;               /* only_tells, and the ranges came back: the job is over on both
+    bool came_back;               /* only_tells: the ranges came back, so the job is over on both
                                    * sides */
-    bool yielded; /* resolve: the target's answer, not the end of this job, has shown that it
-                   * owns */
+    bool yielded;                 /* resolve: the target's answer has shown that it owns */
 };
 
 void source_journal_init(struct source_journal *journal, const struct haul_source_options *source);
@@ -111,8 +109,7 @@ enum haul_status source_journal_released(struct source_journal *journal,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 
 struct source_ending {
-    struct haul_error *outcome;  /* in: how the job ended; out: why a job that may not end was
-                                  * kept */
+    struct haul_error *outcome;  /* in: how the job ended; out: why the job was kept */
     bool was_accepted;           /* the target took Hello: it may have a record of the job */
     bool kept;                   /* the target keeps it, whatever the outcome */
     bool peer_knows;             /* the target knows that the job is over */
