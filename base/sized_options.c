@@ -31,8 +31,7 @@ enum haul_status sized_options_take(void *ours, size_t our_size_bytes, size_t fi
     }
     if (size < sizeof(size) || size > SIZE_BYTES_MAX) {
         haul_error_set(error, HAUL_INVALID, NULL, 0, "invalid size_bytes of options: %zu", size);
-        haul_error_hint(error,
-                        "zero the struct first, then set size_bytes to its sizeof");
+        haul_error_hint(error, "zero the struct first, then set size_bytes to its sizeof");
         return HAUL_INVALID;
     }
     size_t common = size < our_size_bytes ? size : our_size_bytes;

@@ -47,17 +47,16 @@ enum haul_status link_config_resolve(const struct link_config *config, struct li
     if (!is_power_of_two(options->slot_size_bytes) ||
         options->slot_size_bytes < HAUL_SLOT_SIZE_BYTES_MIN ||
         options->slot_size_bytes > HAUL_SLOT_SIZE_BYTES_MAX) {
-        return haul_error_set(
-            error, HAUL_INVALID, NULL, 0,
-            "invalid slot size %u: must be a power of two from %d to %d bytes",
-            options->slot_size_bytes, HAUL_SLOT_SIZE_BYTES_MIN, HAUL_SLOT_SIZE_BYTES_MAX);
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "invalid slot size %u: must be a power of two from %d to %d bytes",
+                              options->slot_size_bytes, HAUL_SLOT_SIZE_BYTES_MIN,
+                              HAUL_SLOT_SIZE_BYTES_MAX);
     }
     if (options->peer_timeout_ms < HAUL_PEER_TIMEOUT_MS_MIN ||
         options->peer_timeout_ms > HAUL_PEER_TIMEOUT_MS_MAX) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "invalid peer timeout %u ms: must be %d to %d",
-                              options->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_MIN,
-                              HAUL_PEER_TIMEOUT_MS_MAX);
+        return haul_error_set(
+            error, HAUL_INVALID, NULL, 0, "invalid peer timeout %u ms: must be %d to %d",
+            options->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_MIN, HAUL_PEER_TIMEOUT_MS_MAX);
     }
     *resolved = result;
     return HAUL_OK;

@@ -229,8 +229,8 @@ enum haul_status verbs_receiver_on_completion(struct verbs_receiver *receiver,
     if (!completion->with_immediate || imm_type(completion->immediate) != SLOT_DATA ||
         imm_distance(completion->immediate, receiver->next_sequence) != 0) {
         return haul_error_set(error, HAUL_PROTOCOL, "", 0,
-                              "the peer announced 0x%x, expected block %llu",
-                              completion->immediate, (unsigned long long)receiver->next_sequence);
+                              "the peer announced 0x%x, expected block %llu", completion->immediate,
+                              (unsigned long long)receiver->next_sequence);
     }
     if (completion->size_bytes < SLOT_HEADER_BYTES ||
         completion->size_bytes > receiver->slot_size_bytes) {
