@@ -87,8 +87,7 @@ struct source_event {
     uint64_t frozen_ns; /* of FROZEN: when writers began to wait */
     const struct digest *digests;
     uint64_t activity;       /* of a TICK: changes whenever readers and links make progress */
-    struct haul_slice jobs;  /* of BOUND: earlier jobs to report to the target, HAUL_JOB_BYTES
-                              * each */
+    struct haul_slice jobs;  /* of BOUND: earlier jobs to report, HAUL_JOB_BYTES each */
     const uint8_t *next_job; /* of BOUND: the job that the next Hello names; NULL: all were named */
     uint64_t next_epoch;
     struct message *commit;    /* of BOUND: the answer for a finished job, taken over; NULL: none */

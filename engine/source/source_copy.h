@@ -2,7 +2,7 @@
 /* source_copy.h — the data side of a source: readers, outbox, links and the log's tail, from one
  * view of the store to one target, over any number of connections.
  *
- *    init -> open -> (links up) -> start -> ... events ... -> close -> open -> start -> ... -> fini
+ *   init -> open -> (links up) -> start -> ... events ... -> close -> open -> start -> ... -> fini
  *
  * close tears down everything that belongs to a connection, and keeps the view and what was read
  * (digests, log position). start continues from the target's positions.

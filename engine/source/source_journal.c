@@ -131,8 +131,8 @@ enum haul_status source_journal_meet(struct source_journal *journal, const char 
     journal->returned = returned;
     journal->peer_differs =
         journal->file != NULL && !job_journal_is_bound_to(journal->file, journal->peer);
-    return journal->peer_differs ? bind_journal(journal, error) : HAUL_OK; /* which sets the
-                                                                            * error */
+    /* bind_journal sets the error */
+    return journal->peer_differs ? bind_journal(journal, error) : HAUL_OK;
 }
 
 enum haul_status source_journal_bind(struct source_journal *journal, const char *identity,
