@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench_copy.c — the machine's own limit without any network: one thread that scans a database and
- * ingests what it reads into another one, with nothing but RocksDB's C API.
+/* bench_copy.c — the machine's own limit without a network: one thread that scans a database and
+ * ingests what it reads into another one, using only RocksDB's C API.
  *
  *   bench_copy SOURCE TARGET
  *
- * The target exists, empty, with the options that its tables are to have. Reads ahead 2 MiB, leaves
- * the block cache alone, writes tables of 64 MiB: what haul does, but no copy, no checksum, no
- * digest, no second process. Prints one JSON document. */
+ * The target exists, empty, with the options that its tables are to have. Reads ahead 2 MiB, bypasses
+ * the block cache, writes tables of 64 MiB: as haul does, but without a copy, a checksum, a digest, or
+ * a second process. Prints one JSON document. */
 #include <inttypes.h>
 #include <rocksdb/c.h>
 #include <stdio.h>

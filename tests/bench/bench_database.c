@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench_database.c — makes the database with RocksDB's own interface: ours has no word for
+/* bench_database.c — makes the database with RocksDB's own interface, because ours cannot set the
  * compression. */
 #include "bench_database.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 16 << 10, /* as Kvrocks has it */ RECORDS_PER_BATCH = 256 };
+enum { BLOCK_BYTES = 16 << 10, /* as in Kvrocks */ RECORDS_PER_BATCH = 256 };
 
 static enum haul_status check(char *message, const char *call, struct haul_error *error)
 {
@@ -64,7 +64,7 @@ static enum haul_status put_records(rocksdb_t *db, uint64_t record_count, uint32
     return status;
 }
 
-/* Everything into table files of the last level. */
+/* Compact everything into table files of the last level. */
 static enum haul_status settle(rocksdb_t *db, struct haul_error *error)
 {
     char *message = NULL;

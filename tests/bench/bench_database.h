@@ -18,9 +18,9 @@ struct bench_database {
     uint64_t bytes; /* of keys and values */
 };
 
-/* Make one in $TMPDIR (else /tmp) with about `bytes` of records with values of `value_bytes`
- * (1 to BENCH_VALUE_BYTES_MAX); it is closed again. A database that failed may be removed.
- * Errors: IO, STORE, NO_MEMORY. */
+/* Make one in $TMPDIR (else /tmp) with about `bytes` of records with values of `value_bytes` (1 to
+ * BENCH_VALUE_BYTES_MAX), and close it. After a failure the directory may remain. Errors: IO,
+ * STORE, NO_MEMORY. */
 enum haul_status bench_database_make(struct bench_database *database, uint64_t bytes,
                                      uint32_t value_bytes,
                                      struct haul_error *error) HAUL_MUST_CHECK;

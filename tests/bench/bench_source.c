@@ -2,12 +2,12 @@
 /* bench_source.c — how fast reader threads turn a database into blocks: scan from a snapshot,
  * encode in place, digest, CRC32C; no network.
  *
- * It puts the production modules together as source_copy does, with itself in the place of the
- * links: blocks come out of the outbox and go back to the pool, at once or (--held) after so many
- * others, as if they were on the way: then the encoder writes to memory that has left the caches.
- * The database lies in the page cache: a first pass, not measured, reads it all.
+ * It connects the production modules as source_copy does, with itself in place of the links: blocks
+ * come out of the outbox and return to the pool, at once or (--held) after that many others, as if
+ * they were on the way. In the latter case the encoder writes to memory that has left the caches.
+ * The database lies in the page cache: a first pass, which is not measured, reads all of it.
  *
- * The CPU time is the process's, that of the thread that takes the blocks included. */
+ * The CPU time is the process's, including that of the thread that takes the blocks. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -91,7 +91,7 @@ static void take_blocks(struct source_bench *bench)
     }
 }
 
-/* All tasks of one type; their digests are added to that of the pass. */
+/* Run all tasks of one type, and add their digests to that of the pass. */
 static enum haul_status run_tasks(struct source_bench *bench, enum reader_task_type type,
                                   size_t count, struct haul_error *error)
 {
@@ -121,7 +121,7 @@ static enum haul_status run_tasks(struct source_bench *bench, enum reader_task_t
     return status;
 }
 
-/* COPY: every stream. DIGEST: the same scan and digest, and nothing else. */
+/* COPY: every stream. DIGEST: only the same scan and digest. */
 static enum haul_status run_pass(struct source_bench *bench, enum reader_task_type type,
                                  struct seconds *spent, struct haul_error *error)
 {
@@ -143,7 +143,7 @@ static enum haul_status run_pass(struct source_bench *bench, enum reader_task_ty
     return status;
 }
 
-/* The scan alone: what RocksDB leaves to us. */
+/* Only the scan: RocksDB's share of the time. */
 static enum haul_status run_scan(struct source_bench *bench, struct seconds *spent,
                                  struct haul_error *error)
 {
@@ -209,7 +209,7 @@ static enum haul_status start(struct source_bench *bench, struct haul_error *err
     return reader_pool_create(&options, &bench->readers, error);
 }
 
-/* Also what was half made. */
+/* Also frees a partly built run. */
 static void close_source(struct source_bench *bench)
 {
     if (bench->outbox.pool != NULL) {
@@ -263,8 +263,8 @@ struct figures {
     double scan_cpu[PASS_COUNT_MAX];
 };
 
-/* The source path, and how far its first steps alone get: in turn, so that all of them see the same
- * machine. */
+/* Measures the source path and its first steps alone, in turn, so that all of them see the machine
+ * in the same state. */
 static enum haul_status measure_once(struct source_bench *bench, struct figures *figures,
                                      struct haul_error *error)
 {
@@ -343,7 +343,7 @@ static const char usage_text[] =
     "  --json             one JSON document instead of a line\n"
     "Sizes take K, M or G (powers of 1024). The database is made in $TMPDIR and removed.\n";
 
-/* False: no number of this range. */
+/* False: not a number in this range. */
 static bool parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
     static const char units[] = "KMG";
@@ -361,7 +361,7 @@ static bool parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *v
     return number >= min && number <= max;
 }
 
-/* Returns 0 to go on, otherwise the exit code + 1. */
+/* Returns 0 to continue, otherwise the exit code + 1. */
 static int parse(int argc, char **argv, struct settings *settings)
 {
     static const struct option options[] = {{"value-size", required_argument, NULL, 'v'},

@@ -3,9 +3,9 @@
  *
  *   delay_line NAMESPACE-A NAMESPACE-B DELAY-MS MBIT-PER-S QUEUE-KB
  *
- * Makes the TUN device `line0` in each namespace (MTU 1500) and carries IP packets between them:
- * each way at the rate given, then DELAY-MS late, in order. What finds more than QUEUE-KB waiting
- * for the line is dropped, as a router would. Prints "ready" when the devices are there; the caller
+ * Makes the TUN device `line0` in each namespace (MTU 1500) and carries IP packets between them: in
+ * each direction at the given rate, then DELAY-MS later, in order. A packet that finds more than
+ * QUEUE-KB waiting is dropped, as a router would. Prints "ready" when the devices exist; the caller
  * gives them addresses. Ends with SIGTERM, and the devices with it. */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,14 +35,14 @@ struct packet {
     uint8_t bytes[PACKET_BYTES_MAX];
 };
 
-/* One way of the line. */
+/* One direction of the line. */
 struct way {
     int from;
     int to;
     uint64_t delay_ns;
     uint64_t bits_per_s;
     uint64_t queue_ns;     /* the longest wait for the line */
-    uint64_t line_free_ns; /* when the last packet is on its way */
+    uint64_t line_free_ns; /* when the last packet has been sent */
     struct packet *packets;
     uint64_t head;
     uint64_t tail;
@@ -62,7 +62,7 @@ static void die(const char *what)
     exit(1);
 }
 
-/* A TUN device lives in the namespace that its descriptor was opened in. */
+/* A TUN device belongs to the namespace in which its descriptor was opened. */
 static int open_device(const char *namespace)
 {
     char path[256];

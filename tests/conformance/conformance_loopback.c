@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conformance_loopback.c — the link suite on the in-memory backend. */
+/* conformance_loopback.c — the link suite on the in-memory transport. */
 #include "link_conformance.h"
 #include "loopback_hub.h"
 

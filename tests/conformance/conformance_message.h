@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conformance_message.h — what a test and its peer process tell each other, besides the link:
- * addresses and descriptions, and that a phase is reached. One packet each on a local socket. */
+/* conformance_message.h — messages between a test and its peer process, outside the link:
+ * addresses, descriptions, and phases that are reached. One packet each on a local socket. */
 #ifndef HAUL_TESTS_CONFORMANCE_MESSAGE_H
 #define HAUL_TESTS_CONFORMANCE_MESSAGE_H
 
@@ -19,7 +19,7 @@ struct conformance_message {
     uint8_t bytes[96];
 };
 
-/* False: nothing could be sent; nothing is there (now or ever). */
+/* False: nothing could be sent; or nothing has arrived (now or ever). */
 bool conformance_message_send(int fd, enum conformance_message_kind kind, const void *bytes,
                               size_t size_bytes);
 bool conformance_message_take(int fd, struct conformance_message *message);

@@ -20,7 +20,7 @@ static bool rig_address(struct link_address *address)
     return link_address_parse(text, address, NULL) == HAUL_OK;
 }
 
-/* One slow processor for both sides: modest sizes, patient timers. */
+/* One slow processor for both sides: moderate sizes, long timeouts. */
 static const struct conformance_backend backend = {
     .suite = "conformance_verbs",
     .transport = HAUL_TRANSPORT_VERBS,

@@ -203,7 +203,7 @@ static bool poll_listener(struct conformance_party *party)
         return false;
     }
     memset(&party->incoming, 0xff,
-           sizeof(party->incoming)); /* all of it is the listener's to set */
+           sizeof(party->incoming)); /* the listener sets all of it */
     if (listener_poll(party->listener, &party->incoming) != HAUL_OK) {
         return false;
     }
@@ -238,7 +238,8 @@ static bool poll_party(struct conformance_party *party)
     return poll_messages(party) || progress;
 }
 
-/* As a poll group does: everything armed, then one sleep that no deadline of a member exceeds. */
+/* As a poll group does: arm everything, then sleep once, until the earliest deadline of a
+ * member. */
 static void sleep_party(const struct conformance_party *party, uint64_t deadline_ns)
 {
     struct pollfd fds[PARTY_FDS_MAX];

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_conformance.h — one suite for every link: the backend's hooks, and what the tests drive.
+/* link_conformance.h — one suite for every link: the transport's hooks, and what the tests drive.
  *
- * A test drives a `party`: up to some link ends, a listener and a socket to a peer process, all
- * owned by one thread. Whatever happens is counted in plain counters, and the only way to wait is
- * conformance_await(counter, value): poll everything, arm everything, sleep in poll(2) on
- * link_fd, never longer than CONFORMANCE_WAIT_MS. Nothing in here fails a test by itself, so that
- * all of it may run in any thread and in the peer process; what an end found wrong is in
- * `defect`. */
+ * A test drives a `party`: some link ends, a listener and a socket to a peer process, all owned by
+ * one thread. Plain counters count everything that happens, and the only way to wait is
+ * conformance_await(counter, value): poll everything, arm everything, sleep in poll(2) on link_fd,
+ * never longer than CONFORMANCE_WAIT_MS. Nothing in here fails a test by itself, so all of it may
+ * run in any thread and in the peer process; `defect` records what an end found wrong. */
 #ifndef HAUL_TESTS_LINK_CONFORMANCE_H
 #define HAUL_TESTS_LINK_CONFORMANCE_H
 
@@ -26,7 +25,7 @@ enum {
 
 /* --- the backend ------------------------------------------------------------------------------ */
 
-/* What a backend, or the machine it is tested on, can bear. */
+/* What a transport, or the machine under it, can sustain. */
 struct conformance_limits {
     uint32_t slot_size_bytes; /* the largest slot tried */
     uint32_t block_count;     /* of the long exchanges */
@@ -46,7 +45,7 @@ struct conformance_backend {
 /* The whole program: the suite, or with `--peer PHASE ADDRESS` the peer that gets killed. */
 int conformance_main(const struct conformance_backend *backend, int argc, char **argv);
 
-/* The backend of this program. */
+/* The transport of this program. */
 const struct conformance_backend *conformance_backend(void);
 
 /* --- ends and parties ------------------------------------------------------------------------- */
@@ -55,8 +54,8 @@ struct conformance_end {
     struct link *link;
     struct link_config config;
     size_t capacity;    /* of one link_poll; 0: CONFORMANCE_EVENTS_MAX */
-    bool holds;         /* received blocks stay in `lent` until conformance_release */
-    bool applies_not;   /* receiver never notes anything as applied by itself */
+    bool holds;         /* keep received blocks in `lent` until conformance_release */
+    bool applies_not;   /* the receiver never reports anything as applied by itself */
     uint64_t connected; /* counters: 0 or 1 */
     uint64_t closed;
     uint64_t credits;
@@ -65,13 +64,13 @@ struct conformance_end {
     uint64_t done;
     uint64_t moves; /* events after which a refused submit may succeed, or never will */
     uint64_t received;
-    uint64_t freed; /* as the link tells */
+    uint64_t freed; /* as the link reports it */
     uint64_t applied;
     uint64_t submitted;
     struct block *lent[HAUL_SLOT_COUNT_MAX];
     uint32_t lent_count;
     struct haul_error error; /* of CLOSED */
-    const char *defect;      /* the first wrong thing seen; NULL: none */
+    const char *defect;      /* the first defect found; NULL: none */
 };
 
 struct conformance_party {
@@ -94,10 +93,10 @@ struct link_config conformance_config(void);
 void conformance_party_init(struct conformance_party *party);
 void conformance_party_add(struct conformance_party *party, struct conformance_end *end);
 
-/* Drive the party until the counter has the value; false: it had not in time. */
+/* Drive the party until the counter has the value; false: it did not in time. */
 bool conformance_await(struct conformance_party *party, const uint64_t *counter, uint64_t value);
 
-/* Listen; take the next peer; answer it. False: it did not work. */
+/* Listen; accept the next peer; answer it. False: it failed. */
 bool conformance_listen(struct conformance_party *party);
 bool conformance_take_incoming(struct conformance_party *party);
 bool conformance_accept(struct conformance_party *party, struct conformance_end *end);
@@ -113,12 +112,12 @@ bool conformance_bind_both(struct conformance_end *sender, struct conformance_en
  * wait) and of link_submit. */
 enum haul_status conformance_submit(struct conformance_end *sender, uint32_t payload_size_bytes);
 
-/* Submit `count` blocks, driving the party whenever the link or the pool is full. */
+/* Submit `count` blocks; drive the party whenever the link or the pool is full. */
 bool conformance_send(struct conformance_party *party, struct conformance_end *sender,
                       uint64_t count, uint32_t (*payload_size_bytes)(uint64_t number));
 
-/* Give back the lent block at `position` (of the order of arrival), and count it as applied
- * unless `applies_not`. */
+/* Release the lent block at `position` (in order of arrival), and count it as applied unless
+ * `applies_not`. */
 void conformance_release(struct conformance_end *receiver, uint32_t position);
 void conformance_release_all(struct conformance_end *receiver);
 
@@ -127,8 +126,8 @@ void conformance_drop(struct conformance_end *end);
 
 /* --- the usual pair --------------------------------------------------------------------------- */
 
-/* Two ends in this process, one party. Static, so that a test may stop anywhere: opening begins by
- * taking down what an earlier test left. */
+/* Two ends in this process, one party. Static, so that a test may stop anywhere: opening first
+ * closes what an earlier test left. */
 struct conformance_pair {
     struct conformance_party party;
     struct conformance_end sender;
@@ -139,14 +138,14 @@ extern struct conformance_pair pair;
 
 /* Set the configurations (a test may change them), listen. */
 void conformance_pair_begin(void);
-/* Connect and accept until both ends are connected; then bind. Stop the test when that fails. */
+/* Connect and accept until both ends are connected; then bind. A failure stops the test. */
 void conformance_pair_connect(void);
 void conformance_pair_bind(void);
 /* begin, connect, bind. */
 void conformance_pair_open(void);
 void conformance_pair_end(void);
 
-/* Wait (as conformance_await), and stop the test when it was in vain. */
+/* Wait (as conformance_await); a timeout stops the test. */
 void conformance_pair_await(const uint64_t *counter, uint64_t value);
 /* Wait for the CLOSED of an end and compare its status. */
 void conformance_pair_await_closed(const struct conformance_end *end, enum haul_status status);
@@ -161,7 +160,7 @@ extern const struct conformance_tests conformance_life_tests;
 extern const struct conformance_tests conformance_flow_tests;
 extern const struct conformance_tests conformance_death_tests;
 
-/* `--peer PHASE ADDRESS`: reach the phase, say so, go on until killed. */
+/* `--peer PHASE ADDRESS`: reach the phase, report it, go on until killed. */
 int conformance_peer_main(const char *phase, const char *address);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_death_tests.c — one side dies at once, in every phase of a link's life; the other one must
- * learn of it in time and have all its blocks back.
+/* link_death_tests.c — one side dies suddenly, in every phase of a link's life; the other must
+ * notice in time and get all its blocks back.
  *
- * The victim is a child process that is killed with SIGKILL, or, where both ends must live in one
- * process, an end destroyed without a close. A child runs this same program with `--peer`, walks
- * to the phase that its argument names, says READY and goes on as if nothing were to happen. */
+ * The victim is a child process that is killed with SIGKILL or, where both ends must live in one
+ * process, an end that is destroyed without a close. A child runs this same program with `--peer`,
+ * reaches the phase that its argument names, reports READY and goes on as if nothing were to
+ * happen. */
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ enum { PEER_MESSAGE_FD = 3, BLOCK_COUNT = 3, PHASE_TEXT_BYTES_MAX = 32 };
 
 /* Each includes those before it. */
 enum phase {
-    PHASE_CONNECTING, /* the connection is asked for, and not answered */
+    PHASE_CONNECTING, /* the connection was requested and not answered */
     PHASE_CONNECTED,  /* not bound */
     PHASE_BOUND,      /* and idle */
     PHASE_IN_FLIGHT,  /* the receiver holds blocks */
@@ -51,7 +52,7 @@ static int tell_ready(void)
     if (!conformance_message_send(PEER_MESSAGE_FD, MESSAGE_READY, NULL, 0)) {
         return 1;
     }
-    /* The kill comes now; when it does not, the wait ends by itself. */
+    /* The kill comes now; if it does not, the wait ends by itself. */
     (void)conformance_await(&peer_party, &never, 1);
     return 1;
 }
@@ -179,7 +180,7 @@ static void spawn_victim(bool sends, enum phase phase)
     check_or_stop(result == 0);
 }
 
-/* Walk the surviving end, against a process, to the phase. */
+/* Bring the surviving end, connected to a process, to the phase. */
 static void survive_process(struct conformance_end *survivor, bool victim_sends, enum phase phase)
 {
     struct conformance_party *party = &pair.party;
@@ -202,7 +203,7 @@ static void survive_process(struct conformance_end *survivor, bool victim_sends,
     }
     conformance_pair_await(&survivor->connected, 1);
     if (phase >= PHASE_BOUND) {
-        /* Ours goes last, so that the victim cannot be further than we are. */
+        /* Ours comes last, so that the victim cannot be further than we are. */
         check_or_stop(bind_to_description(party, survivor));
         check_or_stop(send_description(party, survivor));
     }
@@ -219,7 +220,7 @@ static void survive_process(struct conformance_end *survivor, bool victim_sends,
     party->end_count = 2;
 }
 
-/* The same with both ends here. */
+/* The same with both ends in this process. */
 static void survive_end(struct conformance_end *victim, enum phase phase)
 {
     check_or_stop(conformance_connect(&pair.sender, &pair.address) == HAUL_OK);
@@ -260,7 +261,7 @@ static void kill_victim(struct conformance_end *victim)
 static void check_status_of_end(enum phase phase, enum haul_status status)
 {
     if (phase == PHASE_CLOSING) {
-        /* What the victim had said before it died decides. */
+        /* What the victim had sent before it died decides. */
         check(status == HAUL_OK || status == HAUL_CLOSED);
     } else if (phase == PHASE_CONNECTING) {
         check(status != HAUL_OK && status != HAUL_TIMEOUT);
@@ -284,7 +285,7 @@ static void check_death(bool victim_sends, enum phase phase)
     }
     uint64_t killed_ns = clock_now_ns(&clock_monotonic);
     kill_victim(victim);
-    /* Who accepts a peer that is dead by now learns it at once, or from the link. */
+    /* Accepting a peer that is dead by now fails at once, or the link reports it. */
     if (phase != PHASE_CONNECTING || !victim_sends || conformance_accept(&pair.party, survivor)) {
         conformance_pair_await(&survivor->closed, 1);
         check_status_of_end(phase, survivor->error.status);
@@ -314,8 +315,8 @@ DEATH_TEST(receiver, false, bound, PHASE_BOUND)
 DEATH_TEST(receiver, false, with_blocks_in_flight, PHASE_IN_FLIGHT)
 DEATH_TEST(receiver, false, closing, PHASE_CLOSING)
 
-/* A receiver that binds only after its sender died may still get what had arrived; its end comes
- * in any case. */
+/* A receiver that binds only after its sender died may still get what had arrived; its end comes in
+ * any case. */
 static void test_link_bind__receiver_after_its_sender_died__closed(void)
 {
     uint8_t description[LINK_DESCRIPTION_BYTES_MAX];
@@ -334,8 +335,8 @@ static void test_link_bind__receiver_after_its_sender_died__closed(void)
     conformance_pair_end();
 }
 
-/* A receiver that is not bound hears of the death too, whether blocks had come or not. They are
- * dropped with their sender. */
+/* An unbound receiver learns of the death too, whether blocks had come or not. The blocks are
+ * dropped. */
 static void test_link_poll__sender_dies_after_blocks_before_the_bind__closed_in_time(void)
 {
     uint8_t description[LINK_DESCRIPTION_BYTES_MAX];
@@ -353,7 +354,7 @@ static void test_link_poll__sender_dies_after_blocks_before_the_bind__closed_in_
     conformance_pair_end();
 }
 
-/* Blocks that arrived whole before the sender died are delivered, then its end is. */
+/* Blocks that arrived complete before the sender died are delivered before its end. */
 static void test_link_poll__sender_dies_after_its_blocks__received_then_closed(void)
 {
     conformance_pair_open();

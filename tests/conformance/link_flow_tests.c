@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_flow_tests.c — blocks on their way: content, order, credits, fences, pools, threads. */
+/* link_flow_tests.c — blocks on their way: contents, order, credits, fences, pools, threads. */
 #include <pthread.h>
 
 #include "credit.h"
 #include "link_conformance.h"
 
 enum { WRAP_BLOCK_COUNT = 64, POOL_BLOCK_COUNT = 12 };
-/* 16 blocks before the low 32 bits (and the 28 of an immediate) begin again. */
+/* 16 blocks before the low 32 bits (and the 28 of an immediate) wrap around. */
 #define WRAP_FIRST_SEQUENCE UINT64_C(0xfffffff0)
 
 static uint32_t varied_payload(uint64_t number)
@@ -14,7 +14,7 @@ static uint32_t varied_payload(uint64_t number)
     return (uint32_t)(number * 2654435761u) % (HAUL_SLOT_SIZE_BYTES_MIN - SLOT_HEADER_BYTES + 1);
 }
 
-/* So many of them, with their headers. */
+/* This many blocks, with their headers. */
 static uint64_t varied_frames_bytes(uint64_t count)
 {
     uint64_t bytes = count * SLOT_HEADER_BYTES;
@@ -161,7 +161,7 @@ static void test_link_submit__ring_of_one_slot__all_arrive(void)
 
 static struct block_pool *shared_pool;
 
-/* A pool with more blocks than the ring has slots, so that the ring is what runs full. */
+/* A pool with more blocks than the ring has slots, so that the ring fills up first. */
 static void begin_with_pool(void)
 {
     conformance_pair_begin();
@@ -172,7 +172,7 @@ static void begin_with_pool(void)
     pair.sender.config.pool = shared_pool;
 }
 
-/* All blocks are in the pool again, and it is good for nothing more. */
+/* All blocks are back in the pool, which is of no further use. */
 static void end_with_pool(void)
 {
     conformance_pair_end();
@@ -236,8 +236,8 @@ static void test_link_release__out_of_order__slots_return_in_order(void)
     end_with_pool();
 }
 
-/* Each round fills what is free of the ring and gives blocks back in a changing order; in two
- * rounds of three some, perhaps the oldest, stay with the receiver. */
+/* Each round fills the free slots of the ring and releases blocks in a changing order; in two of
+ * three rounds some, perhaps the oldest, stay with the receiver. */
 static void test_link_release__slow_receiver_out_of_order__all_arrive_whole(void)
 {
     enum { ROUND_COUNT = 90 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_life_tests.c — how a link begins and how it ends when both sides live. */
+/* link_life_tests.c — how a link begins, and how it ends while both sides live. */
 #include <dirent.h>
 #include <poll.h>
 #include <string.h>
@@ -47,7 +47,7 @@ static void test_listener_poll__peer_with_ticket__ticket_arrives_whole(void)
     conformance_pair_end();
 }
 
-/* A failure to connect is known at once, or comes as the CLOSED event. */
+/* A failure to connect is reported at once, or comes as the CLOSED event. */
 static void check_connect_fails(enum haul_status expected)
 {
     enum haul_status status = conformance_connect(&pair.sender, &pair.address);
@@ -307,7 +307,7 @@ static void test_link_close__sender_after_blocks__ok_on_both_sides(void)
     conformance_pair_end();
 }
 
-/* The credit for the last block must overtake neither be lost to the end of the receiver. */
+/* The credit for the last block must not be lost to the end of the receiver. */
 static void test_link_close__receiver_right_after_its_last_release__done_ok_then_ok(void)
 {
     conformance_pair_open();
@@ -446,7 +446,7 @@ static void test_link_arm__idle_link__descriptor_stays_quiet(void)
     for (size_t i = 0; i < CHECK_COUNT(ends); i++) {
         struct link_event event;
         bool quiet = false;
-        /* What is on its way for the link's own use may come late; then there is nothing left. */
+        /* The link's own messages may arrive late; then nothing is left. */
         for (int attempt = 0; attempt < 100 && !quiet; attempt++) {
             struct pollfd watched = {.fd = link_fd(ends[i]->link), .events = POLLIN};
             (void)link_poll(ends[i]->link, &event, 1);
@@ -494,7 +494,7 @@ static void run_cycle(void)
 static void test_link_destroy__thousand_cycles__no_descriptor_is_lost(void)
 {
     conformance_pair_begin();
-    run_cycle(); /* what a library opens once for all */
+    run_cycle(); /* what a library opens once and keeps */
     size_t before = count_descriptors();
     check(before > 0);
     for (int i = 0; i < CYCLE_COUNT; i++) {

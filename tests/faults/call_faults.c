@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_faults.c — which call is harmed, and how. */
+/* call_faults.c — which call fails, and how. */
 #include "call_faults.h"
 
 #include <dlfcn.h>
@@ -22,7 +22,7 @@ enum harm { HARM_NONE, HARM_ERROR, HARM_SHORT, HARM_KILL, HARM_STOP, HARM_TRACE,
 
 static struct {
     bool active;
-    bool all; /* calls of libraries, too */
+    bool all; /* include calls of libraries */
     char which[32];
     uintptr_t site;       /* 0: any */
     unsigned long number; /* from 1 */
@@ -39,7 +39,7 @@ static struct {
 
 static atomic_ulong met;
 static atomic_bool marked;
-static atomic_uintptr_t sites[SITES_MAX]; /* that were told */
+static atomic_uintptr_t sites[SITES_MAX]; /* already reported */
 
 static const struct {
     const char *name;
@@ -146,8 +146,8 @@ __attribute__((constructor)) static void read_rule(void)
 
 /* --- calls -------------------------------------------------------------------------------------*/
 
-/* The loader may ask for memory while it binds this library: NULL until it has come to this, and
- * nothing else that it binds may be touched before a rule is read. */
+/* The loader may allocate memory while it binds this library: return NULL until the pointers are
+ * bound, and touch nothing else that it binds before the rule was read. */
 static void *(*const volatile find_symbol)(void *, const char *) = dlsym;
 
 void *call_faults_real(const char *name)
@@ -155,7 +155,7 @@ void *call_faults_real(const char *name)
     return find_symbol == NULL ? NULL : find_symbol(RTLD_NEXT, name);
 }
 
-/* By the system itself: our own wrappers must not see it. */
+/* Directly by system call: our own wrappers must not see it. */
 static void write_mark(const char *name, uintptr_t site)
 {
     char line[LINE_BYTES_MAX];
@@ -196,7 +196,7 @@ __attribute__((destructor)) static void tell_total(void)
     }
 }
 
-/* Count the call if the rule speaks of it, and say whether it is the one. */
+/* Count the call if the rule covers it; returns whether it is the one. */
 static bool is_met(const char *name, const char *group, const void *caller)
 {
     uintptr_t address = (uintptr_t)caller;
@@ -205,7 +205,7 @@ static bool is_met(const char *name, const char *group, const void *caller)
     if (!own && !rule.all) {
         return false;
     }
-    /* The library lies elsewhere each time: its places stand behind all of the program's. */
+    /* The library has another address each time: report its sites relative to the program's end. */
     uintptr_t site = within(address, rule.json_begin, rule.json_end)
                          ? address - rule.json_begin + JSON_SITES_AT
                          : address - rule.base;

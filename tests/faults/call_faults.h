@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* call_faults.h — a library to preload: counts the calls that `haul` makes, and fails, shortens or
- * kills at the n-th. The rule comes in the environment:
+ * kills at the n-th. The environment has the rule:
  *
- *   HAUL_FAULT=WHICH:N[+]:HARM   at the N-th such call, with + from there on; HARM is the name of
- * an errno (ENOSPC), `short` (half of it is written), `kill`, `stop` (the process goes on from
- * there when it is told to), and of completions `drop`, `twice`, `wc=STATUS`, `qp` (its queue pair
- * is put into the error state; of ibv_modify_qp: behind the step); of ibv_post_send, as of a
- * hostile peer: `rkey`, `beyond` the ring, `sequence` and `type` of the immediate, `rewrite` (the
- * slot is written again behind it), `flood` (more than credits allow) HAUL_FAULT=WHICH:0:trace
- * nothing fails; every new site is told, and in the end "total 0xN" HAUL_FAULT_MARK=FILE "CALL
- * 0xSITE" is added at the first harm, or for each new site HAUL_FAULT_SCOPE=all         calls of
- * libraries count as well (else those of the program and of its JSON library do) WHICH is a call, a
- * group (memory, file, socket, thread, verbs), `any`, or 0xSITE: the place in the program from
- * which it is called.
+ *   HAUL_FAULT=WHICH:N[+]:HARM   the N-th such call suffers HARM; with +, every one from there on
+ *   HAUL_FAULT=WHICH:0:trace     nothing fails; reports every new site, and "total 0xN" at the end
+ *   HAUL_FAULT_MARK=FILE         gets the line "CALL 0xSITE" at the first harm, or for each new site
+ *   HAUL_FAULT_SCOPE=all         counts calls of libraries, too (otherwise only those of the program
+ *                                and of its JSON library)
  *
- * Other programs than `haul` are left alone. Thread: any. */
+ * WHICH is a call, a group (memory, file, socket, thread, verbs), `any`, or 0xSITE: the place in the
+ * program that makes the call. HARM is one of
+ *   the name of an errno (ENOSPC), `short` (half of it is written), `kill`, `stop` (the process
+ *     stops there until it is continued)
+ *   of completions: `drop`, `twice`, `wc=STATUS`, `qp` (moves the queue pair to the error state; of
+ *     ibv_modify_qp: after the step)
+ *   of ibv_post_send, as from a hostile peer: `rkey`, `beyond` the ring, `sequence` and `type` of
+ *     the immediate, `rewrite` (writes the slot once more), `flood` (more than credits allow)
+ *
+ * Programs other than `haul` are left alone. Thread: any. */
 #ifndef HAUL_TESTS_CALL_FAULTS_H
 #define HAUL_TESTS_CALL_FAULTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Found without the loader's help, which may not have come to this library yet. */
+/* Found without the loader, which may not have bound this library yet. */
 #pragma GCC visibility push(hidden)
 
 enum call_group { GROUP_MEMORY, GROUP_FILE, GROUP_SOCKET, GROUP_THREAD, GROUP_VERBS };
@@ -29,13 +32,13 @@ enum call_group { GROUP_MEMORY, GROUP_FILE, GROUP_SOCKET, GROUP_THREAD, GROUP_VE
 /* The library's own call of this name. */
 void *call_faults_real(const char *name);
 
-/* Whether this call is to fail; errno is set then. Kills the process when that is the rule. */
+/* Whether this call must fail; errno is set then. Kills the process if the rule requires that. */
 bool call_faults_fails(const char *name, enum call_group group, const void *caller);
 
-/* Whether the rule shortens this call; `size` is what it was to move. Returns what it shall. */
+/* Whether the rule shortens this call; `size` is what it was to move. Returns the size to move. */
 size_t call_faults_shorten(const char *name, size_t size, const void *caller);
 
-/* What the rule does to this completion (`ibv_poll_cq`), to a queue pair behind a step
+/* Apply the rule to this completion (`ibv_poll_cq`), to a queue pair after a step
  * (`ibv_modify_qp`), or to a write (`ibv_post_send`). */
 enum wire_harm {
     WIRE_SOUND,

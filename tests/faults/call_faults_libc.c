@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_faults_libc.c — the C library's calls, in front of it. */
+/* call_faults_libc.c — wrappers of the C library's calls. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 
 #include "call_faults.h"
 
-/* A call whose failure is told by the value `failed` and errno. */
+/* A call that reports failure by the value `failed` and errno. */
 #define FAULTY(result, name, failed, group, parameters, arguments)                            \
     result name parameters;                                                                   \
     result name parameters                                                                    \
@@ -36,7 +36,7 @@
                                                                             : real arguments; \
     }
 
-/* The same of one that moves bytes, of which fewer may be moved. */
+/* The same for a call that moves bytes, and may move fewer. */
 #define FAULTY_MOVE(name, group, parameters, arguments)                                            \
     ssize_t name parameters;                                                                       \
     ssize_t name parameters                                                                        \
@@ -51,8 +51,8 @@
 
 /* --- memory ------------------------------------------------------------------------------------*/
 
-/* What is asked for while the real calls are looked up, or cannot be yet (a sanitizer makes itself
- * ready), comes from here and stays. */
+/* Memory that is allocated while the real calls are looked up, or before they can be (a sanitizer
+ * starts up), comes from here and is never freed. */
 static union {
     max_align_t alignment;
     char bytes[64 << 10];
@@ -77,7 +77,7 @@ static bool is_early(const void *memory)
     return at >= (uintptr_t)early.bytes && at < (uintptr_t)early.bytes + sizeof(early.bytes);
 }
 
-/* False: not to be had now. */
+/* False: not available now. */
 static bool look_up(const char *name, void **real)
 {
     if (*real == NULL && !looking_up) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_faults_verbs.c — the calls of libibverbs and librdmacm, in front of them, and what a
- * device's completion queue tells. */
+/* call_faults_verbs.c — wrappers of the calls of libibverbs and librdmacm, and of a device's
+ * completion queue. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <infiniband/verbs.h>
@@ -77,7 +77,7 @@ VERBS(int, rdma_disconnect, -1, (struct rdma_cm_id * id), (id))
 
 /* --- queues ------------------------------------------------------------------------------------*/
 
-/* All devices here are of one provider, so that one set of its calls serves. */
+/* All devices here have the same provider, so one set of its calls is enough. */
 static struct ibv_context_ops real_ops;
 static int (*real_modify)(struct ibv_qp *, struct ibv_qp_attr *, int);
 
@@ -108,7 +108,7 @@ int ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attributes, int mask)
     return result;
 }
 
-/* One completion that is to be told again. */
+/* One completion to report twice. */
 static struct {
     struct ibv_cq *cq;
     struct ibv_wc completion;
@@ -151,8 +151,8 @@ static int poll_harmed(struct ibv_cq *cq, int count, struct ibv_wc *completions)
     return found;
 }
 
-/* Post what a peer would that keeps no rule; the immediate's upper 4 bits are the type, the others
- * the sequence. */
+/* Post what a hostile peer would; the upper 4 bits of the immediate are the type, the others the
+ * sequence. */
 static int post_hostile(struct ibv_qp *qp, const struct ibv_send_wr *sound, enum wire_harm harm)
 {
     struct ibv_send_wr wr = *sound;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fault_proxy.c — passes haul's TCP connections on, knows where it stands in them to the byte, and
- * does one named harm at one named place.
+/* fault_proxy.c — forwards haul's TCP connections, tracks the position in them to the byte, and does
+ * one named harm at one named place.
  *
  *   fault_proxy TO-ADDR:PORT [PLACE HARM MARK [VICTIM]]
  *
@@ -9,21 +9,20 @@
  *   DIRECTION  up (from the source), or down
  *   FRAME      preamble; of control: a message type, its first frame; of data: the n-th block or
  *              credit frame; `stream`: OFFSET counts from the connection's first byte
- *   OFFSET     so many bytes of the frame are passed on before the harm is done (all but one, if it
- *              is shorter)
+ *   OFFSET     this many bytes of the frame pass before the harm (all but one, if it is shorter)
  * HARM:
- *   cut        both ends of every connection are closed (new ones may come)
- *   cut-one    only those of the connection in which the place lies
- *   kill       the process whose number stands in the file VICTIM is killed
- *   stop       that process is stopped; whoever wants that it goes on continues it
- *   stall      nothing passes any more on the connections that there are
- *   flip       one bit of the next byte is turned over
- *   flip-each  the same, in every connection that comes to the place
+ *   cut        close both ends of every connection (new ones may come)
+ *   cut-one    close only the connection in which the place lies
+ *   kill       kill the process whose number stands in the file VICTIM
+ *   stop       stop that process; the test continues it if it must go on
+ *   stall      forward nothing any more on the existing connections
+ *   flip       flip one bit of the next byte
+ *   flip-each  the same, in every connection that reaches the place
  *
- * The file MARK is made when the harm has been done. Without a PLACE every frame is told on stdout,
+ * The file MARK is created when the harm is done. Without a PLACE every frame is reported on stdout,
  * KIND.DIRECTION.FRAME SIZE, when its last byte has passed.
  *
- * One thread and blocking writes: a block that one side does not take holds up the others. */
+ * One thread and blocking writes: a block that one side does not read holds up the others. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -62,16 +61,16 @@ static const char *const kind_names[] = {[TCP_CONTROL] = "control", [TCP_DATA] =
 
 /* One direction of a connection. */
 struct stream {
-    uint64_t position;    /* bytes passed on */
-    uint64_t frame_begin; /* of the frame that passes */
+    uint64_t position;    /* bytes forwarded */
+    uint64_t frame_begin; /* of the current frame */
     uint64_t frame_bytes; /* its size; 0: its head has not passed */
-    int frame;            /* which one it is, when its size is known */
+    int frame;            /* which one it is, once the size is known */
     unsigned block_count; /* frames of a data stream so far */
     uint8_t head[HEAD_BYTES_MAX];
 };
 
 struct connection {
-    int fd[2]; /* by the direction in which it is read: [UP] is the source's */
+    int fd[2]; /* by the direction of reading: [UP] is the source's */
     bool open;
     bool ended[2];
     bool stalled;
@@ -130,7 +129,7 @@ static void accept_one(void)
     int onward = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (onward < 0 ||
         connect(onward, (struct sockaddr *)&proxy.target, sizeof(proxy.target)) != 0) {
-        /* Nobody listens there: the one who asks shall see a reset, as if he had asked there. */
+        /* Nobody listens there: the caller must see a reset, as if it had connected directly. */
         struct linger reset = {.l_onoff = 1};
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
         (void)close(onward);
@@ -158,7 +157,7 @@ static size_t head_bytes(const struct connection *connection, enum direction dir
     return direction == UP ? SLOT_HEADER_BYTES : CREDIT_BYTES;
 }
 
-/* The head has passed: how large the frame is, and which one. */
+/* The head has passed: determine size and kind of the frame. */
 static void on_head(struct connection *connection, enum direction direction)
 {
     struct stream *stream = &connection->stream[direction];
@@ -189,7 +188,7 @@ static void tell_frame(const struct connection *connection, enum direction direc
     (void)fflush(stdout);
 }
 
-/* Take note of a byte that passes on. */
+/* Account for a byte that passes. */
 static void note_byte(struct connection *connection, enum direction direction, uint8_t byte)
 {
     struct stream *stream = &connection->stream[direction];
@@ -210,8 +209,8 @@ static void note_byte(struct connection *connection, enum direction direction, u
     }
 }
 
-/* The frame that the next byte belongs to, as far as `data`, not passed on yet, tells. A frame of
- * control names itself in its first bytes. */
+/* The frame that the next byte belongs to, as far as `data`, which is not forwarded yet, shows. A
+ * control frame names itself in its first bytes. */
 static int frame_of_next(const struct connection *connection, enum direction direction,
                          const uint8_t *data, size_t size)
 {
@@ -230,7 +229,7 @@ static int frame_of_next(const struct connection *connection, enum direction dir
         uint64_t at = FRAME_TYPE_AT + i;
         uint64_t passed = stream->position - stream->frame_begin;
         if (at >= passed && at - passed >= size) {
-            return FRAME_STREAM; /* of a frame that came in pieces: none that can be named */
+            return FRAME_STREAM; /* of a frame that came in pieces: unknown */
         }
         type[i] = at < passed ? stream->head[at] : data[at - passed];
     }
@@ -269,7 +268,7 @@ static bool is_the_place(const struct connection *connection, enum direction dir
 
 static void signal_victim(int number)
 {
-    /* Its number is written as soon as it runs, which is no promise that it stands there. */
+    /* The victim writes its number as soon as it runs, so the file may not be complete yet. */
     long pid = 0;
     while (pid <= 0) {
         FILE *file = fopen(proxy.victim, "re");

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner_probe.c — who owns everything in two databases, by their records alone, at this moment.
+/* owner_probe.c — who owns everything in two databases at this moment, by their records alone.
  *
- *   owner_probe SOURCE TARGET    prints "OWNER JOBS REST" and their names behind it, then a line
+ *   owner_probe SOURCE TARGET    prints "OWNER JOBS REST" and their names after it, then a line
  *                                with the phase of either side
- * OWNER is source, target, none (handed over, not taken over yet), or both, which may never be.
- * JOBS counts the journals of both sides; REST what else lies beside the databases but the record
- * of ownership: staging files, unfinished files, sockets. A phase is that of the side's journal;
- * without one NONE, or ENDED when the record of ownership names the job. Neither database is
- * opened; they may be in use. The target is looked at first: whatever it has taken over was handed
- * over before. */
+ * OWNER is source, target, none (handed over, not taken over yet), or both, which must never happen.
+ * JOBS counts the journals of both sides; REST counts what else lies beside the databases except the
+ * ownership record: staging files, unfinished files, sockets. A phase is that of the side's journal;
+ * without one it is NONE, or ENDED if the ownership record names the job. Neither database is
+ * opened; they may be in use. The target is read first: whatever it has taken over was handed over
+ * before. */
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static _Noreturn void die(const char *directory, const struct haul_error *error)
     exit(1);
 }
 
-/* Does the record hold a range of this state? */
+/* Whether the record holds a range of this state. */
 static bool has_range(const char *directory, enum ownership_state state)
 {
     struct ownership ownership;

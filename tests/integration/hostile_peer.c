@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hostile_peer.c — a peer that breaks the protocol in one named way, on plain blocking sockets.
  *
- *   hostile_peer attack ADDR:PORT FAULT   speaks to `haul recv` as a sender up to the fault, then
+ *   hostile_peer attack ADDR:PORT FAULT   acts as a sender towards `haul recv` up to the fault, then
  *                                         waits until the other side hangs up: exit code 0
- *   hostile_peer listen FAULT             prints "listening on ADDR:PORT", and serves one `haul
- * send`
+ *   hostile_peer listen FAULT             prints "listening on ADDR:PORT", and serves one
+ *                                         `haul send`
  *
  *   connect -> preamble -> HELLO/WELCOME -> PLAN/PLAN_ACCEPTED -> data link -> LINK/LINK -> block
  *
  * Messages, preambles and headers come from the product's own encoders; the fault is one change to
- * the bytes they made. Every wait ends after WAIT_MS. */
+ * their bytes. Every wait ends after WAIT_MS. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -109,7 +109,7 @@ struct attack {
     int control_fd;
     int data_fd;
     haul_control_Welcome welcome;
-    uint32_t family_id; /* the target's, of the one family in the plan */
+    uint32_t family_id; /* the target's id of the one family in the plan */
 };
 
 static _Noreturn void die(const char *what)
@@ -151,7 +151,7 @@ static bool read_all(int fd, void *data, size_t size)
 
 /* --- control channel -------------------------------------------------------------------------- */
 
-/* Send a frame, with the fault if it is one of frames. */
+/* Send a frame, with the fault if it concerns frames. */
 static void send_frame(const struct attack *attack, unsigned type, const uint8_t *body,
                        size_t body_size, bool faulty)
 {
@@ -188,7 +188,7 @@ static void send_message(const struct attack *attack, struct message *message, b
     message_release(message);
 }
 
-/* The next message that is no keep-alive and no progress. False: the stream ended. */
+/* The next message, except keep-alives and progress. False: the stream ended. */
 static bool receive_message(const struct attack *attack, struct message *message)
 {
     static uint8_t frame[FRAME_BYTES_MAX];
@@ -343,7 +343,7 @@ static void open_link(struct attack *attack)
     message_release(&message);
 }
 
-/* A batch of two records into `payload`, with the fault if it is one of records. */
+/* A batch of two records into `payload`, with the fault if it concerns records. */
 static size_t make_payload(const struct attack *attack, uint8_t *payload)
 {
     struct raw_batch_writer writer;
@@ -392,7 +392,7 @@ static void send_block(const struct attack *attack)
     write_all(attack->data_fd, block, SLOT_HEADER_BYTES + size);
 }
 
-/* The other side has to end it: the session's channel closes, with or without a last word. */
+/* The other side must end it: the session's channel closes, with or without a last message. */
 static int await_end(const struct attack *attack)
 {
     struct message message;

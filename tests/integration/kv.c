@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kv.c — single records of a database by RocksDB itself; `ldb` would leave its own options behind.
+/* kv.c — single records of a database, through RocksDB itself; `ldb` would leave its own options.
  *
  *   kv put DIR [KEY VALUE]...    creates the database if there is none
  *   kv delete DIR KEY...

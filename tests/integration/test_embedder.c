@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_embedder.c — whole migrations between databases that a server has open: attached stores, a
- * secret that was agreed upon, a version register and ownership of its own. */
+ * shared secret, a version register and ownership of its own. */
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 enum { WAIT_MS = 60000, VERSION = 5, KEY_COUNT = 2000 };
 
-/* A server: its database with two families, and what its hooks saw. */
+/* A server: its database with two families, and what its hooks recorded. */
 struct server {
     struct rocks_fixture place; /* only the directory */
     rocksdb_options_t *options;
@@ -137,7 +137,7 @@ static void close_both(void)
     server_close(&b);
 }
 
-/* Values of NULL delete. */
+/* A value of NULL deletes. */
 static void write_key(struct server *server, size_t family, const char *key, const char *value)
 {
     char *message = NULL;
@@ -152,7 +152,7 @@ static void write_key(struct server *server, size_t family, const char *key, con
     check_or_stop(message == NULL);
 }
 
-/* In and outside the range [k, l), in both families. */
+/* Inside and outside the range [k, l), in both families. */
 static void fill(struct server *server)
 {
     char key[32];
@@ -300,13 +300,13 @@ static void test_embedder__followers_on_the_target__write_batch_lane(void)
     uint64_t before = b.store->ops->sequence(b.store);
     move(&a, &b);
     check_equal(source_result.lane, HAUL_LANE_WRITE_BATCH);
-    /* Every record took a place in the log that followers read. */
+    /* Every record has a place in the log that followers read. */
     check(b.store->ops->sequence(b.store) >= before + 2 * KEY_COUNT);
     check_equal(differences(), 0);
     close_both();
 }
 
-/* What the first owner still has on disk must not come back. */
+/* Old records on the first owner's disk must not come back. */
 static void test_embedder__there_and_back_with_deletes__nothing_comes_back(void)
 {
     open_both();

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_log_gap.c — what happens to the log of a source while it is copied: flush storms and tiny
- * log limits are lived with; a log that lost something ends the job, and the source keeps
- * everything. */
+/* test_log_gap.c — what happens to a source's log during the copy: flush storms and tiny log limits
+ * do no harm; a gap in the log ends the job, and the source keeps everything. */
 #include <dirent.h>
 #include <poll.h>
 #include <semaphore.h>
@@ -50,7 +49,7 @@ static void flush(void)
     check_status(source.store->ops->flush(source.store, &error), HAUL_OK);
 }
 
-/* A source whose database wants to get rid of its log as soon as it can. */
+/* A source whose database drops its log as soon as it can. */
 static void open_world(void)
 {
     rocks_fixture_make_directory(&source);
@@ -69,7 +68,7 @@ static void close_world(void)
     rocks_fixture_close(&target);
 }
 
-/* Nothing is written behind the hand-over: freezing waits for whoever disturbs. */
+/* Nothing is written after the hand-over: the freeze waits for the disturbing writer. */
 static sem_t disturbed;
 
 static enum haul_status freeze(void *context, uint32_t deadline_ms, struct haul_error *error)
@@ -83,7 +82,7 @@ static enum haul_status freeze(void *context, uint32_t deadline_ms, struct haul_
     return HAUL_OK;
 }
 
-/* One migration; `disturb` is called once in the middle of the copy. */
+/* Run one migration; `disturb` is called once in the middle of the copy. */
 static enum haul_status migrate(void (*disturb)(void))
 {
     struct haul_link_options link = {.slot_size_bytes = 64 << 10, .peer_timeout_ms = 5000};
@@ -179,7 +178,7 @@ static void test_migration__write_without_log__gap(void)
     check_gap(write_without_log, "log");
 }
 
-/* Somebody tidies up: every log file but the newest is deleted behind the database's back. */
+/* All log files but the newest are deleted behind the database's back. */
 static void remove_logs(void)
 {
     char newest[300] = "";

@@ -54,7 +54,8 @@ static void close_world(void)
     rocks_fixture_close(&world.target);
 }
 
-/* Run one migration; the source's status. The target is cancelled when the source was refused. */
+/* Run one migration; returns the source's status. The target is cancelled if the source was
+ * refused. */
 static enum haul_status migrate(void)
 {
     struct haul_migration *target = NULL;
@@ -177,7 +178,7 @@ static void move_families(enum haul_lane lane)
 {
     (void)lane;
     static const char *const metadata[] = {"meta"};
-    /* The target numbers its families otherwise. */
+    /* The target numbers its families differently. */
     (void)rocks_fixture_family(&world.target, "other");
     uint32_t data = rocks_fixture_family(&world.source, "data");
     uint32_t meta = rocks_fixture_family(&world.source, "meta");
@@ -262,7 +263,7 @@ static void test_migration__overlapping_ranges__invalid(void)
     close_world();
 }
 
-/* What no batch and no ring can be is refused, and ends no process later. */
+/* Impossible batches and rings are refused, and do not end a process later. */
 static void test_migration__sizes_out_of_bounds__invalid(void)
 {
     struct haul_migration *target = NULL;
@@ -306,7 +307,7 @@ static void test_migration__nobody_listens__refused(void)
     close_world();
 }
 
-/* Both ends, the source slow and in the middle of its copy. */
+/* Both ends, with a slow source in the middle of its copy. */
 static void start_copy(struct haul_migration **source, struct haul_migration **target)
 {
     struct haul_error error = {0};
@@ -364,15 +365,16 @@ struct writer {
     pthread_t thread;
     pthread_mutex_t lock; /* held for each write */
     pthread_cond_t changed;
-    bool frozen; /* behind the lock */
+    bool frozen; /* called under the lock */
     atomic_bool stop;
     uint64_t written;
 };
 
 static struct writer writer;
 
-/* Overwrites, deletes and adds until it is told to stop; at most 20,000 times a second: a sanitizer
- * slows the migration to a tenth and this thread, which is all RocksDB, not at all. */
+/* Overwrites, deletes and adds until it must stop; at most 20,000 times a second, because a
+ * sanitizer slows the migration to a tenth, and this thread, which only calls RocksDB, not at
+ * all. */
 static void *write_on(void *argument)
 {
     (void)argument;
@@ -516,7 +518,7 @@ struct guard {
     unsigned unreserved;
     unsigned owned;
     char start[16];
-    uint8_t job[HAUL_JOB_BYTES]; /* whose reservation it is */
+    uint8_t job[HAUL_JOB_BYTES]; /* which job reserved it */
 };
 
 static enum haul_status reserve(void *context, const struct haul_reservation *wanted,
@@ -580,8 +582,8 @@ static enum haul_status refuse_freeze(void *context, uint32_t deadline_ms, struc
     return haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "writers do not stop");
 }
 
-/* The source keeps what has arrived; migrate() then cancels the target, which discards it, be its
- * job still ending (appliers are waited for) or over. */
+/* The source keeps what has arrived; migrate() then cancels the target, which discards it, whether
+ * its job is over or still ending (it waits for appliers). */
 static void test_migration__never_frozen_then_cancelled__unreserved_and_cleared(void)
 {
     for (int round = 0; round < 8; round++) {
@@ -629,7 +631,7 @@ static void test_migration__freeze_hook_returns_late__log_tells_what_is_waited_f
 
 /* --- config version --------------------------------------------------------------------------- */
 
-/* An ownership_change: another job takes over what is asked for. */
+/* An ownership_change: another job takes over what the context names. */
 static enum haul_status release_all(void *context, struct ownership *ownership,
                                     struct haul_error *error)
 {
@@ -646,7 +648,7 @@ static enum haul_status release_all(void *context, struct ownership *ownership,
     return status;
 }
 
-/* Of the ranges of the job; none: another job of the database was decided meanwhile. */
+/* With the ranges of the job; none: another job of the database was decided meanwhile. */
 static size_t released_count;
 
 static enum haul_status move_version_on(void *context, uint32_t deadline_ms,
@@ -714,7 +716,7 @@ static void test_migration__fenced_at_the_decision__unreserved_and_cleared(void)
 
 /* --- order ------------------------------------------------------------------------------------ */
 
-/* Looks into what the target does to its store: the family of each table that was put in. */
+/* Records what the target does to its store: the family of each ingested table. */
 static struct {
     struct haul_store_ops ops;
     const struct haul_store_ops *real;

@@ -18,7 +18,7 @@ static struct rocks_fixture b;
 static struct haul_error error;
 static struct haul_result result;
 
-/* The struct as somebody has it who knows `size_bytes` of it: what lies behind is not an option. */
+/* The struct of a caller that knows only `size_bytes` of it: the bytes after it are no options. */
 static void *cut(const void *options, size_t size_bytes, size_t whole_bytes)
 {
     uint8_t *copy = malloc(whole_bytes);
@@ -29,7 +29,7 @@ static void *cut(const void *options, size_t size_bytes, size_t whole_bytes)
     return copy;
 }
 
-/* As cut, of a later release: `extra` is what it has behind ours. */
+/* The same for a later release: `extra` is what it has after our members. */
 static void *grown(const void *options, size_t whole_bytes, uint64_t extra)
 {
     uint8_t *copy = malloc(whole_bytes + sizeof(extra));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_resume.c — one side is killed with SIGKILL, and the job still ends in exactly one owner with
- * nothing lost. The side that dies is a process of its own: this executable with `--target DIR` or
- * `--source DIR ADDRESS`; as `--writing-source` it changes records all the time. */
+/* test_resume.c — one side is killed with SIGKILL, and the job still ends with exactly one owner
+ * and nothing lost. The side that dies is a process of its own: this executable with `--target DIR`
+ * or `--source DIR ADDRESS`; as `--writing-source` it changes records all the time. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -40,7 +40,7 @@ static struct haul_store *open_store(const char *path, bool keep_log)
     return store;
 }
 
-/* Receives one job; tells its address on descriptor 3. */
+/* Receives one job; writes its address to descriptor 3. */
 static int run_target(const char *path, const char *address)
 {
     struct haul_target_options options = {
@@ -79,7 +79,7 @@ static struct haul_source_options source_options(struct haul_store *store, const
     };
 }
 
-/* Overwrites one record and removes another, all over the range. */
+/* Overwrites one record and deletes another, all over the range. */
 static void change_records(struct haul_store *store, uint64_t round)
 {
     char key[32];
@@ -121,7 +121,7 @@ static int run_source(const char *path, const char *address, bool writing)
 
 struct child {
     pid_t pid;
-    char line[128]; /* what it said first */
+    char line[128]; /* the address that it reported */
 };
 
 static struct child start_child(const char *role, const char *path, const char *address)
@@ -328,7 +328,7 @@ static void test_resume__source_gives_up_behind_the_decision__resolve_finishes(v
     check_status(migration_wait(migration, WAIT_MS, &result), HAUL_OK);
     haul_migration_destroy(migration);
     check_equal(wait_child(&receiver), 0);
-    /* There is no journal any more; the record would answer, if somebody asked. */
+    /* There is no journal any more; the record would answer a source that comes back. */
     resolve.retry_max_ms = 1;
     migration = start_source(&resolve);
     check_status(migration_wait(migration, WAIT_MS, &result), HAUL_REFUSED);

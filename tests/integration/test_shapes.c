@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_shapes.c — whole migrations of databases that are not like the others: large values, small
- * ones, many families, and all the bytes in one place. Several readers, appliers and links. */
+/* test_shapes.c — whole migrations of unusual databases: large values, small ones, many families,
+ * and all the bytes in one place; with several readers, appliers and links. */
 #include <stdio.h>
 #include <string.h>
 
@@ -28,7 +28,7 @@ static void close_both(void)
     rocks_fixture_close(&target);
 }
 
-/* By `thread_count` readers, appliers and links. */
+/* With `thread_count` readers, appliers and links. */
 static void move(uint32_t thread_count, enum haul_compression compression)
 {
     struct haul_target_options take = {.store = target.store,

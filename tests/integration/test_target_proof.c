@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_proof.c — what the target has made sure of when it says Prepared, with a store that
+/* test_target_proof.c — what the target has verified when it sends Prepared, with a store that
  * loses what it was given. */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -78,7 +78,7 @@ static void close_world(void)
     rocks_fixture_close(&world.target);
 }
 
-/* Run one migration; the source's status. */
+/* Run one migration; returns the source's status. */
 static enum haul_status migrate(void)
 {
     struct haul_migration *target = NULL;
@@ -100,7 +100,7 @@ static enum haul_status migrate(void)
 
 /* --- durable ---------------------------------------------------------------------------------- */
 
-/* The range counts as empty when its last deletions are in memory: they must be durable before the
+/* The range counts as empty while its last deletions are in memory: they must be durable before the
  * tables that took their place are handed over. */
 static void test_prepared__ingested_tables_only__log_was_synced(void)
 {
@@ -109,7 +109,7 @@ static void test_prepared__ingested_tables_only__log_was_synced(void)
     check_status(migrate(), HAUL_OK);
     check_equal(world.source_result.lane, HAUL_LANE_INGEST);
     check_equal(atomic_load(&world.writes), 0);
-    /* For the instance when it begins, at the plan, before Prepared, and for the instance again. */
+    /* For the instance at the start, at the plan, before Prepared, and for the instance again. */
     check_equal(atomic_load(&world.syncs), 4);
     close_world();
 }
@@ -126,7 +126,7 @@ static void test_prepared__write_batches__log_was_synced(void)
 
 /* --- readable --------------------------------------------------------------------------------- */
 
-/* Takes tables, and then loses what it has. */
+/* Accepts tables, and then loses what it has. */
 static enum haul_status ingest_and_lose(struct haul_store *store, uint32_t family_id,
                                         const char *const *paths, size_t path_count,
                                         struct haul_error *error)
@@ -180,7 +180,7 @@ static enum haul_status keep_others_off(void *context, const struct haul_reserva
     return HAUL_OK;
 }
 
-/* One record is gone behind everything that was counted. */
+/* One record disappears after everything was counted. */
 static enum haul_status sync_and_lose(struct haul_store *store, struct haul_error *error)
 {
     rocks_fixture_delete(&world.target, 0, text_slice("key00000007"));

@@ -74,7 +74,7 @@ static bool run_one(CU_pSuite suite, const struct check_test *test)
     return failures == 0;
 }
 
-/* librdmacm opens every device once, for good. */
+/* librdmacm opens every device once and keeps it. */
 static bool is_of_a_card(int directory, const char *name)
 {
     char path[64] = "";
@@ -82,7 +82,7 @@ static bool is_of_a_card(int directory, const char *name)
     return size > 0 && strstr(path, "infiniband") != NULL;
 }
 
-/* Those that are open; 0 where nobody can say. */
+/* The open descriptors; 0 where the system cannot list them. */
 static unsigned descriptor_count(void)
 {
     unsigned count = 0;
@@ -97,8 +97,8 @@ static unsigned descriptor_count(void)
     return count;
 }
 
-/* No sanitizer tells of a descriptor that nobody closes. What a thread of RocksDB's is about to
- * close may take a moment. */
+/* No sanitizer finds leaked descriptors. A thread of RocksDB's may take a moment to close its
+ * own. */
 static bool closed_all(unsigned open_before)
 {
     unsigned open_after = descriptor_count();
@@ -132,7 +132,7 @@ int check_main(const char *suite_name, const struct check_test *tests, size_t te
     }
     CU_cleanup_registry();
     if (failed == 0 && !closed_all(open_before)) {
-        failed = 1; /* a test that fails leaves things behind */
+        failed = 1; /* a failed test leaks */
     }
     (void)printf("%s: %u passed, %u failed, %u skipped\n", suite_name, ran - failed - skipped_count,
                  failed, skipped_count);

@@ -34,7 +34,7 @@ struct check_test {
 #define check(condition) CU_ASSERT(condition)
 #define check_equal(actual, expected) CU_ASSERT_EQUAL(actual, expected)
 #define check_text(actual, expected) CU_ASSERT_STRING_EQUAL(actual, expected)
-/* Leaves the test when false (longjmp): release resources in statics, not in locals. */
+/* Leaves the test if false (longjmp): keep resources in statics, not in locals. */
 #define check_or_stop(condition) CU_ASSERT_FATAL(condition)
 
 /* Compare statuses, naming both in the output when they differ. */
@@ -42,7 +42,7 @@ struct check_test {
 void check_status_at(enum haul_status actual, enum haul_status expected, const char *file,
                      int line);
 
-/* The call fails with this status, and `error` tells so, in words. */
+/* The call fails with this status, and `error` has it, with a text. */
 #define check_error(call, expected, error)     \
     do {                                       \
         memset(&(error), 0, sizeof(error));    \

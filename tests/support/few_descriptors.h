@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* few_descriptors.h — a process that may open so many descriptors more, and then none. Thread:
- * one. */
+/* few_descriptors.h — limits how many more descriptors a process may open. Thread: one. */
 #ifndef HAUL_TESTS_FEW_DESCRIPTORS_H
 #define HAUL_TESTS_FEW_DESCRIPTORS_H
 

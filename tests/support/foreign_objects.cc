@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* foreign_objects.cc — objects of other people's programs, by name. */
+/* foreign_objects.cc — objects of other programs, by name. */
 #include "foreign_objects.h"
 
 #include <rocksdb/compaction_filter.h>

@@ -10,7 +10,7 @@
 #ifndef HAUL_TESTS_FOREIGN_OBJECTS_H
 #define HAUL_TESTS_FOREIGN_OBJECTS_H
 
-/* Make them known to RocksDB's options parser. Call once, before any options are parsed. */
+/* Register them with RocksDB's options parser. Call once, before any options are parsed. */
 void foreign_objects_register(void);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* migration_wait.h — a migration's end, for tests that want to know its status and nothing else. */
+/* migration_wait.h — waits for the end of a migration, for tests that only need its status. */
 #ifndef HAUL_MIGRATION_WAIT_H
 #define HAUL_MIGRATION_WAIT_H
 
 #include "haul/migration.h"
 
-/* The status; TIMEOUT, and `result` is as it was, when it still runs after `timeout_ms`. */
+/* The status; TIMEOUT if it still runs after `timeout_ms`, and then `result` is unchanged. */
 static inline enum haul_status migration_wait(struct haul_migration *migration, uint32_t timeout_ms,
                                               struct haul_result *result)
 {

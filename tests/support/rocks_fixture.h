@@ -12,16 +12,16 @@ struct rocks_fixture {
     struct haul_store *store;
 };
 
-/* A new database in a directory of its own. Aborts the test program when that fails. */
+/* A new database in a directory of its own. A failure aborts the test program. */
 void rocks_fixture_open(struct rocks_fixture *fixture);
 /* Only the directory, empty; `store` is NULL. */
 void rocks_fixture_make_directory(struct rocks_fixture *fixture);
-/* Close and open again, as after a restart. */
+/* Close and reopen, as after a restart. */
 void rocks_fixture_reopen(struct rocks_fixture *fixture);
 /* Close (if open) and remove everything. */
 void rocks_fixture_close(struct rocks_fixture *fixture);
 
-/* Make a column family; its id. */
+/* Make a column family; returns its id. */
 uint32_t rocks_fixture_family(struct rocks_fixture *fixture, const char *name);
 void rocks_fixture_put(struct rocks_fixture *fixture, uint32_t family_id, struct haul_slice key,
                        struct haul_slice value);
@@ -35,7 +35,7 @@ void rocks_fixture_fill(struct rocks_fixture *fixture, uint32_t family_id, const
 /* Number of families that differ between the two databases (within the ranges; none: all). */
 size_t rocks_fixture_differences(struct rocks_fixture *a, struct rocks_fixture *b,
                                  const struct haul_range *ranges, size_t range_count);
-/* Records of one family. */
+/* Number of records in one family. */
 uint64_t rocks_fixture_count(struct rocks_fixture *fixture, const char *family);
 
 static inline struct haul_slice text_slice(const char *text)

@@ -50,7 +50,7 @@ static const char *unknown_merge_name(void *state)
     return "test.UnknownMerge";
 }
 
-/* Never reached: no test reads a merge of it. */
+/* Never called: no test reads a merge with it. */
 static char *merge_nothing(void *state, const char *key, size_t key_size, const char *existing,
                            size_t existing_size, const char *const *operands,
                            const size_t *operand_sizes, int operand_count, unsigned char *success,
@@ -76,7 +76,7 @@ static char *merge_nothing_partially(void *state, const char *key, size_t key_si
 
 /* --- making ----------------------------------------------------------------------------------- */
 
-/* What is behind the options of one database, to be freed after it. */
+/* What the options of one database refer to; freed after it. */
 struct parts {
     rocksdb_options_t *options;        /* of the database and its default family */
     rocksdb_options_t *family_options; /* of the family with the operators */
@@ -190,7 +190,7 @@ void rocks_foreign_ingest(struct haul_store *store, const char *key, const char 
     must(message);
     rocksdb_ingestexternalfileoptions_t *how = rocksdb_ingestexternalfileoptions_create();
     rocksdb_ingestexternalfileoptions_set_move_files(how, 1);
-    /* So that it takes no sequence number where it overlaps nothing. */
+    /* So that it gets no sequence number unless it overlaps something. */
     rocksdb_ingestexternalfileoptions_set_snapshot_consistency(how, 0);
     const char *paths[] = {path};
     rocksdb_ingest_external_file(rocks_of(store)->db, paths, 1, how, &message);
@@ -214,7 +214,7 @@ void rocks_foreign_compact(struct haul_store *store)
 {
     const struct rocks_store *rocks = rocks_of(store);
     rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
-    enum { FORCE = 2 }; /* the bottommost level, too */
+    enum { FORCE = 2 }; /* including the bottommost level */
     rocksdb_compactoptions_set_bottommost_level_compaction(options, FORCE);
     rocksdb_compact_range_cf_opt(rocks->db, rocks->families[0].handle, options, NULL, 0, NULL, 0);
     rocksdb_compactoptions_destroy(options);

@@ -103,7 +103,7 @@ std::string unescape(const std::string &word)
     return bytes;
 }
 
-/* Options hold blanks: of those the last word is all the rest. */
+/* Options contain blanks: their last word is all the rest. */
 Words split(const std::string &command)
 {
     Words words;
@@ -189,7 +189,7 @@ class Maker
 
 /* --- before it is opened ---------------------------------------------------------------------- */
 
-/* Of the database and of its default family, in one string. */
+/* The options of the database and of its default family, in one string. */
 void Maker::set_options(const std::string &text)
 {
     rocksdb::Options options(db_options_, family_options("default"));
@@ -380,7 +380,7 @@ void Maker::churn_once(const std::string &prefix, uint32_t keys, std::mt19937 *r
     } else if (dice < 88) {
         must(db_->Delete(write_options_, family(), key(number)), "delete");
     } else if (dice < 96) {
-        /* Only sound for a key that was written once; made for this. */
+        /* Valid only for a key that was written once. */
         std::string once = key(number) + "/once" + std::to_string((*random)());
         put(once, "x");
         must(db_->SingleDelete(write_options_, family(), once), "single_delete");
@@ -551,7 +551,7 @@ void Maker::close()
 {
     open();
     for (const auto &transaction : transactions_) {
-        delete transaction.second; /* a prepared one stays in the log */
+        delete transaction.second; /* a prepared transaction stays in the log */
     }
     for (const auto &handle : handles_) {
         must(db_->DestroyColumnFamilyHandle(handle.second), "close");

@@ -75,7 +75,7 @@ void must(const Status &status, const std::string &what)
     }
 }
 
-/* The database's LOG file is its owner's. */
+/* The LOG file belongs to the database's owner. */
 class NoLog : public rocksdb::Logger
 {
   public:
@@ -150,7 +150,7 @@ struct Database {
     std::vector<Family> families;
 };
 
-/* Of families with timestamps: the newest. */
+/* In families with timestamps: the newest. */
 struct Reading {
     std::string newest;
     Slice newest_slice;
@@ -168,8 +168,8 @@ struct Reading {
     }
 };
 
-/* Of an entity, a look-up gives the default column. (GetEntity crashes in a database of 7.8 that is
- * open for reading only.) */
+/* For an entity, a look-up returns the default column. (GetEntity crashes in a database of 7.8 that
+ * is open read-only.) */
 void check_point(const Database &database, const Family &family, const Reading &reading,
                  const Slice &key, const Slice &scanned)
 {
@@ -235,7 +235,7 @@ find_descriptor(const std::vector<rocksdb::ColumnFamilyDescriptor> &stored, cons
     return nullptr;
 }
 
-/* The stored options, as far as there are any; the families of the manifest. */
+/* The stored options, if there are any; the families of the manifest. */
 void open_database(const Options &options, Database *database)
 {
     rocksdb::ConfigOptions config;
