@@ -4,9 +4,9 @@
  *
  *   bench_copy SOURCE TARGET
  *
- * The target exists, empty, with the options that its tables are to have. Reads ahead 2 MiB, bypasses
- * the block cache, writes tables of 64 MiB: as haul does, but without a copy, a checksum, a digest, or
- * a second process. Prints one JSON document. */
+ * The target exists, empty, with the options that its tables are to have. Reads ahead 2 MiB,
+ * bypasses the block cache, writes tables of 64 MiB: as haul does, but without a copy, a checksum,
+ * a digest, or a second process. Prints one JSON document. */
 #include <inttypes.h>
 #include <rocksdb/c.h>
 #include <stdio.h>

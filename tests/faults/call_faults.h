@@ -2,14 +2,14 @@
 /* call_faults.h — a library to preload: counts the calls that `haul` makes, and fails, shortens or
  * kills at the n-th. The environment has the rule:
  *
- *   HAUL_FAULT=WHICH:N[+]:HARM   the N-th such call suffers HARM; with +, every one from there on
- *   HAUL_FAULT=WHICH:0:trace     nothing fails; reports every new site, and "total 0xN" at the end
- *   HAUL_FAULT_MARK=FILE         gets the line "CALL 0xSITE" at the first harm, or for each new site
- *   HAUL_FAULT_SCOPE=all         counts calls of libraries, too (otherwise only those of the program
- *                                and of its JSON library)
+ *   HAUL_FAULT=WHICH:N[+]:HARM   the N-th such call suffers HARM; with +, all from there on
+ *   HAUL_FAULT=WHICH:0:trace     nothing fails; reports every new site, and last "total 0xN"
+ *   HAUL_FAULT_MARK=FILE         gets "CALL 0xSITE" at the first harm, or for each new site
+ *   HAUL_FAULT_SCOPE=all         counts calls of libraries, too (otherwise only those of
+ *                                the program and of its JSON library)
  *
- * WHICH is a call, a group (memory, file, socket, thread, verbs), `any`, or 0xSITE: the place in the
- * program that makes the call. HARM is one of
+ * WHICH is a call, a group (memory, file, socket, thread, verbs), `any`, or 0xSITE: the place in
+ * the program that makes the call. HARM is one of
  *   the name of an errno (ENOSPC), `short` (half of it is written), `kill`, `stop` (the process
  *     stops there until it is continued)
  *   of completions: `drop`, `twice`, `wc=STATUS`, `qp` (moves the queue pair to the error state; of

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fault_proxy.c — forwards haul's TCP connections, tracks the position in them to the byte, and does
- * one named harm at one named place.
+/* fault_proxy.c — forwards haul's TCP connections, tracks the position in them to the byte, and
+ * does one named harm at one named place.
  *
  *   fault_proxy TO-ADDR:PORT [PLACE HARM MARK [VICTIM]]
  *
@@ -19,8 +19,8 @@
  *   flip       flip one bit of the next byte
  *   flip-each  the same, in every connection that reaches the place
  *
- * The file MARK is created when the harm is done. Without a PLACE every frame is reported on stdout,
- * KIND.DIRECTION.FRAME SIZE, when its last byte has passed.
+ * The file MARK is created when the harm is done. Without a PLACE every frame is reported on
+ * stdout, KIND.DIRECTION.FRAME SIZE, when its last byte has passed.
  *
  * One thread and blocking writes: a block that one side does not read holds up the others. */
 #include <arpa/inet.h>

@@ -3,12 +3,12 @@
  *
  *   owner_probe SOURCE TARGET    prints "OWNER JOBS REST" and their names after it, then a line
  *                                with the phase of either side
- * OWNER is source, target, none (handed over, not taken over yet), or both, which must never happen.
- * JOBS counts the journals of both sides; REST counts what else lies beside the databases except the
- * ownership record: staging files, unfinished files, sockets. A phase is that of the side's journal;
- * without one it is NONE, or ENDED if the ownership record names the job. Neither database is
- * opened; they may be in use. The target is read first: whatever it has taken over was handed over
- * before. */
+ * OWNER is source, target, none (handed over, not taken over yet), or both, which must never
+ * happen. JOBS counts the journals of both sides; REST counts what else lies beside the databases
+ * except the ownership record: staging files, unfinished files, sockets. A phase is that of the
+ * side's journal; without one it is NONE, or ENDED if the ownership record names the job. Neither
+ * database is opened; they may be in use. The target is read first: whatever it has taken over was
+ * handed over before. */
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hostile_peer.c — a peer that breaks the protocol in one named way, on plain blocking sockets.
  *
- *   hostile_peer attack ADDR:PORT FAULT   acts as a sender towards `haul recv` up to the fault, then
+ *   hostile_peer attack ADDR:PORT FAULT   acts as a sender to `haul recv` up to the fault, then
  *                                         waits until the other side hangs up: exit code 0
  *   hostile_peer listen FAULT             prints "listening on ADDR:PORT", and serves one
  *                                         `haul send`
