@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* family_options.c — reading and comparing options of column families. */
+/* family_options.c — reads and compares options of column families. */
 #include "family_options.h"
 
 #include <string.h>

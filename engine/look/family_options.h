@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* family_options.h — the options of a column family as text, one `name=value` a line, and in what
- * two such texts differ. Pure. Thread: any. */
+/* family_options.h — the options of a column family as text, one `name=value` a line, and the
+ * differences between two such texts. Pure. Thread: any. */
 #ifndef HAUL_FAMILY_OPTIONS_H
 #define HAUL_FAMILY_OPTIONS_H
 
@@ -17,7 +17,7 @@ struct family_option {
 /* The next option at `*text`, which moves past it; false at the end. Skips lines without `=`. */
 bool family_options_next(const char **text, struct family_option *option);
 
-/* The value of an option; false: it is not there. `text` may be NULL. */
+/* The value of an option; false: no such option. `text` may be NULL. */
 bool family_options_find(const char *text, struct haul_slice name, struct haul_slice *value);
 
 /* The next option of `*theirs` that `ours` has with another value; `*theirs` moves past it. Options

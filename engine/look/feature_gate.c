@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* feature_gate.c — one function a reason to refuse, and the list of them. */
+/* feature_gate.c — one function for each reason to refuse, and the list of them. */
 #include "feature_gate.h"
 
 #include <inttypes.h>
@@ -17,8 +17,7 @@ static const char *const comparators[] = {
     HAUL_COMPARATOR_REVERSE,
 };
 
-/* RocksDB's "MergeSortOperator" is left out: it reads past the end of operands that do not suit
- * it. */
+/* Without RocksDB's "MergeSortOperator", which reads past the end of unsuitable operands. */
 static const char *const merge_operators[] = {
     "UInt64AddOperator", "StringAppendOperator", "StringAppendTESTOperator", "MaxOperator",
     "BytesXOR",          "PutOperator",
@@ -72,7 +71,7 @@ enum haul_status feature_gate_explain(const struct store_look *look,
     haul_error_set(error, HAUL_VERSION, NULL, 0,
                    "the database was written by RocksDB %s, and this is %d.%d.%d: %s", version,
                    release->major, release->minor, release->patch, reason);
-    haul_error_hint(error, "build haul with the RocksDB that the database's program has");
+    haul_error_hint(error, "build haul with the RocksDB release of the database's program");
     return HAUL_VERSION;
 }
 
@@ -114,15 +113,15 @@ static enum haul_status check_paths(const struct store_look *look, bool read_onl
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                        "table file %06" PRIu64 ".sst is not in %s", look->missing_table,
                        look->directory);
-        return refuse(error, "it lies in another of the database's db_paths or cf_paths, or is "
+        return refuse(error, "it is in another one of the database's db_paths or cf_paths, or is "
                              "lost; embed libhaul in the program that knows them");
     }
     if (look->wal_place == WAL_UNSURE) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                       "the database's options name the log directory %s, which may be that of "
+                       "the database's options name the log directory %s, which may belong to "
                        "the database it was copied from",
                        look->wal_dir);
-        return refuse(error, "say where its own log lies with --wal-dir: that directory, or the "
+        return refuse(error, "name its own log directory with --wal-dir: that one, or the "
                              "database's own");
     }
     return HAUL_OK;
@@ -146,10 +145,9 @@ static enum haul_status check_tables(const struct store_look *look,
     }
     if (look->foreign_tables == TABLE_UNKNOWN) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                       "a table file is of no format that RocksDB has");
-        return refuse(error,
-                      "it is encrypted, or made by a table factory of another program: embed "
-                      "libhaul in that");
+                       "a table file has a format that RocksDB does not know");
+        return refuse(error, "it is encrypted, or made by another program's table factory: embed "
+                             "libhaul in that program");
     }
     return HAUL_OK;
 }
@@ -162,7 +160,7 @@ static const char *stored_operator(const struct store_look *look, const char *fa
     return stored == NULL ? "" : stored->merge_operator;
 }
 
-/* Without the operator, replay ends at the first merge as if the log ended there. */
+/* Without the operator, replay stops at the first merge as if the log ended there. */
 static enum haul_status check_merges(const struct store_look *look, struct haul_error *error)
 {
     for (size_t i = 0; i < look->log.merge_family_count; i++) {
@@ -207,14 +205,14 @@ static enum haul_status check_name(const struct manifest_family *family, struct 
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                        "the database has a column family with an empty name, which RocksDB itself "
                        "cannot open");
-        return refuse(error, "drop it with the program that made it");
+        return refuse(error, "drop it with the program that created it");
     }
     if (family->name_size >= HAUL_NAME_BYTES_MAX || strlen(family->name) != family->name_size) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                        "a column family's name has %zu bytes, or a zero among them: %.64s; names "
                        "have 1 to %d bytes",
                        family->name_size, family->name, HAUL_NAME_BYTES_MAX - 1);
-        return refuse(error, "give it a shorter name with the program that made it");
+        return refuse(error, "give it a shorter name with the program that created it");
     }
     return HAUL_OK;
 }
@@ -292,8 +290,9 @@ static enum haul_status check_families(const struct store_look *look, bool read_
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                        "the database has %zu column families; haul opens databases of at most %d",
                        counted, HAUL_FAMILY_COUNT_MAX);
-        return refuse(error, "send those that are to be moved by name with --cf; RocksDB opens all "
-                             "or none for writing, so a receiver can have no more");
+        return refuse(error,
+                      "name the ones to send with --cf; RocksDB opens all or none for writing, "
+                      "so a receiver cannot have more");
     }
     return HAUL_OK;
 }

@@ -25,7 +25,7 @@ enum fragment_type {
     FRAGMENT_FIRST = 2,
     FRAGMENT_MIDDLE = 3,
     FRAGMENT_LAST = 4,
-    FRAGMENT_RECYCLED = 4, /* added to the above */
+    FRAGMENT_RECYCLED = 4, /* added to the types above */
     FRAGMENT_COMPRESSION = 9,
     FRAGMENT_TIMESTAMP_SIZE = 10,
     FRAGMENT_RECYCLED_TIMESTAMP_SIZE = 11,
@@ -50,11 +50,11 @@ struct log_file {
     uint64_t offset;       /* log_file_offset */
     bool at_end;           /* no further block */
     bool torn;
-    bool lost; /* behind damage: no record has begun since */
+    bool lost; /* after damage: no record has begun since */
     bool compressed;
     bool has_log_number;
     uint32_t log_number; /* of a recycled file */
-    uint8_t *record;     /* put together of fragments */
+    uint8_t *record;     /* assembled from fragments */
     size_t record_size;
     size_t record_capacity;
 };
@@ -92,7 +92,7 @@ void log_file_close(struct log_file *file)
 
 /* --- blocks ----------------------------------------------------------------------------------- */
 
-/* The block behind this one. Errors: NOT_FOUND (there is none), IO. */
+/* The next block. Errors: NOT_FOUND (no more), IO. */
 static enum haul_status next_block(struct log_file *file, struct haul_error *error)
 {
     if (file->at_end) {
@@ -120,7 +120,7 @@ static enum haul_status next_block(struct log_file *file, struct haul_error *err
     return file->block_size == 0 ? HAUL_NOT_FOUND : HAUL_OK;
 }
 
-/* `goes_on_at`: where the next call begins, in the block. */
+/* `goes_on_at`: where in the block the next call begins. */
 static enum haul_status damage(struct log_file *file, uint64_t offset, size_t goes_on_at,
                                const char *what, struct haul_error *error)
 {
@@ -131,7 +131,7 @@ static enum haul_status damage(struct log_file *file, uint64_t offset, size_t go
                           file->path, offset, what);
 }
 
-/* Sizes can no longer be believed: only the next block can. */
+/* The block's sizes are not trustworthy after this: skip to the next block. */
 static enum haul_status bad_fragment(struct log_file *file, const char *what,
                                      struct haul_error *error)
 {
@@ -157,7 +157,7 @@ static bool is_known(uint8_t type)
     return type <= FRAGMENT_RECYCLED_TIMESTAMP_SIZE || (type & FRAGMENT_IGNORABLE) != 0;
 }
 
-/* The file ends inside a fragment: a torn write, unless it is no log at all. */
+/* The file ends inside a fragment: a torn write, unless the file is not a log. */
 static enum haul_status end_torn(struct log_file *file)
 {
     file->torn = true;
@@ -165,7 +165,7 @@ static enum haul_status end_torn(struct log_file *file)
     return HAUL_NOT_FOUND;
 }
 
-/* Stand on a fragment's head. Errors: NOT_FOUND (the end), IO. */
+/* Move to a fragment's header. Errors: NOT_FOUND (the end), IO. */
 static enum haul_status find_head(struct log_file *file, struct haul_error *error)
 {
     for (;;) {
@@ -179,14 +179,14 @@ static enum haul_status find_head(struct log_file *file, struct haul_error *erro
         if (file->at_end && left > 0 && !unwritten) {
             return end_torn(file);
         }
-        enum haul_status status = next_block(file, error); /* zeros fill a block up */
+        enum haul_status status = next_block(file, error); /* zeros pad a block */
         if (status != HAUL_OK) {
             return status;
         }
     }
 }
 
-/* The fragment at the place. Errors: NOT_FOUND (the end), CORRUPT, VERSION, IO. */
+/* The fragment at the current place. Errors: NOT_FOUND (the end), CORRUPT, VERSION, IO. */
 static enum haul_status next_fragment(struct log_file *file, struct fragment *fragment,
                                       struct haul_error *error)
 {
@@ -221,7 +221,7 @@ static enum haul_status next_fragment(struct log_file *file, struct fragment *fr
     return HAUL_OK;
 }
 
-/* May a fragment stand at `at` of the block, which is none of the format's places? */
+/* Is there a sound fragment at offset `at` of the block, where the format would not put one? */
 static bool is_sound_at(const struct log_file *file, size_t at)
 {
     const uint8_t *head = file->block + at;
@@ -274,7 +274,7 @@ static enum haul_status append(struct log_file *file, struct haul_slice piece,
     return HAUL_OK;
 }
 
-/* Of an earlier life of a recycled file? */
+/* Is the fragment older content of a recycled file? */
 static bool is_stale(struct log_file *file, const struct fragment *fragment)
 {
     if (fragment->recycled && !file->has_log_number) {
@@ -294,7 +294,7 @@ static enum haul_status take(struct log_file *file, const struct fragment *fragm
     bool part = first || last || fragment->type == FRAGMENT_MIDDLE;
     file->compressed = file->compressed || fragment->type == FRAGMENT_COMPRESSION;
     if (!part || (!first && file->lost)) {
-        return HAUL_OK; /* a fact of a later release, or the rest of what was damaged */
+        return HAUL_OK; /* a fact of a later release, or the rest of a damaged record */
     }
     size_t here = (size_t)(fragment->offset - file->block_offset);
     if (first && *began) {

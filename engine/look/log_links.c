@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_links.c — second names of log files, and the list of them: one name a line, and first
- * ARCHIVE_LINE when the archive directory itself was made. */
+/* log_links.c — creates second names of log files, and the list of them: one name a line, after
+ * ARCHIVE_LINE if haul created the archive directory. */
 #include "log_links.h"
 
 #include <dirent.h>
@@ -57,7 +57,7 @@ static bool is_listed(const char *list, const char *name)
     return found;
 }
 
-/* Durable before anything of it is made. */
+/* The line is durable before its name is created. */
 static enum haul_status add_line(int list_fd, const char *list, const char *name,
                                  struct haul_error *error)
 {
@@ -70,14 +70,14 @@ static enum haul_status add_line(int list_fd, const char *list, const char *name
 
 /* --- making ----------------------------------------------------------------------------------- */
 
-/* Hard links are not made here: by this file system, or by the rules of this system. */
+/* Hard links are impossible here: the file system lacks them, or the system forbids them. */
 static bool is_no_link_error(int code)
 {
     return code == EPERM || code == EOPNOTSUPP || code == ENOSYS || code == EXDEV ||
            code == EMLINK || code == EACCES;
 }
 
-/* Each log file whose name is free in the archive. `link` false: write the list only. */
+/* Handle each log file whose name is free in the archive. `link` false: only write the list. */
 static enum haul_status walk_logs(const struct place *place, const char *wal_dir, int list_fd,
                                   bool link_them, struct haul_error *error)
 {
@@ -125,7 +125,7 @@ static enum haul_status make_links(const struct place *place, const char *wal_di
     return status == HAUL_OK ? walk_logs(place, wal_dir, list_fd, true, error) : status;
 }
 
-/* What the list names from byte `from` on goes. */
+/* Remove the names in the list from byte `from` on. */
 static void undo(const struct place *place, off_t from)
 {
     FILE *list = plain_file_read(place->list);
@@ -148,11 +148,11 @@ static void undo(const struct place *place, off_t from)
     }
     (void)fclose(list);
     if (made_archive) {
-        (void)rmdir(place->archive); /* stays when something else is there */
+        (void)rmdir(place->archive); /* fails when it holds anything else */
     }
 }
 
-/* The names of links are listed for good before there are any. */
+/* The list is durable before any link exists. */
 static enum haul_status sync_folder(const struct place *place, struct haul_error *error)
 {
     return durable_file_sync_directory(&file_calls_system, place->folder, error);
@@ -177,8 +177,7 @@ enum haul_status log_links_make(const char *directory, const char *wal_dir,
     if (status == HAUL_OK) {
         status = make_links(&place, wal_dir, list_fd, error);
     }
-    if (status != HAUL_OK &&
-        before > 0) { /* what was kept before is a job's that was interrupted */
+    if (status != HAUL_OK && before > 0) { /* files kept before belong to an interrupted job */
         undo(&place, before);
         (void)!ftruncate(list_fd, before);
     } else if (status != HAUL_OK) {
@@ -187,7 +186,7 @@ enum haul_status log_links_make(const char *directory, const char *wal_dir,
     (void)close(list_fd);
     if (status == HAUL_UNSUPPORTED) {
         haul_log(log, HAUL_LOG_WARNING,
-                 "no hard links can be made in %s: a job that is interrupted starts its copy again",
+                 "cannot create hard links in %s: an interrupted job starts its copy again",
                  wal_dir);
         return HAUL_OK;
     }
@@ -203,7 +202,7 @@ void log_links_drop(const char *directory, const char *wal_dir, bool forget)
         undo(&place, 0);
     }
     (void)unlink(place.list);
-    (void)rmdir(place.folder); /* likewise */
+    (void)rmdir(place.folder); /* fails likewise */
 }
 
 bool log_links_exist(const char *directory)

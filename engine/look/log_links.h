@@ -31,7 +31,7 @@ enum haul_status log_links_make(const char *directory, const char *wal_dir,
  * the owner's archive. */
 void log_links_drop(const char *directory, const char *wal_dir, bool forget);
 
-/* Are there any? */
+/* Do second names exist? */
 bool log_links_exist(const char *directory);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_look.c — a walk over the log files of a database that is not open. */
+/* log_look.c — walks over the log files of a closed database. */
 #include "log_look.h"
 
 #include <dirent.h>
@@ -14,7 +14,7 @@
 #include "log_unpack.h"
 #include "raw_batch.h"
 
-/* Names of transactions that are prepared at this place of the log. */
+/* Names of the transactions that are prepared at this point of the log. */
 struct prepared {
     char **names;
     size_t count;
@@ -23,9 +23,9 @@ struct prepared {
 struct looking {
     struct log_look *look;
     struct prepared prepared;
-    uint64_t next_sequence; /* behind the last whole record; 0: none yet */
+    uint64_t next_sequence; /* after the last complete record; 0: none yet */
     struct log_unpack unpack;
-    bool broken; /* damage, or a torn end, lies before this place */
+    bool broken; /* there was damage or a torn end before this point */
 };
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -128,7 +128,7 @@ static bool look_at_record(struct looking *looking, const struct raw_record *rec
         return true;
     case RAW_END_PREPARE:
         key_format(record->value, name, sizeof(name));
-        forget(&looking->prepared, name); /* a name is used again */
+        forget(&looking->prepared, name); /* the name is reused */
         return remember(&looking->prepared, name);
     case RAW_COMMIT:
     case RAW_ROLLBACK:
@@ -161,11 +161,11 @@ static enum haul_status look_at_batch(struct looking *looking, struct haul_slice
         }
     }
     if (status != HAUL_NOT_FOUND) {
-        /* Its checksum is right. */
+        /* Its checksum is right, so it is not damaged. */
         return haul_error_set(error, HAUL_VERSION, NULL, 0,
                               "%s holds records of a kind that haul does not know", path);
     }
-    /* Replay goes on behind damage only where nothing is missing. */
+    /* Replay continues after damage only where no record is missing. */
     bool follows = reader.sequence == looking->next_sequence;
     looking->look->loses_records = looking->look->loses_records || (looking->broken && !follows);
     looking->broken = looking->broken && !follows;
@@ -228,7 +228,7 @@ static enum haul_status look_at_file(struct looking *looking, const char *path,
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
-/* A file that is not replayed but for transactions: nothing else in it counts. */
+/* A file that is replayed only for transactions: nothing else in it counts. */
 static enum haul_status look_at_obsolete_file(struct looking *looking, const char *path,
                                               struct haul_error *error)
 {

@@ -21,7 +21,7 @@ enum { LOG_LOOK_TEXT_BYTES_MAX = 256, LOG_LOOK_FAMILIES_MAX = 64 };
 struct log_look {
     uint64_t file_count;
     uint64_t record_count;
-    bool is_opaque; /* compressed otherwise than by zstd: only damage was looked for */
+    bool is_opaque; /* compressed, not by zstd: checked only for damage */
     /* Complete records follow the damage, which `damage` describes. */
     bool loses_records;
     char damage[LOG_LOOK_TEXT_BYTES_MAX];
@@ -30,12 +30,12 @@ struct log_look {
     char prepared[LOG_LOOK_TEXT_BYTES_MAX]; /* its name */
     bool has_persisted_prepare; /* of the policies write-prepared and write-unprepared */
     bool has_blob_index;        /* of the old BlobDB */
-    uint64_t last_sequence;     /* of the last whole record; 0: none, or opaque */
+    uint64_t last_sequence;     /* of the last complete record; 0: none, or opaque */
     uint32_t merge_families[LOG_LOOK_FAMILIES_MAX]; /* ids of the first families with merges */
     size_t merge_family_count;
 };
 
-/* Look at the files of `directory`. Those below number `min_number` are obsolete but for prepared
+/* Look at the files of `directory`. Those below number `min_number` matter only for prepared
  * transactions.
  * Errors: VERSION (records that only a later release knows), IO, NO_MEMORY. */
 enum haul_status log_look(const char *directory, uint64_t min_number, struct log_look *look,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_rescue.c — copies of a log that is damaged in its middle. */
+/* log_rescue.c — copies a log that is damaged in the middle. */
 #include "log_rescue.h"
 
 #include <dirent.h>
@@ -71,7 +71,7 @@ static enum haul_status copy_file(int from_directory, int to_directory, const ch
 
 enum part {
     PART_MISSING,
-    PART_SAME, /* by its size: a log that is read no more does not change */
+    PART_SAME, /* judged by size: a closed log does not change */
     PART_OTHER,
 };
 
@@ -86,7 +86,7 @@ static enum part compare(int from_directory, int to_directory, const char *name)
     return same ? PART_SAME : PART_OTHER;
 }
 
-/* Could the copy be completed to one of the log as it is? */
+/* Could the copy be completed to a copy of the present log? */
 static bool is_copy_of(const char *wal_dir, const char *copy)
 {
     int to_directory = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -110,7 +110,7 @@ static bool is_copy_of(const char *wal_dir, const char *copy)
     return fits && any;
 }
 
-/* `copy` false: remove them from `to_directory` again. */
+/* `copy` false: remove the copies from `to_directory`. */
 static enum haul_status walk(const char *wal_dir, int to_directory, bool copy,
                              struct haul_error *error)
 {
@@ -136,8 +136,8 @@ static enum haul_status walk(const char *wal_dir, int to_directory, bool copy,
                : status;
 }
 
-/* The first name that is free, or that of an earlier copy of the same log: a service that opens its
- * database again and again does not fill its disk. Errors: IO, NO_SPACE. */
+/* The first free name, or that of an earlier copy of the same log, so that a service that keeps
+ * reopening its database does not fill its disk. Errors: IO, NO_SPACE. */
 static enum haul_status make_directory(const char *directory, const char *wal_dir, char *copy,
                                        size_t copy_size_bytes, bool *made, struct haul_error *error)
 {

@@ -14,7 +14,7 @@
 
 /* Copy the log files of `wal_dir`, durably. `copy` gets the directory's name: a new one, or that of
  * an earlier copy of this log, which is completed.
- * Errors: IO, NO_SPACE; nothing is left then but what was whole. */
+ * Errors: IO, NO_SPACE; only files that were copied completely stay then. */
 enum haul_status log_rescue(const char *directory, const char *wal_dir, char *copy,
                             size_t copy_size_bytes, struct haul_error *error) HAUL_MUST_CHECK;
 

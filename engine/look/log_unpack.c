@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_unpack.c — records of a compressed log. */
+/* log_unpack.c — decompresses the records of a compressed log. */
 #include "log_unpack.h"
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 
 #include "bytes.h"
 
-/* RocksDB writes no larger batch. */
+/* RocksDB never writes a larger batch. */
 static const size_t raw_bytes_max = (size_t)4 << 30;
 
 enum { RAW_BYTES_MIN = 64 << 10 };
@@ -45,7 +45,7 @@ static enum haul_status unpack_frame(struct log_unpack *unpack, struct haul_slic
         out.size = unpack->capacity_bytes;
         left = ZSTD_decompressStream(unpack->context, &out, &in);
         if (ZSTD_isError(left) || (left != 0 && in.pos == in.size && out.pos < out.size)) {
-            return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "a record is no frame of zstd");
+            return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "a record is not a zstd frame");
         }
     }
     *size = out.pos;

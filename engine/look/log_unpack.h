@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_unpack.h — records of a compressed log (wal_compression). RocksDB writes each record as its
- * own zstd frame.
+/* log_unpack.h — decompresses the records of a compressed log (wal_compression). RocksDB writes
+ * each record as its own zstd frame.
  *
  * Thread: any, one for each. */
 #ifndef HAUL_LOG_UNPACK_H
@@ -12,15 +12,15 @@
 #include "haul/slice.h"
 #include "haul/status.h"
 
-/* All zero is an empty one. */
+/* All zeros: empty. */
 struct log_unpack {
-    void *context; /* zstd's */
+    void *context; /* the zstd context */
     uint8_t *raw;
     size_t capacity_bytes;
 };
 
-/* The record in the clear, until the next call.
- * Errors: CORRUPT (no frame of zstd: another compression, or none), NO_MEMORY. */
+/* The decompressed record, valid until the next call.
+ * Errors: CORRUPT (not a zstd frame: another compression, or none), NO_MEMORY. */
 enum haul_status log_unpack(struct log_unpack *unpack, struct haul_slice packed,
                             struct haul_slice *record, struct haul_error *error) HAUL_MUST_CHECK;
 void log_unpack_fini(struct log_unpack *unpack);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* manifest.c — RocksDB's version edits, one record of a log file each.
+/* manifest.c — reads RocksDB's version edits, one record of a log file each.
  *
- * An edit is fields: varint32 tag, then what the tag says. It belongs to the family of its
- * COLUMN_FAMILY field, 0 without one. Tags that a release does not know and that are not marked as
- * ignorable end the reading: what they would have changed is unknown. */
+ * An edit consists of fields: a varint32 tag, then the tag's value. It belongs to the family of its
+ * COLUMN_FAMILY field, or to family 0. An unknown tag that is not marked as ignorable ends the
+ * reading, because its effect is unknown. */
 #include "manifest.h"
 
 #include <errno.h>
@@ -36,10 +36,10 @@ enum edit_tag {
     EDIT_ATOMIC_GROUP = 300,
     EDIT_BLOB_FILE = 400,
     EDIT_BLOB_GARBAGE = 401,
-    EDIT_IGNORABLE = 1 << 13, /* marks later tags that may be skipped: a string follows */
+    EDIT_IGNORABLE = 1 << 13, /* marks later tags that may be skipped; a string follows */
 };
 
-/* Fields behind a NEW_FILE4. */
+/* Fields after a NEW_FILE4. */
 enum file_tag {
     FILE_END = 1,
     FILE_MIN_LOG = 3,
@@ -47,7 +47,8 @@ enum file_tag {
     FILE_MANDATORY = 1 << 6, /* marks tags that may not be skipped */
 };
 
-/* One edit, until all of it was read: the family stands behind what is of the family. */
+/* One edit, collected until all of it is read, because the family field may follow the family's
+ * fields. */
 struct edit {
     uint32_t family_id;
     struct manifest_file *files; /* new ones */
@@ -109,11 +110,11 @@ static bool grow(struct reading *reading)
     return true;
 }
 
-/* A file moves within the tree as deleted and new again, in one edit. */
+/* A file that moves within the tree is deleted and added again in one edit. */
 static bool put_file(struct reading *reading, const struct manifest_file *file)
 {
     if (file->number == 0) {
-        return true; /* no file has this number; nor is it worth an error */
+        return true; /* no file has this number, which is no error */
     }
     if (4 * (reading->used + 1) > 3 * reading->slot_count && !grow(reading)) {
         return false;
@@ -190,7 +191,7 @@ static void drop_family(struct reading *reading, uint32_t id)
 
 /* --- edits ------------------------------------------------------------------------------------ */
 
-/* Fields behind a table file of the newest form. */
+/* Fields after a table file of the newest form. */
 static void read_file_fields(struct cursor *cursor, struct manifest_file *file,
                              struct manifest *manifest, struct edit *edit)
 {
@@ -264,7 +265,7 @@ static void read_blob_file(struct cursor *cursor, struct manifest *manifest, boo
     }
 }
 
-/* Fields that change nothing that is of use here. False: it is none of these. */
+/* Skips fields that are not needed here. False: not such a field. */
 static bool skip_field(struct cursor *cursor, uint32_t tag)
 {
     switch (tag) {
@@ -396,8 +397,7 @@ static enum haul_status read_edit(struct reading *reading, struct haul_slice rec
         status = haul_error_set(error, HAUL_VERSION, NULL, 0,
                                 "%s holds a field %u, which haul does not know", path, edit.tag);
     } else if (cursor.failed) {
-        status =
-            haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s holds a record that is torn", path);
+        status = haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s holds a torn record", path);
     } else {
         status = apply_edit(reading, &edit);
     }
@@ -412,13 +412,14 @@ static enum haul_status read_edit(struct reading *reading, struct haul_slice rec
 static enum haul_status refuse_foreign(const char *path, struct haul_error *error)
 {
     haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                   "%s is not a file of RocksDB: it is encrypted, or another program's", path);
+                   "%s is not a file of RocksDB: it is encrypted, or belongs to another program",
+                   path);
     haul_error_hint(error, "embed libhaul in the program that can read it");
     return HAUL_UNSUPPORTED;
 }
 
-/* Text that names no manifest is damage; what is no text at all is foreign. A file of zeros is what
- * a power failure leaves. */
+/* Text that does not name a manifest is damage; anything but text is foreign. A power failure
+ * leaves a file of zeros. */
 static bool is_foreign_name(const char *name)
 {
     bool text = true;
@@ -491,7 +492,7 @@ static void hand_out_files(struct reading *reading)
     struct manifest *manifest = reading->manifest;
     for (size_t i = 0; i < reading->slot_count; i++) {
         if (reading->slots[i].number != 0 && !reading->dead[i]) {
-            /* In place: no slot is looked up any more. */
+            /* In place: slots are not looked up after this. */
             reading->slots[manifest->table_count++] = reading->slots[i];
         }
     }
@@ -499,7 +500,7 @@ static void hand_out_files(struct reading *reading)
     reading->slots = NULL;
 }
 
-/* Releases that do not write down which log files are obsolete go by the families. */
+/* Releases that do not record the obsolete log files derive them from the families. */
 static void settle_log_number(struct manifest *manifest)
 {
     uint64_t lowest = UINT64_MAX;

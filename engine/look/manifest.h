@@ -17,7 +17,7 @@
 
 struct manifest_family {
     uint32_t id;
-    char *name; /* `name_size` bytes, among which may be zeros, and one more */
+    char *name; /* `name_size` bytes, which may include zeros, and a NUL */
     size_t name_size;
     char *comparator;
     uint64_t log_number; /* log files below this one are not replayed for it */
@@ -30,7 +30,7 @@ struct manifest_file {
     uint32_t path_id; /* index in db_paths or cf_paths */
 };
 
-/* All zero is an empty one. */
+/* All zeros: empty. */
 struct manifest {
     struct manifest_family *families; /* live ones */
     size_t family_count;
@@ -38,20 +38,20 @@ struct manifest {
     size_t table_count;
     uint64_t blob_file_count;
     uint64_t min_log_number;       /* log files below this one are obsolete */
-    uint64_t unflushed_log_number; /* those below it hold nothing that no table has, but perhaps
-                                    * transactions that are prepared */
+    uint64_t unflushed_log_number; /* older log files hold nothing but, perhaps, prepared
+                                    * transactions */
     uint64_t last_sequence;
     bool has_rocksdb_fields; /* at least one that LevelDB does not write */
 };
 
 /* The manifest that `directory`/CURRENT names. Its name goes to `file_path` also on failure; empty
  * when CURRENT could not be read.
- * Errors: NOT_FOUND (no CURRENT), CORRUPT, UNSUPPORTED (encrypted, or no file of RocksDB), VERSION
- * (a field of a later release), IO, NO_MEMORY. */
+ * Errors: NOT_FOUND (no CURRENT), CORRUPT, UNSUPPORTED (encrypted, or not a file of RocksDB),
+ * VERSION (a field of a later release), IO, NO_MEMORY. */
 enum haul_status manifest_read(const char *directory, struct manifest *manifest, char *file_path,
                                size_t file_path_size_bytes,
                                struct haul_error *error) HAUL_MUST_CHECK;
-/* Forget the families that are not among the names; "default" always is. */
+/* Drop the families that are not in `names`; always keep "default". */
 void manifest_select(struct manifest *manifest, const char *const *names, size_t count);
 void manifest_fini(struct manifest *manifest);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* manifest_progress.c — CURRENT, and the size of the file that it names. */
+/* manifest_progress.c — reads CURRENT, and the size of the manifest that it names. */
 #include "manifest_progress.h"
 
 #include <fcntl.h>

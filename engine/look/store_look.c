@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store_look.c — what a database is, by its files. */
+/* store_look.c — examines a database by its files. */
 #include "store_look.h"
 
 #include <dirent.h>
@@ -17,7 +17,7 @@
 #include "plain_file.h"
 
 enum {
-    TABLES_LOOKED_AT_MAX = 512, /* the newest: a later release has written those */
+    TABLES_LOOKED_AT_MAX = 512, /* the newest, which a later release would have written */
     FOOTER_TAIL_BYTES = 12,     /* u32 format version | u64 magic number */
     SUMMARY_BYTES_MAX = 64 << 10,
 };
@@ -59,7 +59,7 @@ static bool has_log_files(const char *directory)
     return found;
 }
 
-/* Is `path` the directory, or below it? False also when one of them is not there. */
+/* Is `path` the directory, or below it? Also false when one of them does not exist. */
 static bool is_within(const char *directory, const char *path)
 {
     char real_directory[PATH_MAX];
@@ -79,7 +79,7 @@ static bool is_same_place(const char *a, const char *b)
 
 /* --- the summary in the database's LOG -------------------------------------------------------- */
 
-/* What RocksDB has noted when the database was opened last, unless only warnings are logged. */
+/* What RocksDB logged at the last open, unless it logs only warnings. */
 struct summary {
     bool found;
     char directory[STORED_PATH_BYTES_MAX];
@@ -110,7 +110,7 @@ static void take_summary_line(struct summary *summary, const char *line)
         summary->found = true;
     } else if (!take_between(line, "Write Ahead Log file in ", ": ", summary->wal_dir,
                              sizeof(summary->wal_dir))) {
-        /* Of a log directory that was not there yet. */
+        /* For a log directory that did not exist yet. */
         (void)take_between(line, " Options.wal_dir: ", "\n", summary->wal_dir,
                            sizeof(summary->wal_dir));
     }
@@ -135,7 +135,7 @@ static void read_summary(const char *path, struct summary *summary)
     }
 }
 
-/* The newest file that has one: LOG, then LOG.old.NUMBER. */
+/* Read it from the newest file that has one: LOG, then LOG.old.NUMBER. */
 static void find_summary(const char *directory, struct summary *summary)
 {
     char path[STORED_PATH_BYTES_MAX + 512];
@@ -164,8 +164,8 @@ static void find_summary(const char *directory, struct summary *summary)
 
 /* --- where the log lies ----------------------------------------------------------------------- */
 
-/* Is the directory that OPTIONS names this database's own? A checkpoint, a backup and a copy name
- * the log directory of the database that they were made of, and no lock protects that one. */
+/* Does the directory that OPTIONS names belong to this database? A checkpoint, a backup and a copy
+ * name the log directory of their original, and no lock protects that one. */
 static enum wal_place place_of(const struct store_look *look, const struct summary *summary)
 {
     const char *named = look->options.wal_dir;
@@ -177,10 +177,10 @@ static enum wal_place place_of(const struct store_look *look, const struct summa
         return WAL_ELSEWHERE;
     }
     if (!look->has_identity && !look->options.writes_no_identity) {
-        return WAL_HERE; /* nobody has opened it here, so it has no log elsewhere */
+        return WAL_HERE; /* it was never opened here, so it has no log elsewhere */
     }
     if (access(named, F_OK) != 0 || exists(named, "CURRENT")) {
-        /* Early releases write down the database's own directory: it was moved here. */
+        /* Early releases store the database's own directory: it was moved here. */
         return has_logs ? WAL_HERE : WAL_UNSURE;
     }
     bool noted = summary->found && is_same_place(look->directory, summary->directory) &&
@@ -251,7 +251,7 @@ static void look_at_table(struct store_look *look, const struct manifest_file *f
     }
     if (size < FOOTER_TAIL_BYTES ||
         pread(fd, tail, sizeof(tail), size - FOOTER_TAIL_BYTES) != FOOTER_TAIL_BYTES) {
-        return; /* damaged: RocksDB says so, with the file's name */
+        return; /* damaged: RocksDB's own error names the file */
     }
     uint64_t magic = get_u64(tail + 4);
     enum table_kind kind = kind_of(magic);
@@ -299,8 +299,8 @@ static bool looks_like_leveldb(const struct store_look *look)
            !look->manifest.has_rocksdb_fields;
 }
 
-/* The first file that RocksDB replays. Only for transactions does it read one that no family needs:
- * such as that of a family that was dropped. */
+/* The first file that RocksDB replays. It reads a file that no family needs, such as that of a
+ * dropped family, only for transactions. */
 static uint64_t first_log_number(const struct store_look *look)
 {
     const struct manifest *manifest = &look->manifest;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store_look.h — a look at a database before RocksDB opens it: what it is, what it holds and where
- * its files lie. Nothing is written and nothing is locked.
+/* store_look.h — examines a database before RocksDB opens it: what it is, what it holds and where
+ * its files are. Writes and locks nothing.
  *
  * Thread: any. */
 #ifndef HAUL_STORE_LOOK_H
@@ -42,16 +42,16 @@ struct store_look {
     bool is_leveldb;
     enum wal_place wal_place;
     char wal_dir[STORED_PATH_BYTES_MAX];    /* in effect; with WAL_UNSURE: the named one */
-    char other_path[STORED_PATH_BYTES_MAX]; /* one of several db_paths; empty: none is known */
-    uint64_t missing_table;                 /* a live table file that is not here; 0: none */
-    uint64_t cut_table;                     /* one that is shorter than it was; 0: none */
-    enum table_kind foreign_tables;         /* of a file; TABLE_BLOCK_BASED: none was seen */
-    uint32_t table_format_max;              /* of block-based ones that were looked at */
+    char other_path[STORED_PATH_BYTES_MAX]; /* one of several db_paths; empty: none known */
+    uint64_t missing_table;                 /* a live table file that is missing; 0: none */
+    uint64_t cut_table;                     /* a truncated table file; 0: none */
+    enum table_kind foreign_tables;         /* kind of a foreign file; TABLE_BLOCK_BASED: none */
+    uint32_t table_format_max;              /* of the block-based files examined */
 };
 
 struct store_look_options {
     const char *directory;
-    const char *wal_dir; /* given by the user; NULL: as above */
+    const char *wal_dir; /* given by the user; NULL: found as above */
     bool with_log;       /* read the log files, too */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stored_options.c — the text of an OPTIONS file. */
+/* stored_options.c — reads the text of an OPTIONS file. */
 #include "stored_options.h"
 
 #include <dirent.h>
@@ -17,7 +17,7 @@
 
 enum section { SECTION_OTHER, SECTION_VERSION, SECTION_DATABASE, SECTION_FAMILY };
 
-/* The OPTIONS file with the highest number; `path` stays empty when there is none. */
+/* The OPTIONS file with the highest number; `path` stays empty without one. */
 static enum haul_status find_file(const char *directory, char path[STORED_PATH_BYTES_MAX],
                                   struct haul_error *error)
 {
@@ -56,7 +56,7 @@ void stored_options_unescape(const char *text, size_t size, char *to, size_t to_
     to[used] = '\0';
 }
 
-/* The value of `name` when the line gives it. */
+/* The value of `name`, if the line sets it. */
 static bool take(const char *line, const char *name, char *value, size_t value_size_bytes)
 {
     line += strspn(line, " ");

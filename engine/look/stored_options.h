@@ -2,9 +2,9 @@
 /* stored_options.h — the settings of a database's newest OPTIONS file that decide whether and how
  * haul may open the database. The file is text: sections, and one `name=value` a line.
  *
- * RocksDB itself silently takes the default for objects that it cannot make: with the wrong
- * comparator an open fails, but with the wrong merge operator it is a later read that fails, or a
- * merge that is lost, and with the wrong table factory it is the next flush that converts.
+ * RocksDB itself silently uses the default for objects that it cannot create. With the wrong
+ * comparator the open fails; but with the wrong merge operator a later read fails or a merge is
+ * lost, and with the wrong table factory the next flush converts tables.
  *
  * Thread: any. */
 #ifndef HAUL_STORED_OPTIONS_H
@@ -18,7 +18,7 @@
 
 enum { STORED_PATH_BYTES_MAX = 4096, STORED_VERSION_BYTES_MAX = 32 };
 
-/* Values are without their escapes, cut when too long; empty: not in the file, or none. */
+/* Values have no escapes and are truncated when too long; empty: not in the file, or none. */
 struct stored_family {
     char name[HAUL_NAME_BYTES_MAX];
     char comparator[HAUL_NAME_BYTES_MAX];
@@ -38,7 +38,7 @@ struct stored_options {
     size_t family_count;
 };
 
-/* No OPTIONS file is no error. Errors: NO_MEMORY, IO. */
+/* A missing OPTIONS file is no error. Errors: NO_MEMORY, IO. */
 enum haul_status stored_options_read(const char *directory, struct stored_options *options,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 void stored_options_fini(struct stored_options *options);
@@ -47,8 +47,8 @@ void stored_options_fini(struct stored_options *options);
 const struct stored_family *stored_options_family(const struct stored_options *options,
                                                   const char *name);
 
-/* `size` bytes of text without their escapes: "\n", "\r", and "\" before any other byte. Cut when
- * it does not fit. */
+/* Remove the escapes from `size` bytes of text: "\n", "\r", and "\" before any other byte.
+ * Truncates what does not fit. */
 void stored_options_unescape(const char *text, size_t size, char *to, size_t to_size_bytes);
 
 /* The name within "Name" or "{id=Name;...}". */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* database_lock.c — the lock of a database. */
+/* database_lock.c — takes and releases the lock of a database. */
 #include "database_lock.h"
 
 #include <dirent.h>
@@ -29,8 +29,8 @@ static bool is_open_here(const struct stat *file)
 }
 
 /* Does this process hold a lock on the file already? Opening and closing the file would release it,
- * so the kernel's list is asked. Its device numbers are those of the whole file system, which stat
- * does not tell of a btrfs subvolume or an overlay. */
+ * so this reads the kernel's list of locks. That list has the device number of the whole file
+ * system, which stat does not return for a btrfs subvolume or an overlay. */
 static bool is_held_here(const char *path)
 {
     struct stat found;

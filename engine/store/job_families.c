@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job_families.c — names from the plans of journals. */
+/* job_families.c — collects family names from the plans of journals. */
 #include "job_families.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "journal_directory.h"
 #include "plan.h"
 
-/* Names as they are found. Zeroed: none. */
+/* Names in the order they are found. Zeroed: none. */
 struct name_set {
     char (*names)[HAUL_NAME_BYTES_MAX];
     size_t count;
@@ -39,7 +39,7 @@ static enum haul_status add_name(struct name_set *set, const char *name, struct 
     return HAUL_OK;
 }
 
-/* Jobs that are over read nothing any more. */
+/* Can the job continue? Jobs that are over read nothing. */
 static bool goes_on(const struct journal *journal)
 {
     enum journal_phase phase = journal_state(journal)->phase;
@@ -76,7 +76,7 @@ static enum haul_status add_entry(struct name_set *set, const char *folder,
     return status;
 }
 
-/* Pointers and texts in one block. */
+/* Puts pointers and texts into one block. */
 static enum haul_status hand_out(const struct name_set *set, const char ***names,
                                  struct haul_error *error)
 {

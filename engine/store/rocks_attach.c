@@ -7,7 +7,7 @@
 #include "rocks_store.h"
 #include "sized_options.h"
 
-/* A NULL name means `otherwise`. */
+/* NULL `name`: `otherwise` is copied. */
 static bool copy_name(char to[HAUL_NAME_BYTES_MAX], const char *name, const char *otherwise)
 {
     const char *from = name == NULL ? otherwise : name;

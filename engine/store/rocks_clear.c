@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_clear.c — removing every record of a range, and giving its space back.
+/* rocks_clear.c — removes every record of a range and frees its space.
  *
- * One tombstone removes any number of records at once; it is the compaction behind it that takes
- * its time. So a large range is cut into pieces, and each gets its own tombstone, flush and
- * compaction. Whoever wants an end in between gets it after the piece: the rest is removed by one
- * tombstone, without a compaction. */
+ * One tombstone removes any number of records at once; the following compaction takes the time. So
+ * a large range is cut into pieces, each with its own tombstone, flush and compaction. A caller
+ * that ends the steps stops this after a piece: one tombstone then removes the rest, without a
+ * compaction. */
 #include <stdlib.h>
 
 #include "call_steps.h"
@@ -31,7 +31,7 @@ static enum haul_status bury(struct rocks_store *store, const struct rocks_famil
     rocksdb_writebatch_delete_range_cf(batch, family->handle, (const char *)stretch->first.data,
                                        stretch->first.size, (const char *)stretch->last.data,
                                        stretch->last.size);
-    if (stretch->closed) { /* a family has no largest key that could end a tombstone */
+    if (stretch->closed) { /* no largest key exists that could end a tombstone */
         rocksdb_writebatch_delete_cf(batch, family->handle, (const char *)stretch->last.data,
                                      stretch->last.size);
     }
@@ -40,9 +40,9 @@ static enum haul_status bury(struct rocks_store *store, const struct rocks_famil
     return status == HAUL_OK ? rocks_flush_family(store, family, error) : status;
 }
 
-/* Nothing of the tombstones is left to push files that are ingested later up in the tree, and have
- * them take sequence numbers. Also the bottommost level: a file of tombstones alone would only be
- * moved there. */
+/* Leaves no tombstones, which would push later ingested files up in the tree and make them take
+ * sequence numbers. Includes the bottommost level: otherwise a file of only tombstones would just
+ * move there. */
 static void compact(struct rocks_store *store, const struct rocks_family *family,
                     const struct stretch *stretch)
 {
@@ -79,7 +79,7 @@ enum haul_status rocks_clear_pieces(struct rocks_store *store, const struct rock
     return status;
 }
 
-/* Where to cut. Without an answer the range is one piece. */
+/* Find the keys to cut at. On failure the range is one piece. */
 static void find_cuts(struct rocks_store *store, const struct rocks_family *family,
                       const struct haul_slice edges[2], struct rocks_cuts *cuts)
 {
@@ -87,12 +87,12 @@ static void find_cuts(struct rocks_store *store, const struct rocks_family *fami
     uint64_t bytes = 0;
     uint32_t id = family->family.id;
     bool level = rocksdb_options_get_compaction_style(family->options) == STYLE_LEVEL;
-    /* An empty end would be that of the family. */
+    /* An empty end would mean the family's end. */
     if (edges[1].size == 0 ||
         rocks_range_size(&store->base, id, edges[0], edges[1], &bytes, &ignored) != HAUL_OK) {
         bytes = 0;
     }
-    /* Other styles compact the whole family, however small the range is. */
+    /* Other styles compact the whole family, however small the range. */
     cuts->compacts = level || bytes <= ROCKS_CLEAR_PIECE_BYTES;
     size_t wanted = (size_t)(bytes / ROCKS_CLEAR_PIECE_BYTES);
     wanted = wanted < PIECE_COUNT_MAX ? wanted : PIECE_COUNT_MAX - 1;
@@ -119,7 +119,7 @@ enum haul_status rocks_range_clear(struct haul_store *base, uint32_t family_id,
     }
     rocks_ingested_forget(base, family_id, start, end);
     status = rocks_edge_keys(store, family, start, end, edges, error);
-    if (status == HAUL_NOT_FOUND) { /* leave no tombstone; but that nothing is there has to last */
+    if (status == HAUL_NOT_FOUND) { /* leave no tombstone; but the emptiness must be durable */
         return rocks_flush_family(store, family, error);
     }
     if (status != HAUL_OK) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_door.cc — RocksDB's C++ interface, as far as its C interface does not reach. */
+/* rocks_door.cc — uses RocksDB's C++ interface where its C interface is not enough. */
 #include "rocks_door.h"
 
 #include <rocksdb/compaction_filter.h>
@@ -35,7 +35,7 @@
 namespace
 {
 
-/* What every C handle begins with. */
+/* The C++ pointer at the start of every C handle. */
 template <typename Object, typename Handle> Object *object_of(Handle *handle)
 {
     return *reinterpret_cast<Object *const *>(handle);
@@ -51,7 +51,7 @@ struct haul_slice slice_from(const rocksdb::Slice &slice)
     return slice_of(slice.data(), slice.size());
 }
 
-/* Empty when there is no memory: nothing is known of the key then. */
+/* Empty without memory: the key is unknown then. */
 struct haul_slice copy_of(const std::string &text)
 {
     void *memory = std::malloc(text.size() + 1);
@@ -74,8 +74,8 @@ enum rocks_door_record current_of(const rocksdb::Iterator *iterator, struct haul
     return plain ? ROCKS_DOOR_PLAIN : ROCKS_DOOR_COLUMNS;
 }
 
-/* The LOG of a database. RocksDB's own writer asserts that nothing follows a write that failed, and
- * on a full disk that ends the process; here a line is lost, and no more. */
+/* The LOG of a database. RocksDB's own writer asserts that nothing follows a failed write, which
+ * ends the process on a full disk; this one only loses a line. */
 class FileLog : public rocksdb::Logger
 {
   public:
@@ -108,7 +108,8 @@ class FileLog : public rocksdb::Logger
     int fd_;
 };
 
-/* FIFO compaction drops whole files, a filter single records, and neither asks for snapshots. */
+/* FIFO compaction drops whole files, a filter drops single records, and neither respects
+ * snapshots. */
 bool drops_records(const rocksdb::Options &options)
 {
     return options.compaction_filter != nullptr || options.compaction_filter_factory != nullptr ||
@@ -132,7 +133,7 @@ const char *filter_name(const rocksdb::Options &options)
                                                         : "";
 }
 
-/* Extractors with an answer for every key. */
+/* Extractors that have a prefix for every key. */
 bool has_every_key(const rocksdb::SliceTransform &extractor)
 {
     std::string name = extractor.Name();
@@ -153,7 +154,7 @@ bool has_hash_memtable(const rocksdb::Options &options)
     return name == "HashSkipListRepFactory" || name == "HashLinkListRepFactory";
 }
 
-/* Without an extractor RocksDB itself takes another memtable, but not another index. */
+/* Without an extractor RocksDB itself uses another memtable, but not another index. */
 bool wants_prefixes(const rocksdb::Options &options)
 {
     if (options.prefix_extractor == nullptr) {
@@ -285,7 +286,7 @@ bool rocks_door_is_default_family(const rocksdb_options_t *options)
     rocksdb::ColumnFamilyOptions unchosen;
     std::string given_text;
     std::string unchosen_text;
-    /* RocksDB works these out when it opens the family, and stores what comes of it. */
+    /* RocksDB computes these when it opens the family, and stores the results. */
     unchosen.arena_block_size = given.arena_block_size;
     unchosen.max_compaction_bytes = given.max_compaction_bytes;
     unchosen.ttl = given.ttl;
@@ -309,7 +310,8 @@ void rocks_door_write_log(rocksdb_options_t *handle, const char *directory)
     (void)std::rename(path.c_str(), (path + old).c_str());
     int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd >= 0) {
-        /* Neither make_shared nor to_string: their statics would be in the static library twice. */
+        /* Neither make_shared nor to_string: the static library would contain their statics
+         * twice. */
         options.info_log.reset(new FileLog(fd));
         options.info_log->SetInfoLogLevel(options.info_log_level);
     }
@@ -327,7 +329,7 @@ struct rocks_key_domain *rocks_door_avoid_prefixes(rocksdb_options_t *handle)
         return nullptr;
     }
     if (has_hash_index(options)) {
-        /* Copies of the options share the factory: it is not changed, but replaced. */
+        /* Copies of the options share the factory: replace it instead of changing it. */
         auto table = *options.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
         table.index_type = rocksdb::BlockBasedTableOptions::kBinarySearch;
         options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));

@@ -24,11 +24,11 @@ extern "C" {
 
 enum { ROCKS_DOOR_NAME_BYTES = 128 };
 
-/* Are handles of this library laid out as the door needs them? False: nothing else here may be
- * called. */
+/* Do this library's handles have the layout that the door needs? False: no other function here may
+ * be called. */
 bool rocks_door_fits(void);
 
-/* Of the library that runs, not of its headers. */
+/* Of the running library, not of its headers. */
 struct rocks_release {
     int major;
     int minor;
@@ -43,7 +43,7 @@ bool rocks_door_reads_tables(uint32_t format_version);
 
 enum rocks_door_record {
     ROCKS_DOOR_END,     /* no record: the end, or an error that the iterator holds */
-    ROCKS_DOOR_PLAIN,   /* one value; an entity that has only the default column reads alike */
+    ROCKS_DOOR_PLAIN,   /* one value; also an entity with only the default column */
     ROCKS_DOOR_COLUMNS, /* an entity with other columns; `value` is its default one */
 };
 
@@ -60,7 +60,7 @@ uint64_t rocks_door_view_number(const rocksdb_iterator_t *iterator);
 
 /* --- table files ------------------------------------------------------------------------------ */
 
-/* What a table file holds that was written just now. */
+/* The contents of a table file that was just written. */
 struct rocks_table_facts {
     struct haul_slice first; /* malloc'ed, the caller frees; in the family's order */
     struct haul_slice last;
@@ -90,10 +90,10 @@ void rocks_door_describe_merge(const rocksdb_options_t *options,
 bool rocks_door_drops_records(const rocksdb_options_t *options);
 /* Are a family's options RocksDB's defaults? */
 bool rocks_door_is_default_family(const rocksdb_options_t *options);
-/* The database's LOG is begun anew, as RocksDB does it, and written by us: RocksDB ends the process
- * when the disk is full. Before a database is opened for writing. */
+/* Start the database's LOG anew, as RocksDB does, but written by haul: RocksDB's writer ends the
+ * process when the disk is full. Call before a database is opened for writing. */
 void rocks_door_write_log(rocksdb_options_t *options, const char *directory);
-/* What the log holds stays in memory and in the log when the database is opened. */
+/* Opening the database leaves the log's records in memory and in the log. */
 void rocks_door_avoid_flush(rocksdb_options_t *options);
 
 /* Keys in the domain of a family's prefix extractor. Its hash index and hash memtables need a
@@ -103,7 +103,7 @@ struct rocks_key_domain;
  * every key in its domain, or is missing here. Returns the domain that the removed parts need,
  * which is the caller's; NULL: nothing was removed, or the domain is unknown here. */
 struct rocks_key_domain *rocks_door_avoid_prefixes(rocksdb_options_t *options);
-/* The same of an open family, whose options stay. NULL: it takes every key. */
+/* The same for an open family, whose options stay. NULL: it takes every key. */
 struct rocks_key_domain *rocks_door_domain(rocksdb_t *db, rocksdb_column_family_handle_t *handle);
 bool rocks_door_is_in_domain(const struct rocks_key_domain *domain, struct haul_slice key);
 /* NULL is allowed. */

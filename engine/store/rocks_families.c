@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_families.c — making column families, with options of their own, and removing them.
+/* rocks_families.c — creates column families with their own options, and removes them.
  *
- * RocksDB makes the family "default" together with the database, so that a new receiver would have
- * it with RocksDB's options whatever comes. As long as nothing was ever written and nobody has
- * chosen options, the database is therefore opened again with those that are wanted. Another
- * comparator is part of the MANIFEST: then the empty database is removed and made anew, under the
+ * RocksDB creates the family "default" together with the database, so a new receiver has it with
+ * RocksDB's options whatever the plan needs. As long as nothing was ever written and nobody has
+ * chosen options, the database is therefore opened again with the wanted options. A comparator is
+ * part of the MANIFEST: for another one the empty database is removed and created again, under the
  * same identity. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static enum haul_status check_new_name(const struct rocks_store *store, const ch
     return HAUL_OK;
 }
 
-/* Takes `family`, which has a name, classes and options. */
+/* Takes `family` over, which has a name, classes and options. */
 static enum haul_status create(struct rocks_store *store, struct rocks_family *family,
                                struct haul_family *created, struct haul_error *error)
 {
@@ -57,8 +57,8 @@ static enum haul_status create(struct rocks_store *store, struct rocks_family *f
         return status;
     }
     family->family.id = rocksdb_column_family_handle_get_id(family->handle);
-    store->stored_now_ns = 0; /* RocksDB has written its options again */
-    /* Complete before the count lets other threads see it. */
+    store->stored_now_ns = 0; /* RocksDB has rewritten its options */
+    /* Complete it before the count makes it visible to other threads. */
     store->families[store->family_count] = *family;
     (void)pthread_rwlock_wrlock(&store->families_lock);
     store->family_count++;
@@ -70,7 +70,7 @@ static enum haul_status create(struct rocks_store *store, struct rocks_family *f
 static enum haul_status refuse_attached(const char *name, struct haul_error *error)
 {
     return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                          "there is no column family '%s', and only its owner makes new ones",
+                          "there is no column family '%s', and only its owner creates new ones",
                           name);
 }
 
@@ -110,7 +110,7 @@ static void close_only_family(struct rocks_store *store)
     store->db = NULL;
 }
 
-/* `*removed`: is the database gone that was there? */
+/* `*removed`: was the old database removed? */
 static enum haul_status make_anew(struct rocks_store *store, bool *removed,
                                   struct haul_error *error)
 {
@@ -131,7 +131,7 @@ static enum haul_status make_anew(struct rocks_store *store, bool *removed,
     return status;
 }
 
-/* Takes the options of `family`. */
+/* Takes the options of `family` over. */
 static enum haul_status reopen(struct rocks_store *store, const struct rocks_family *family,
                                struct haul_error *error)
 {
@@ -153,11 +153,11 @@ static enum haul_status reopen(struct rocks_store *store, const struct rocks_fam
         rocksdb_options_destroy(before.options);
         return HAUL_OK;
     }
-    struct haul_error second; /* the first one is the answer */
+    struct haul_error second; /* the first error is returned */
     rocksdb_options_destroy(family->options);
     store->families[0] = before;
     store->families[0].handle = NULL;
-    /* With another order in it, it is of no use to its own options. */
+    /* With another comparator in it, it cannot be opened with its own options. */
     bool back = !removed || make_anew(store, &removed, &second) == HAUL_OK;
     store->lost = !back || rocks_open_handles(store, &second) != HAUL_OK;
     return status;
@@ -171,14 +171,14 @@ static enum haul_status remake(struct rocks_store *store, const char *name, cons
     (void)pthread_rwlock_wrlock(&store->families_lock);
     enum haul_status status = reopen(store, &family, error);
     if (status != HAUL_OK && !store->lost) {
-        /* A compression that this RocksDB was built without shows only here. */
+        /* A compression that this RocksDB lacks shows only here. */
         rocks_takeover_prepare(store, name, options, false, &family);
         status = reopen(store, &family, error);
     }
     (void)pthread_rwlock_unlock(&store->families_lock);
     store->stored_now_ns = 0;
     if (status == HAUL_OK) {
-        rocks_stored_free(store->stored); /* of before */
+        rocks_stored_free(store->stored); /* the old ones */
         store->stored = NULL;
         *created = store->families[0].family;
     }
@@ -201,7 +201,7 @@ enum haul_status rocks_family_create_like(struct haul_store *base, const char *n
     struct rocks_family family;
     rocks_takeover_prepare(store, name, options, true, &family);
     status = create(store, &family, created, error);
-    if (status == HAUL_STORE) { /* a compression that this RocksDB was built without */
+    if (status == HAUL_STORE) { /* a compression that this RocksDB lacks */
         rocks_takeover_prepare(store, name, options, false, &family);
         status = create(store, &family, created, error);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_identity.c — a database that is made anew keeps its identity, which journals name. RocksDB
- * gives a new one whenever it makes a database; so the old one waits under another name until the
- * new database stands, and a process that finds it there completes the exchange. */
+/* rocks_identity.c — keeps the identity of a database that is created again, because journals name
+ * it. RocksDB assigns a new one whenever it creates a database. So the old one is kept under
+ * another name until the new database exists, and a process that finds it there completes the
+ * exchange. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_ingested.c — are table files that were ingested where they should be, with all their
- * entries? RocksDB said so when it took them; what counts is what it has.
+/* rocks_ingested.c — checks that ingested table files are live with all their entries. RocksDB
+ * returned OK when it took them, but only its present state counts.
  *
- * A table is noted when it is finished, and looked for right behind its ingestion: it must be live,
- * with exactly as many entries. It gets a file number there. Later, a number that is live shows
- * that nothing has happened to the table. One that is not was compacted, or is lost: then the live
- * tables in its place must hold as many entries at least, or only a scan can tell. */
+ * A table is noted when it is finished, and looked up right after its ingestion: it must be live,
+ * with exactly as many entries, and gets a file number. Later, a live number proves that the table
+ * is unchanged. A number that is not live means that the table was compacted or lost: then the live
+ * tables in its place must hold at least as many entries, otherwise only a scan can decide. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
 #include "rocks_store.h"
 
-/* Longer keys are not kept beyond the proof: they are the sender's choice. */
+/* Longer keys are not kept after the proof, because the sender chooses their length. */
 enum { KEY_BYTES_KEPT_MAX = 1 << 10 };
 
 struct rocks_ingested {
     char *path; /* malloc'ed; NULL: ingested */
     uint32_t family_id;
-    struct rocks_table_facts facts; /* keys of longer than the limit are empty once ingested */
+    struct rocks_table_facts facts; /* once ingested, keys beyond the limit are empty */
     bool has_keys;
-    uint64_t number; /* of the file in the database; 0: not known */
+    uint64_t number; /* of the file in the database; 0: unknown */
 };
 
 static void free_entry(struct rocks_ingested *entry)
@@ -80,7 +80,7 @@ enum haul_status rocks_ingested_note(struct rocks_store *store, uint32_t family_
     return HAUL_OK;
 }
 
-/* Behind the lock. */
+/* With the lock held. */
 static struct rocks_ingested *find_path(struct rocks_store *store, const char *path)
 {
     for (size_t i = store->ingested_count; i-- > 0;) {
@@ -113,7 +113,7 @@ static void shed_long_keys(struct rocks_ingested *entry)
     }
 }
 
-/* Behind the lock. */
+/* With the lock held. */
 static enum haul_status prove(struct rocks_store *store, const struct rocks_family *family,
                               struct rocks_ingested *entry, struct haul_error *error)
 {
@@ -125,14 +125,14 @@ static enum haul_status prove(struct rocks_store *store, const struct rocks_fami
     if (status != HAUL_OK) {
         return status;
     }
-    /* It may have been compacted already. */
+    /* The table may have been compacted already. */
     if (there.number == 0 && there.entries < facts->entries) {
         haul_error_set(error, HAUL_CORRUPT, "ingest", 0,
                        "column family '%s': the database took the table file %s with %llu records, "
                        "and has only %llu there",
                        family->family.name, entry->path, (unsigned long long)facts->entries,
                        (unsigned long long)there.entries);
-        haul_error_hint(error, "look at the LOG file of the database; nothing was handed over");
+        haul_error_hint(error, "check the LOG file of the database; nothing was handed over");
         return HAUL_CORRUPT;
     }
     entry->number = there.number;
@@ -158,7 +158,7 @@ enum haul_status rocks_ingested_prove(struct rocks_store *store, const struct ro
 
 /* --- later ------------------------------------------------------------------------------------ */
 
-/* Without its keys a table counts as inside. Bounds are only given where bytes decide the order. */
+/* A table without keys counts as inside. Bounds exist only where keys are in byte order. */
 static bool is_inside(const struct rocks_ingested *entry, uint32_t family_id,
                       struct haul_slice start, struct haul_slice end)
 {
@@ -205,7 +205,7 @@ static uint64_t *live_numbers(struct rocks_store *store, size_t *count)
     return numbers;
 }
 
-/* Behind the lock. */
+/* With the lock held. */
 static enum haul_status look_for(struct rocks_store *store, const struct rocks_family *family,
                                  const struct rocks_ingested *entry, bool *sure,
                                  struct haul_error *error)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_open.c — opening a database with the options and column families that it has stored itself.
+/* rocks_open.c — opens a database with the options and column families that it has stored.
  *
- * RocksDB would go on where it must not: it takes a directory that lost its CURRENT file for a new
- * one and removes the data, it drops objects that it cannot make, and it discards what lies behind
- * damage in the log. So haul takes the lock, looks (store_look.h) and decides (feature_gate.h)
- * before RocksDB is asked. What an open writes into the OPTIONS file is taken back at once: the
- * file is the owner's. */
+ * RocksDB would continue where it must not: it treats a directory without its CURRENT file as new
+ * and removes the data, it drops objects that it cannot create, and it discards log records after
+ * damage. So haul takes the lock, examines the files (store_look.h) and decides (feature_gate.h)
+ * before it calls RocksDB. An open rewrites the OPTIONS file, which belongs to the owner: haul
+ * restores it at once. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -31,12 +31,12 @@
 
 enum {
     OPTIONS_CACHE_BYTES = 8 << 20, /* block cache; scans do not fill it */
-    INFO_LOG_WARNINGS = 2,         /* RocksDB's own LOG file: no more than warnings */
+    INFO_LOG_WARNINGS = 2,         /* RocksDB's own LOG file: only warnings */
 };
 
 /* --- the directory ---------------------------------------------------------------------------- */
 
-/* Errors: IO (it cannot be looked at). */
+/* Errors: IO (it cannot be examined). */
 static enum haul_status look_for_database(const char *path, bool *found, struct haul_error *error)
 {
     char current[ROCKS_PATH_BYTES_MAX];
@@ -54,8 +54,8 @@ static bool ends_with(const char *text, const char *end)
     return text_size >= end_size && strcmp(text + text_size - end_size, end) == 0;
 }
 
-/* What only a database leaves behind; the first manifest alone is of one whose making was cut
- * short: no record was ever in it. */
+/* Files that only a database leaves. The first manifest alone comes from an interrupted creation
+ * and never held a record. */
 static bool has_remains(const char *path)
 {
     DIR *directory = opendir(path);
@@ -110,17 +110,17 @@ enum haul_status rocks_read_identity(struct rocks_store *store, struct haul_erro
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-/* One open at work. */
+/* One open in progress. */
 struct opening {
     struct rocks_store *store;
     const struct haul_rocks_options *options;
     struct feature_release release;
     struct store_look look;
-    char *options_text; /* of the OPTIONS file before the open; NULL: there was none */
+    char *options_text; /* of the OPTIONS file before the open; NULL: no file */
     size_t options_text_size;
 };
 
-/* All but a bare look, which verify takes, has the lock, and needs the log. */
+/* Every open except verify's read-only one holds the lock and needs the log. */
 static bool is_guarded(const struct haul_rocks_options *options)
 {
     return !options->read_only || options->keep_log;
@@ -139,7 +139,7 @@ static struct feature_release this_release(void)
     return release;
 }
 
-/* Of those that are looked at, only what is to be opened stays. */
+/* Keep only the families to open. */
 static enum haul_status select_families(struct opening *opening, struct haul_error *error)
 {
     const struct haul_rocks_options *options = opening->options;
@@ -183,7 +183,7 @@ static enum haul_status look(struct opening *opening, struct haul_error *error)
 
 /* --- options ---------------------------------------------------------------------------------- */
 
-/* Takes `options`. */
+/* Takes `options` over. */
 static void add_family(struct rocks_store *store, const char *name, const char *comparator,
                        rocksdb_options_t *options)
 {
@@ -194,7 +194,7 @@ static void add_family(struct rocks_store *store, const char *name, const char *
     rocks_name_merge(family, options);
 }
 
-/* The stored options of all families, as RocksDB gives them. */
+/* The stored options of all families, as RocksDB loads them. */
 struct loaded {
     size_t count;
     char **names;
@@ -211,7 +211,7 @@ static rocksdb_options_t *copy_options(const struct loaded *loaded, const char *
     return rocksdb_options_create();
 }
 
-/* Has RocksDB made the operator that is stored? It then describes itself by the stored text. */
+/* Has RocksDB created the stored operator? Then its description equals the stored text. */
 static enum haul_status check_merge(const struct rocks_family *family,
                                     const struct stored_family *stored, struct haul_error *error)
 {
@@ -219,14 +219,14 @@ static enum haul_status check_merge(const struct rocks_family *family,
         return HAUL_OK;
     }
     haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                   "the stored options of column family '%s' do not fully tell how its merge "
-                   "operator '%s' merges",
+                   "the stored options of column family '%s' do not fully describe its merge "
+                   "operator '%s'",
                    family->family.name, stored->merge_operator);
     haul_error_hint(error, "embed libhaul in the program that has it");
     return HAUL_UNSUPPORTED;
 }
 
-/* The manifest says which families there are, the OPTIONS file what they are like. */
+/* The manifest lists the families, the OPTIONS file has their options. */
 static enum haul_status add_families(struct opening *opening, const struct loaded *loaded,
                                      struct haul_error *error)
 {
@@ -241,13 +241,13 @@ static enum haul_status add_families(struct opening *opening, const struct loade
         status = check_merge(&store->families[store->family_count - 1],
                              stored_options_family(&opening->look.options, family->name), error);
     }
-    /* A receiver may have died between making the database and making its families. */
+    /* A receiver may have died between creating the database and creating its families. */
     store->unchosen = store->family_count == 1 && status == HAUL_OK &&
                       rocks_door_is_default_family(store->families[0].options);
     return status;
 }
 
-/* What RocksDB does not understand in the file. */
+/* The error for what RocksDB does not understand in the file. */
 static enum haul_status options_error(const struct opening *opening, char *message,
                                       struct haul_error *error)
 {
@@ -260,7 +260,7 @@ static enum haul_status options_error(const struct opening *opening, char *messa
     haul_error_set(error, HAUL_UNSUPPORTED, "load options", 0, "%s holds what haul cannot read: %s",
                    opening->look.options.path, reason);
     haul_error_hint(error, "correct the file, or open the database with its own program, which "
-                           "writes it anew");
+                           "writes it again");
     return HAUL_UNSUPPORTED;
 }
 
@@ -308,7 +308,7 @@ static void create_options(struct rocks_store *store)
 
 /* --- the owner's OPTIONS file ----------------------------------------------------------------- */
 
-/* Keep its text. A file that cannot be read any more is not worth an error: RocksDB has read it. */
+/* Keep its text. A file that has become unreadable is no error: RocksDB has read it. */
 static void keep_options_text(struct opening *opening)
 {
     FILE *file =
@@ -327,8 +327,8 @@ static void keep_options_text(struct opening *opening)
     }
 }
 
-/* The open has written a new file, with what haul needs and without what it does not know. It gets
- * the old text again. A failure leaves a sound file. */
+/* The open has written a new file, with haul's settings and without options that RocksDB does not
+ * know. Restore the old text. A failure leaves a sound file. */
 static void restore_options_text(const struct opening *opening)
 {
     struct haul_error ignored;
@@ -355,8 +355,8 @@ static void restore_options_text(const struct opening *opening)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* What the log holds stays there until something is received, and no compaction drops what a source
- * is to send. */
+/* Log records stay in the log until something is received, and no compaction drops records that a
+ * source must send. */
 static void spare_records(struct rocks_store *store, bool is_source)
 {
     rocks_door_avoid_flush(store->options);
@@ -373,7 +373,7 @@ static void apply_options(const struct opening *opening)
     const struct haul_rocks_options *options = opening->options;
     if (options->write_buffer_mib > 0) {
         size_t size = (size_t)options->write_buffer_mib << 20;
-        rocksdb_options_set_write_buffer_size(store->options, size); /* of families made later */
+        rocksdb_options_set_write_buffer_size(store->options, size); /* of families created later */
         for (size_t i = 0; i < store->family_count; i++) {
             rocksdb_options_set_write_buffer_size(store->families[i].options, size);
         }
@@ -385,9 +385,9 @@ static void apply_options(const struct opening *opening)
     spare_records(store, options->keep_log);
     rocksdb_options_set_info_log_level(store->options, INFO_LOG_WARNINGS);
     rocksdb_options_set_error_if_exists(store->options, 0);
-    /* A write that is in the log, but not in memory yet, would be in no view. */
+    /* A write that is in the log but not yet in memory would be missing from a view. */
     rocksdb_options_set_unordered_write(store->options, 0);
-    /* The owner may build for release and have keys on which an assertion of RocksDB fails. */
+    /* The owner may use a release build and have keys that fail an assertion of RocksDB. */
     rocks_door_domain_free(rocks_door_avoid_prefixes(store->options));
     for (size_t i = 0; i < store->family_count; i++) {
         store->families[i].domain = rocks_door_avoid_prefixes(store->families[i].options);
@@ -405,7 +405,7 @@ static enum haul_status open_error(const struct rocks_store *store, char *messag
     if (status == HAUL_BUSY) {
         haul_error_set(error, HAUL_BUSY, "open database", 0, "the database in %s is in use",
                        store->path);
-        haul_error_hint(error, "it is open already, mostly in another process: stop that first");
+        haul_error_hint(error, "it is open already, probably in another process: stop that first");
     }
     return status;
 }
@@ -443,7 +443,7 @@ static bool archives_itself(struct rocks_store *store)
            rocksdb_options_get_WAL_size_limit_MB(store->options) > 0;
 }
 
-/* What RocksDB will read is what lies before the damage, here as in the owner's program. */
+/* RocksDB will read only up to the damage, here as in the owner's program. */
 static enum haul_status keep_damaged_log(const struct opening *opening, struct haul_error *error)
 {
     const struct store_look *look = &opening->look;
@@ -457,8 +457,8 @@ static enum haul_status keep_damaged_log(const struct opening *opening, struct h
     }
     if (status == HAUL_OK) {
         haul_log(opening->options->log, HAUL_LOG_WARNING,
-                 "the log is damaged (%s), and whole records lie behind the damage, which RocksDB "
-                 "does not read any more: %s%s",
+                 "the log is damaged (%s), and complete records follow the damage, which RocksDB "
+                 "will not read: %s%s",
                  look->log.damage, copy[0] == '\0' ? "the log is left as it is" : "a copy is in ",
                  copy);
     }
@@ -472,7 +472,7 @@ static bool has_instance(const struct rocks_store *store)
     return access(path, F_OK) == 0;
 }
 
-/* Whoever opens for writing also drops, takes over or gives up by what the folder records. */
+/* An open for writing also drops, takes over or gives up according to the folder's records. */
 static enum haul_status check_not_set_back(const struct rocks_store *store,
                                            struct haul_error *error)
 {
@@ -481,7 +481,7 @@ static enum haul_status check_not_set_back(const struct rocks_store *store,
     return store->had_instance ? instance_check_list(folder, error) : HAUL_OK;
 }
 
-/* Of a database that exists: what is to be known and done before RocksDB opens it. */
+/* For an existing database: all checks and changes before RocksDB opens it. */
 static enum haul_status prepare(struct opening *opening, struct haul_error *error)
 {
     struct rocks_store *store = opening->store;
@@ -513,7 +513,7 @@ static enum haul_status prepare(struct opening *opening, struct haul_error *erro
     return status;
 }
 
-/* RocksDB ends its replay without a word at a batch that it cannot apply. */
+/* RocksDB silently ends its replay at a batch that it cannot apply. */
 static enum haul_status check_replay(const struct opening *opening, struct haul_error *error)
 {
     const struct log_look *log = &opening->look.log;
@@ -523,7 +523,7 @@ static enum haul_status check_replay(const struct opening *opening, struct haul_
     }
     haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                    "RocksDB replays the log up to record %" PRIu64 " of %" PRIu64
-                   ": it cannot apply what follows with the options that are stored",
+                   ": it cannot apply the rest with the stored options",
                    replayed, log->last_sequence);
     haul_error_hint(error, "embed libhaul in the program that opens the database");
     return HAUL_UNSUPPORTED;
@@ -627,7 +627,7 @@ enum haul_status rocks_sync_files(struct rocks_store *store, struct haul_error *
 
 /* --- behind the close ------------------------------------------------------------------------- */
 
-/* Is there a job of this source that could go on from the log? When in doubt, yes. */
+/* Could a job of this source continue from the log? When in doubt, yes. */
 static bool needs_log(const char *directory)
 {
     static const char *const ended[] = {"ABORTED", "RELEASED", "DONE"};
@@ -653,7 +653,7 @@ static void tidy(const char *directory, const char *wal_dir, bool archives)
     }
 }
 
-/* What a source leaves that was refused: the file that names it, which nobody has heard of. */
+/* A refused source leaves the instance file, whose name no peer knows. */
 static void drop_unused_instance(const struct rocks_store *store, const char *folder)
 {
     DIR *directory = store->keeps_log && !store->had_instance ? opendir(folder) : NULL;
@@ -674,13 +674,13 @@ void rocks_tidy(struct rocks_store *store)
 {
     struct haul_error ignored;
     if (rocks_place_check(&store->base, &ignored) != HAUL_OK) {
-        store->lock.made_file = false; /* what is there is another database's */
+        store->lock.made_file = false; /* a file there belongs to another database */
     } else if (store->wal_dir[0] != '\0' && database_lock_regain(&store->lock)) {
         char folder[ROCKS_PATH_BYTES_MAX];
         tidy(store->path, store->wal_dir, store->archives_itself);
         (void)snprintf(folder, sizeof(folder), "%s/haul", store->path);
         drop_unused_instance(store, folder);
-        (void)rmdir(folder); /* stays when a job, a record or anything else is there */
+        (void)rmdir(folder); /* fails when it holds a job, a record or anything else */
     }
     database_lock_release(&store->lock, store->path, store->db != NULL);
 }

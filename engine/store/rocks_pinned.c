@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_pinned.c — the files that are there, less those that the database still needs. While file
- * deletions are off RocksDB does not tell which ones it would remove. */
+/* rocks_pinned.c — counts the existing files minus those that the database still needs. While file
+ * deletions are off, RocksDB does not report which files it would remove. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static uint64_t file_number(const char *name, const char *suffix)
     return end != name && strcmp(end, suffix) == 0 ? number : 0;
 }
 
-/* The bytes of the files of a directory that end in `suffix` and are older than `number`. */
+/* The bytes of all files of a directory with this suffix and a number below `number`. */
 static uint64_t bytes_of(const char *path, const char *suffix, uint64_t number)
 {
     uint64_t bytes = 0;
@@ -37,7 +37,7 @@ static uint64_t bytes_of(const char *path, const char *suffix, uint64_t number)
     return bytes;
 }
 
-/* Values that lie outside of tables. */
+/* Values outside of tables. */
 static uint64_t live_blob_bytes(const struct rocks_store *store)
 {
     uint64_t bytes = 0;
@@ -68,7 +68,7 @@ void rocks_pinned_bytes(struct haul_store *base, uint64_t *log_bytes, uint64_t *
     *log_bytes = 0;
     *table_bytes = 0;
     if (store->read_only || store->db == NULL) {
-        return; /* nobody would remove any */
+        return; /* no file would be removed */
     }
     struct rocks_database_facts facts;
     rocks_door_database(store->db, &facts);
@@ -77,7 +77,7 @@ void rocks_pinned_bytes(struct haul_store *base, uint64_t *log_bytes, uint64_t *
         const char *log_path = facts.wal_dir[0] == '\0' ? store->path : facts.wal_dir;
         *log_bytes = bytes_of(log_path, ".log", needed);
     }
-    /* The list first: a table that comes in between is a live one. */
+    /* The live files first: a table that is added meanwhile is live. */
     uint64_t live = live_table_bytes(store->db) + live_blob_bytes(store);
     uint64_t all =
         bytes_of(store->path, ".sst", UINT64_MAX) + bytes_of(store->path, ".blob", UINT64_MAX);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_place.c — the directory that was opened. A path may come to name another one: a symbolic
- * link is switched, a directory is moved or mounted over. Links are followed once, at the open; the
- * rest is noticed by comparing the path with the directory that was found then. */
+/* rocks_place.c — checks that the path still names the directory that was opened. It may come to
+ * name another one when a symbolic link is switched or a directory is moved or mounted over. Links
+ * are followed once, at the open; the rest is noticed by comparing the path with the opened
+ * directory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -31,8 +32,8 @@ static bool has_link(const char *path)
     return found;
 }
 
-/* Where the path leads. One that is too long for haul then stays as it is, and so does one without
- * links, which messages show as it was given. */
+/* Resolve the path. A result that is too long for haul is not used, and a path without links stays
+ * as given, so that messages show it that way. */
 void rocks_place_follow(struct rocks_store *store)
 {
     char *real = has_link(store->path) ? realpath(store->path, NULL) : NULL;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_receive.c — may a column family of this database receive records? Refused is, by name,
- * whatever of its own configuration would drop or change them later, or hides where they are.
+/* rocks_receive.c — may a column family of this database receive records? Refuses, by name,
+ * configurations that would later drop or change them, or hide where they are.
  *
- * Of what an embedder has open RocksDB says what is in force. What the tool opens has no compaction
- * filter, for RocksDB cannot make one of its name; but its owner has, and so the name that was
- * stored counts. */
+ * For an embedder's open database RocksDB reports the current options. A database that the tool
+ * opens has no compaction filter, because RocksDB cannot create one by name; but its owner has one,
+ * so the stored name counts. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static enum haul_status check_database(struct rocks_store *store, struct haul_er
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                        "the file system of the target's database %s is mounted read-only",
                        store->path);
-        haul_error_hint(error, "see in the system log why, and mount it for writing");
+        haul_error_hint(error, "check the system log for the reason, and mount it for writing");
         return HAUL_UNSUPPORTED;
     }
     rocks_door_database(store->db, &facts);
@@ -60,7 +60,7 @@ static enum haul_status check_database(struct rocks_store *store, struct haul_er
     return HAUL_OK;
 }
 
-/* The log has these bytes, too, until their table files are there. */
+/* The log also holds these bytes, until their table files exist. */
 static uint64_t unwritten_bytes(struct rocks_store *store)
 {
     uint64_t sum = 0;
@@ -103,7 +103,7 @@ static void class_of(const char *options, const char *name, char class[HAUL_NAME
     rocks_stored_class(text, class, HAUL_NAME_BYTES_MAX);
 }
 
-/* The source's filter of the same name drops the same: the records lose nothing by the move. */
+/* The source's filter of the same name drops the same records, so the move loses nothing. */
 static enum haul_status check_filter(struct rocks_store *store, const char *family,
                                      const struct rocks_family_facts *facts, const char *options,
                                      struct haul_error *error)
@@ -171,8 +171,7 @@ enum haul_status rocks_receive_check(struct haul_store *base, const char *name, 
     }
     if (strcmp(name, STATISTICS_FAMILY) == 0) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                       "column family '%s' is RocksDB's own, and holds no records of anybody",
-                       name);
+                       "column family '%s' is RocksDB's own, and holds no user records", name);
         haul_error_hint(error, "leave it out: haul does");
         return HAUL_UNSUPPORTED;
     }

@@ -15,10 +15,10 @@ enum { READAHEAD_BYTES = 2 << 20, KEY_TEXT_BYTES = 96 };
 
 struct haul_scan {
     const struct rocks_family *family;
-    rocksdb_readoptions_t *options; /* NULL: the iterator is lent by `pin` */
+    rocksdb_readoptions_t *options; /* NULL: `pin` lends the iterator */
     rocksdb_iterator_t *iterator;
     struct rocks_pin *pin;
-    struct haul_slice end; /* of a lent iterator, which has no bounds of its own; size 0: none */
+    struct haul_slice end; /* of a lent iterator, which has no own bounds; size 0: none */
     enum rocks_door_record at;
     bool started;
 };
@@ -37,7 +37,7 @@ rocksdb_readoptions_t *rocks_scan_options(const rocksdb_snapshot_t *snapshot)
     return options;
 }
 
-/* RocksDB keeps the pointers to the bounds: they are the caller's for the life of the scan. */
+/* RocksDB keeps the pointers to the bounds: the caller must keep them for the life of the scan. */
 static void set_bounds(rocksdb_readoptions_t *options, struct haul_slice start,
                        struct haul_slice end)
 {
@@ -49,7 +49,7 @@ static void set_bounds(rocksdb_readoptions_t *options, struct haul_slice start,
     }
 }
 
-/* To the first record. */
+/* Move to the first record. */
 static void start_scan(struct haul_scan *scan, struct haul_slice start)
 {
     if (scan->pin != NULL && start.size > 0) {
@@ -88,7 +88,7 @@ enum haul_status rocks_scan_open(struct haul_store *base, const struct haul_snap
     return HAUL_OK;
 }
 
-/* The iterator has no record: its end, or an error that looks like one until asked. */
+/* The iterator has no record: it is at its end, or has an error that its status shows. */
 static enum haul_status end_status(struct haul_scan *scan, struct haul_error *error)
 {
     char *message = NULL;
@@ -118,7 +118,7 @@ enum haul_status rocks_scan_next(struct haul_scan *scan, struct haul_record *rec
         scan->started = true;
     } else if (scan->at == ROCKS_DOOR_PLAIN) {
         scan->at = rocks_door_next(scan->iterator, &record->key, &record->value);
-    } /* else: undefined past the end */
+    } /* otherwise undefined past the end */
     if (scan->at == ROCKS_DOOR_END) {
         return end_status(scan, error);
     }

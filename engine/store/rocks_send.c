@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_send.c — can column families of this database be read faithfully? Of a database that haul
- * has opened itself, feature_gate.h has decided most of this before; an embedder's is only known by
- * what is in force. */
+/* rocks_send.c — can column families of this database be read faithfully? For a database that haul
+ * has opened, feature_gate.h has decided most of this already; for an embedder's, only the current
+ * options are known. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static enum haul_status refuse(struct haul_error *error, const char *hint)
 
 /* --- the database ----------------------------------------------------------------------------- */
 
-/* Its commit would come behind the hand-over, at the former owner. */
+/* Its commit would follow the hand-over, at the former owner. */
 static enum haul_status check_prepared(const char *wal_dir, struct haul_error *error)
 {
     struct log_look look;

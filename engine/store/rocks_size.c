@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_size.c — the edges of ranges, and how many bytes lie in between.
+/* rocks_size.c — finds the edges of ranges and the number of bytes between them.
  *
- * Small ranges are counted. Of others RocksDB says how many bytes of files lie between two keys;
- * what is in memory is taken to be spread as the files are. The edges are real keys, found by two
- * seeks; only where a seek would read a large record, the edges of the table files have to do. */
+ * Small ranges are counted. For others RocksDB estimates the bytes of files between two keys; bytes
+ * in memory are assumed to be spread like the files. The edges are real keys, found by two seeks;
+ * where a seek would read a large record, the edges of the table files are used instead. */
 #include "rocks_size.h"
 
 #include <stdlib.h>
@@ -68,7 +68,7 @@ bool rocks_copy_key(struct haul_slice key, struct haul_slice *copy)
 
 /* --- edges ------------------------------------------------------------------------------------ */
 
-/* A copy of the key that the iterator stands on. Errors: NOT_FOUND (on none), others. */
+/* A copy of the iterator's current key. Errors: NOT_FOUND (none), others. */
 static enum haul_status take_key(const struct rocks_family *family,
                                  const rocksdb_iterator_t *iterator, struct haul_slice *key,
                                  struct haul_error *error)
@@ -141,8 +141,8 @@ static struct haul_slice largest_key(const rocksdb_livefiles_t *files, int index
     return slice_of(data, size);
 }
 
-/* The edges of [start, end) as far as table files reach: none of these need be a record's key.
- * The slices are the files' or the caller's. False: no file reaches into the range. */
+/* The edges of [start, end) within the table files, which need not be records' keys. The slices
+ * belong to the files or the caller. False: no file overlaps the range. */
 static bool find_file_edges(const rocksdb_livefiles_t *files, const struct rocks_family *family,
                             struct haul_slice start, struct haul_slice end,
                             struct haul_slice edges[2])
@@ -210,13 +210,13 @@ void rocks_approximate_sizes(struct rocks_store *store, const struct rocks_famil
         rocksdb_approximate_sizes_cf(store->db, family->handle, (int)count, starts, start_sizes,
                                      starts + 1, start_sizes + 1, sizes, &message);
     }
-    /* An estimate that fails counts as nothing: the split is then less even, never wrong. */
+    /* A failed estimate counts as 0: the split is then less even, never wrong. */
     rocksdb_free(message);
     free(starts);
     free(start_sizes);
 }
 
-/* Keys and values of a range, counted; false: there are more than EXACT_SIZE_BYTES. */
+/* Count the keys and values of a range; false: more than EXACT_SIZE_BYTES. */
 static bool count_bytes(const struct rocks_bounded *bounded, uint64_t *bytes)
 {
     *bytes = 0;
@@ -226,14 +226,14 @@ static bool count_bytes(const struct rocks_bounded *bounded, uint64_t *bytes)
         (void)rocksdb_iter_value(bounded->iterator, &size);
         *bytes += size + rocks_current_key(bounded->iterator).size;
         if (*bytes > EXACT_SIZE_BYTES) {
-            return false; /* without a step to the next record, which may be large */
+            return false; /* do not step to the next record, which may be large */
         }
         rocksdb_iter_next(bounded->iterator);
     }
     return true;
 }
 
-/* RocksDB estimates files only: what is in memory is taken to be spread as the files are. */
+/* RocksDB estimates only files: bytes in memory are assumed to be spread like the files. */
 static uint64_t memory_share(struct rocks_store *store, const struct rocks_family *family,
                              uint64_t file_bytes)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_size.h — what rocks_size.c and rocks_split.c share: edges of ranges, bytes in between. */
+/* rocks_size.h — shared by rocks_size.c and rocks_split.c: edges of ranges and the bytes between
+ * them. */
 #ifndef HAUL_ENGINE_ROCKS_SIZE_H
 #define HAUL_ENGINE_ROCKS_SIZE_H
 
@@ -30,7 +31,7 @@ bool rocks_copy_key(struct haul_slice key, struct haul_slice *copy);
 /* Would a seek read too much to be worth it? */
 bool rocks_has_large_records(struct rocks_store *store, const struct rocks_family *family);
 
-/* Of a list of table files. The key is the list's. */
+/* For a list of table files. The key belongs to the list. */
 bool rocks_is_of_family(const rocksdb_livefiles_t *files, int index,
                         const struct rocks_family *family);
 struct haul_slice rocks_smallest_key(const rocksdb_livefiles_t *files, int index);
@@ -42,8 +43,8 @@ enum haul_status rocks_find_edges(struct rocks_store *store, const struct rocks_
                                   struct haul_slice start, struct haul_slice end,
                                   struct haul_slice edges[2], struct haul_error *error);
 
-/* Bytes of files in each of the `count` intervals between count + 1 bounds. An estimate that fails
- * counts as nothing. */
+/* Bytes of files in each of the `count` intervals between count + 1 bounds. A failed estimate
+ * counts as 0. */
 void rocks_approximate_sizes(struct rocks_store *store, const struct rocks_family *family,
                              const struct haul_slice *bounds, size_t count, uint64_t *sizes);
 

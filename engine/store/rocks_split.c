@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_split.c — keys that cut a range into parts of about equal bytes.
+/* rocks_split.c — finds keys that cut a range into parts of about equal bytes.
  *
  * Candidates for cuts are the first keys of table files. Between two neighbours with too many bytes
- * in between, a further one is found by bisection: seek to the byte string half way, until a real
- * key strictly between them turns up. RocksDB's approximate sizes say how many bytes of files lie
- * between any two candidates, and the cuts are chosen by the running sum. Records that are only in
- * memory are not cut: there are never many. */
+ * between them, bisection finds another one: seek to the byte string half way, until there is a
+ * real key strictly between them. RocksDB's approximate sizes give the bytes of files between two
+ * candidates, and the running sum selects the cuts. Records that are only in memory are not cut:
+ * there are never many. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ enum {
     CANDIDATE_COUNT_MAX = 4096,
     FILE_CANDIDATE_COUNT_MAX = CANDIDATE_COUNT_MAX / 2,
     REFINE_ROUNDS_MAX = 24,
-    MIDDLE_BYTES = 16, /* behind what two neighbours have in common */
+    MIDDLE_BYTES = 16, /* after the common prefix of two neighbours */
 };
 
 struct candidates {
@@ -25,12 +25,12 @@ struct candidates {
     size_t count;
 };
 
-/* What a split works on. */
+/* The state of a split. */
 struct split {
     struct rocks_store *store;
     const struct rocks_family *family;
-    struct haul_slice first; /* the edges of what there is of the range */
-    struct haul_slice last;  /* as far as files reach, perhaps: then the range's end, exclusive */
+    struct haul_slice first; /* the edges of the records in the range */
+    struct haul_slice last;  /* or, by table files, the range's end, exclusive */
     struct haul_slice end;   /* of the range; size 0: none */
     struct candidates candidates;
     uint64_t *sizes; /* bytes between neighbours: candidates.count + 1 intervals */
@@ -51,7 +51,7 @@ static int compare_keys(const void *a, const void *b)
     return slice_compare(*(const struct haul_slice *)a, *(const struct haul_slice *)b);
 }
 
-/* Sort, and drop what stands twice. */
+/* Sort, and drop duplicates. */
 static void order_candidates(struct candidates *candidates)
 {
     if (candidates->count == 0) {
@@ -78,7 +78,7 @@ static bool file_key(const struct split *split, const rocksdb_livefiles_t *files
            (split->end.size == 0 || slice_compare(*key, split->end) < 0);
 }
 
-/* First keys of files inside the range; of very many, every n-th. */
+/* Add the first keys of files inside the range; of very many, every n-th. */
 static void add_file_keys(struct split *split)
 {
     const rocksdb_livefiles_t *files = rocksdb_livefiles(split->store->db);
@@ -110,7 +110,7 @@ static size_t common_size(struct haul_slice a, struct haul_slice b)
     return size;
 }
 
-/* MIDDLE_BYTES of a key from `offset`, as digits of base 256 behind the point. */
+/* MIDDLE_BYTES of a key from `offset`, as a fraction in base 256. */
 static void fraction_of(struct haul_slice key, size_t offset, uint8_t fraction[MIDDLE_BYTES])
 {
     for (size_t i = 0; i < MIDDLE_BYTES; i++) {
@@ -135,8 +135,8 @@ static void halve(const uint8_t low[MIDDLE_BYTES], const uint8_t high[MIDDLE_BYT
     }
 }
 
-/* Add a real key strictly between two neighbours, as near to half way as there is one. Where the
- * upper half holds none, the lower half is halved in turn. */
+/* Add a real key strictly between two neighbours, as near to half way as possible. If the upper
+ * half has no key, halve the lower half in turn. */
 static void bisect(struct split *split, rocksdb_iterator_t *iterator, struct haul_slice low,
                    struct haul_slice high)
 {
@@ -146,7 +146,7 @@ static void bisect(struct split *split, rocksdb_iterator_t *iterator, struct hau
     size_t common = common_size(low, high);
     uint8_t *target = malloc(common + MIDDLE_BYTES);
     if (target == NULL) {
-        return; /* a candidate less */
+        return; /* one candidate less */
     }
     if (common > 0) {
         memcpy(target, low.data, common);
@@ -172,13 +172,13 @@ static void bisect(struct split *split, rocksdb_iterator_t *iterator, struct hau
     free(target);
 }
 
-/* A further candidate in each interval with more than `limit` bytes. False: none was found. */
+/* Add a candidate in each interval with more than `limit` bytes. False: none found. */
 static bool refine(struct split *split, rocksdb_iterator_t *iterator, uint64_t limit)
 {
     size_t before = split->candidates.count;
     for (size_t i = 0; i <= before; i++) {
         if (split->sizes[i] > limit) {
-            /* New ones go behind `before`, so the old neighbours stay where they are. */
+            /* New ones are appended after `before`, so the old neighbours stay in place. */
             bisect(split, iterator, i == 0 ? split->first : split->candidates.keys[i - 1],
                    i == before ? split->last : split->candidates.keys[i]);
         }
@@ -187,7 +187,7 @@ static bool refine(struct split *split, rocksdb_iterator_t *iterator, uint64_t l
     return split->candidates.count > before;
 }
 
-/* Fill in `sizes` for the candidates as they are. */
+/* Fill in `sizes` for the present candidates. */
 static enum haul_status measure(struct split *split, struct haul_error *error)
 {
     size_t count = split->candidates.count + 1;
@@ -237,7 +237,7 @@ static enum haul_status find_candidates(struct split *split, size_t part_count,
 
 /* --- cutting ---------------------------------------------------------------------------------- */
 
-/* Take the candidates nearest to where the running sum reaches each part's share. */
+/* Choose the candidates nearest to where the running sum reaches each part's share. */
 static size_t choose_cuts(struct split *split, struct haul_slice *keys, size_t cut_count)
 {
     uint64_t share = total_of(split) / (cut_count + 1);
@@ -246,10 +246,10 @@ static size_t choose_cuts(struct split *split, struct haul_slice *keys, size_t c
     size_t chosen = 0;
     for (size_t i = 0; share > 0 && i < split->candidates.count && chosen < cut_count; i++) {
         running += split->sizes[i];
-        /* The next candidate would be farther behind the share than this one is before it. */
+        /* The next candidate would be farther above the share than this one is below it. */
         if (running + split->sizes[i + 1] / 2 >= next_cut) {
             keys[chosen++] = split->candidates.keys[i];
-            split->candidates.keys[i].data = NULL; /* given away */
+            split->candidates.keys[i].data = NULL; /* given to the caller */
             while (next_cut <= running + share / 2) {
                 next_cut += share;
             }

@@ -17,11 +17,11 @@
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-/* RocksDB's messages begin with their kind and end with the system's word for errno; paths and keys
- * stand in between. */
+/* RocksDB's messages begin with their kind and end with the system's text for errno; paths and keys
+ * are between them. */
 enum place { AT_START, AT_END, ANYWHERE };
 
-/* The first translation that fits counts. */
+/* The first match counts. */
 struct translation {
     const char *text;
     enum place place;
@@ -29,7 +29,7 @@ struct translation {
     const char *hint;
 };
 
-/* Part of what RocksDB says when it meets a merge and has no operator. */
+/* Part of RocksDB's message when it reads a merge without an operator. */
 #define MERGE_OPERATOR "merge_operator"
 
 static const struct translation translations[] = {
@@ -46,7 +46,7 @@ static const struct translation translations[] = {
     {"Operation not permitted", AT_END, HAUL_IO,
      "run haul as the user that the database belongs to; `lsattr` shows files that are immutable"},
     {"IO error: lock hold by current process", AT_START, HAUL_BUSY,
-     "this process has the database open already"}, /* ends with ENOLCK's words */
+     "this process has the database open already"}, /* ends with the text of ENOLCK */
     {"No locks available", AT_END, HAUL_IO,
      "the file system of the database has no lock service: start it (NFS: rpc.statd), or use "
      "another file system"},
@@ -57,7 +57,7 @@ static const struct translation translations[] = {
     {"Invalid blob file number", ANYWHERE, HAUL_UNSUPPORTED,
      "this may be a BlobDB of the old kind: rewrite it with integrated blob files first"},
     {MERGE_OPERATOR, ANYWHERE, HAUL_UNSUPPORTED, "embed libhaul in the program that has it"},
-    {"Corruption", AT_START, HAUL_CORRUPT, "`ldb checkconsistency` tells more; restore a backup"},
+    {"Corruption", AT_START, HAUL_CORRUPT, "`ldb checkconsistency` shows more; restore a backup"},
     {"IO error", AT_START, HAUL_IO, ""},
     {"", AT_START, HAUL_STORE, ""},
 };
@@ -113,9 +113,9 @@ enum haul_status rocks_lost(const struct rocks_store *store, struct haul_error *
 {
     haul_error_set(error, HAUL_STORE, NULL, 0,
                    "the database in %s is closed: it could not be "
-                   "opened again when its column family was made",
+                   "opened again after its column family was created",
                    store->path);
-    haul_error_hint(error, "start again; what went wrong then was logged");
+    haul_error_hint(error, "start again; the log has the reason");
     return HAUL_STORE;
 }
 
@@ -203,7 +203,7 @@ enum haul_status rocks_note_families(struct rocks_store *store, struct haul_erro
     return HAUL_OK;
 }
 
-/* RocksDB's own family is nobody's data. */
+/* RocksDB's own family holds no user data. */
 static bool is_listed(const struct rocks_family *family)
 {
     return strcmp(family->family.name, STATISTICS_FAMILY) != 0;
@@ -274,7 +274,7 @@ enum haul_status rocks_write(struct rocks_store *store, const rocksdb_writeoptio
     enum haul_status status = rocks_error(message, call, error);
     if (status != HAUL_OK) {
         atomic_store(&store->log_error, (unsigned)status);
-    } else if (before != HAUL_OK) { /* else it began before the write that failed */
+    } else if (before != HAUL_OK) { /* otherwise it began before the failed write */
         atomic_store(&store->log_error, HAUL_OK);
     }
     return status;
@@ -286,7 +286,7 @@ enum haul_status rocks_sync(struct rocks_store *store, struct haul_error *error)
     enum haul_status status = (enum haul_status)atomic_load(&store->log_error);
     if (status != HAUL_OK) {
         haul_error_set(error, status, "sync log", 0, "an earlier write to the log has failed");
-        haul_error_hint(error, "look at the database's disk, and open the database again");
+        haul_error_hint(error, "check the database's disk, and open the database again");
         return status;
     }
     rocksdb_flush_wal(store->db, 1, &message);
@@ -328,7 +328,7 @@ enum haul_status rocks_flush_family(struct rocks_store *store, const struct rock
 {
     char *message = NULL;
     rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
-    rocksdb_flush_cf(store->db, options, family->handle, &message); /* waits */
+    rocksdb_flush_cf(store->db, options, family->handle, &message); /* waits for the flush */
     rocksdb_flushoptions_destroy(options);
     return rocks_error(message, "flush", error);
 }
@@ -371,7 +371,7 @@ static uint64_t store_sequence(struct haul_store *base)
     return rocks_of(base)->lost ? 0 : rocksdb_get_latest_sequence_number(rocks_of(base)->db);
 }
 
-/* A receiver that was given nothing leaves the log to its owner, who may keep tables elsewhere. */
+/* A receiver that has got nothing leaves the log to the owner, who may keep tables elsewhere. */
 static bool was_written(const struct rocks_store *store)
 {
     return store->own_ingests > 0 ||
@@ -380,7 +380,7 @@ static bool was_written(const struct rocks_store *store)
 
 static void close_database(struct rocks_store *store)
 {
-    struct haul_error ignored; /* the log still has what is not flushed */
+    struct haul_error ignored; /* the log still holds what is not flushed */
     if (store->flushes_at_close && store->db != NULL && was_written(store)) {
         (void)!store_flush(&store->base, &ignored);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_store.h — what the rocks_*.c files share: the struct and the translation of errors. Only
+/* rocks_store.h — shared by the rocks_*.c files: the struct and the translation of errors. Only
  * these files include it, and <rocksdb/c.h>.
  *
  *   rocks_store.c    families, writing, facts, the table of operations
@@ -43,8 +43,8 @@ struct rocks_family {
     struct haul_family family;
     rocksdb_options_t *options;
     rocksdb_column_family_handle_t *handle; /* NULL: not open */
-    struct rocks_key_domain *domain; /* of the keys that its owner's index takes; NULL: all */
-    bool drops_records;              /* its compactions may remove live records: rocks_view.h */
+    struct rocks_key_domain *domain;        /* the keys that the owner's index takes; NULL: all */
+    bool drops_records; /* its compactions may remove live records: rocks_view.h */
 };
 
 struct rocks_store {
@@ -57,14 +57,14 @@ struct rocks_store {
     void *features_context;
     bool flushes_at_close;
     bool unchosen; /* when opened: one family, with RocksDB's default options */
-    bool lost;     /* closed to be made anew, and could not be opened again */
+    bool lost;     /* closed to be created again, and could not be opened */
     struct database_lock lock;
     int place_fd; /* rocks_place.c's: the directory that was opened; -1: none */
     char wal_dir[ROCKS_PATH_BYTES_MAX]; /* of an existing database, open for writing */
     bool archives_itself;               /* old log files, by its own options */
     bool keeps_log;
-    bool had_instance;          /* before this open: somebody may know it */
-    uint64_t opened_at;         /* the last sequence number then */
+    bool had_instance;          /* existed before this open: a peer may know it */
+    uint64_t opened_at;         /* the last sequence number at the open */
     _Atomic unsigned log_error; /* enum haul_status of the last write that failed; rocks_write */
     char identity[HAUL_IDENTITY_BYTES_MAX];
     rocksdb_options_t *options;
@@ -74,7 +74,7 @@ struct rocks_store {
     rocksdb_writeoptions_t *write_options;
     rocksdb_writeoptions_t *write_options_no_wal;
     pthread_rwlock_t families_lock; /* a family may be created while readers look one up */
-    pthread_mutex_t ingest_lock;    /* an ingestion of ours and its count are one */
+    pthread_mutex_t ingest_lock;    /* makes an ingestion and its count atomic */
     uint64_t own_ingests;
     struct rocks_ingested *ingested; /* rocks_ingested.c's; protected by ingest_lock */
     size_t ingested_count;
@@ -83,40 +83,41 @@ struct rocks_store {
     struct rocks_family families[ROCKS_FAMILY_COUNT_MAX];
 };
 
-/* Takes (frees) RocksDB's message; OK when it is NULL. `call` names what was tried. Never answers
- * NOT_FOUND or AGAIN: these mean a sound end to callers.
+/* Takes (frees) RocksDB's message; OK when it is NULL. `call` names the operation. Never returns
+ * NOT_FOUND or AGAIN, which callers take for a regular end.
  * Errors: NO_SPACE, BUSY, CORRUPT, MISMATCH, IO, STORE. */
 enum haul_status rocks_error(char *message, const char *call, struct haul_error *error);
 
-/* The same of reading records: names the family where that helps. */
+/* The same for reading records: names the family where that helps. */
 enum haul_status rocks_read_error(const struct rocks_family *family, char *message,
                                   const char *call, struct haul_error *error);
 
-/* The answer of a store that is `lost`. */
+/* The error of a store that is `lost`. */
 enum haul_status rocks_lost(const struct rocks_store *store, struct haul_error *error);
-/* A family stays where it is until one is dropped, or the database is made anew. Whoever does that
- * sees to it that no other thread uses a family: jobs, clearing and comparisons take turns.
+/* The pointer is valid until a family is dropped or the database is created again. The caller of
+ * those ensures that no other thread uses a family: jobs, clearing and comparisons take turns.
  * Errors: NOT_FOUND. Thread: any. */
 enum haul_status rocks_family(struct rocks_store *store, uint32_t family_id,
                               const struct rocks_family **family,
                               struct haul_error *error) HAUL_MUST_CHECK;
-/* Bounds are byte strings in memcmp order: a family that is ordered otherwise has only the whole.
+/* Bounds are byte strings in memcmp order: a family in another order has only the range of all
+ * keys.
  * Errors: NOT_FOUND (family), UNSUPPORTED (bounds in such a family). Thread: any. */
 enum haul_status rocks_family_range(struct rocks_store *store, uint32_t family_id,
                                     struct haul_slice start, struct haul_slice end,
                                     const struct rocks_family **family,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* A batch to the log and to memory. `call` names what is tried. A write that fails leaves a log
- * that must not be synced (RocksDB asserts it): rocks_sync answers the error then, until a write
- * works. */
+/* Write a batch to the log and to memory. `call` names the operation. After a failed write the log
+ * must not be synced (RocksDB asserts this): rocks_sync returns the error until a write
+ * succeeds. */
 enum haul_status rocks_write(struct rocks_store *store, const rocksdb_writeoptions_t *options,
                              rocksdb_writebatch_t *batch, const char *call,
                              struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status rocks_sync(struct rocks_store *store, struct haul_error *error) HAUL_MUST_CHECK;
-/* Memory to table files; returns when they are durable. */
+/* Flush memory to table files; returns when they are durable. */
 enum haul_status rocks_flush_family(struct rocks_store *store, const struct rocks_family *family,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* Errors: UNSUPPORTED (the index or the memory of the family's owner has no place for the key). */
+/* Errors: UNSUPPORTED (the owner's index or memtable cannot take the key). */
 enum haul_status rocks_check_key(const struct rocks_family *family, struct haul_slice key,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 bool rocks_family_is_bytewise(const struct rocks_family *family);
@@ -129,17 +130,17 @@ static inline struct rocks_store *rocks_of(struct haul_store *store)
 /* The merge operator with its stored options, so that both sides of a job can compare how theirs
  * merge. */
 void rocks_name_merge(struct rocks_family *family, const rocksdb_options_t *options);
-/* Of open families: what RocksDB itself reports. Errors: UNSUPPORTED (another RocksDB). */
+/* For open families: note what RocksDB itself reports. Errors: UNSUPPORTED (another RocksDB). */
 enum haul_status rocks_note_families(struct rocks_store *store,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A store of the file's operations without a database yet; store_close takes it. NULL: no
- * memory. */
+/* A store with its operations, but without a database; store_close frees it. NULL: no memory. */
 struct rocks_store *rocks_store_create(const char *path);
 
 /* --- rocks_open.c ----------------------------------------------------------------------------- */
 
-/* Open what `store->families` has, and fill in handles and ids. Errors: BUSY, those of RocksDB. */
+/* Open the families in `store->families`, and fill in handles and ids. Errors: BUSY, those of
+ * RocksDB. */
 enum haul_status rocks_open_handles(struct rocks_store *store,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* Open `store->path` with `options`, fill families and identity. A failed store may be closed.
@@ -147,8 +148,8 @@ enum haul_status rocks_open_handles(struct rocks_store *store,
 enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_options *options,
                             struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Databases of early releases have none. Errors: IO: an unreadable identity must not make a journal
- * look like another database's. */
+/* Databases of early releases have no identity. Errors: IO: an unreadable identity must not make a
+ * journal look like another database's. */
 enum haul_status rocks_read_identity(struct rocks_store *store,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -159,18 +160,18 @@ enum haul_status rocks_identity_keep(const struct rocks_store *store,
 enum haul_status rocks_identity_restore(const struct rocks_store *store,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
-/* After the database was closed, or not opened: second names of log files go when no job needs
- * them, haul/ when nothing is in it, and the lock. */
+/* After the database was closed, or could not be opened: remove the second names of log files
+ * unless a job needs them, remove haul/ if it is empty, and release the lock. */
 void rocks_tidy(struct rocks_store *store);
 
-/* Make the log files durable that another process may have left: RocksDB does so when it opens them
- * for writing. Errors: IO. */
+/* Sync log files that another process may have left unsynced; RocksDB does so only when it opens
+ * them for writing. Errors: IO. */
 enum haul_status rocks_sync_files(struct rocks_store *store,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
 /* --- rocks_place.c ---------------------------------------------------------------------------- */
 
-/* Before the open: `store->path` without symbolic links, which may be switched later. */
+/* Before the open: resolve symbolic links in `store->path`, which may be switched later. */
 void rocks_place_follow(struct rocks_store *store);
 /* Remember the directory that the path names now, once. */
 void rocks_place_note(struct rocks_store *store);
@@ -179,12 +180,13 @@ enum haul_status rocks_place_check(struct haul_store *base,
 
 /* --- rocks_takeover.c, rocks_families.c, rocks_receive.c, rocks_send.c ------------------------ */
 
-/* The stored value of one option of a family ("table." before one of its tables); "" when there is
- * none. Borrowed until the next call. */
+/* The stored value of one option of a family ("table." before a table option); "" without one.
+ * Borrowed until the next call. */
 const char *rocks_family_option(struct rocks_store *store, const char *family, const char *name);
 enum haul_status rocks_family_options(struct haul_store *base, uint32_t family_id, char **options,
                                       struct haul_error *error);
-/* Name, classes and options (the caller's) of a family that takes over what fits of `text`. */
+/* Name, classes and options (the caller's) of a family that takes over the options of `text` that
+ * fit. */
 void rocks_takeover_prepare(const struct rocks_store *store, const char *name, const char *text,
                             bool with_compression, struct rocks_family *family);
 
@@ -206,7 +208,7 @@ enum haul_status rocks_send_check(struct haul_store *base, const uint32_t *famil
 
 /* Options of a scan of everything; `snapshot` NULL: as of now. */
 rocksdb_readoptions_t *rocks_scan_options(const rocksdb_snapshot_t *snapshot);
-/* Sets the error of a record that is no plain value. */
+/* Sets the error for a record that is not a plain value. */
 enum haul_status rocks_refuse_columns(const struct rocks_family *family, struct haul_slice key,
                                       struct haul_error *error);
 enum haul_status rocks_snapshot_open(struct haul_store *base, struct haul_snapshot **snapshot,
@@ -247,9 +249,9 @@ void rocks_free_key(struct haul_slice key);
 struct rocks_cuts {
     struct haul_slice *keys;
     size_t count;
-    bool compacts; /* or is that left to RocksDB? */
+    bool compacts; /* false: left to RocksDB */
 };
-/* Clear all from edges[0] to edges[1], including both, piece by piece. */
+/* Clear everything from edges[0] to edges[1], both included, piece by piece. */
 enum haul_status rocks_clear_pieces(struct rocks_store *store, const struct rocks_family *family,
                                     const struct haul_slice edges[2], const struct rocks_cuts *cuts,
                                     const struct haul_steps *steps,
@@ -290,14 +292,14 @@ enum haul_status rocks_table_ingest(struct haul_store *base, uint32_t family_id,
 enum haul_status rocks_ingested_note(struct rocks_store *store, uint32_t family_id,
                                      const char *path, const struct rocks_table_facts *facts,
                                      struct haul_error *error) HAUL_MUST_CHECK;
-/* Proves that the tables of these paths, which RocksDB has taken, are live with all their entries.
+/* Check that the tables with these paths, which RocksDB has taken, are live with all their entries.
  * Errors: CORRUPT (they are not), others. */
 enum haul_status rocks_ingested_prove(struct rocks_store *store, const struct rocks_family *family,
                                       const char *const *paths, size_t path_count,
                                       struct haul_error *error) HAUL_MUST_CHECK;
-/* A table that was not ingested. */
+/* Forget a table that was not ingested. */
 void rocks_ingested_drop(struct rocks_store *store, const char *path);
-/* Tables in [start, end) need not be there any more. */
+/* Forget the tables in [start, end): they need not be live. */
 void rocks_ingested_forget(struct haul_store *base, uint32_t family_id, struct haul_slice start,
                            struct haul_slice end);
 enum haul_status rocks_ingested_check(struct haul_store *base, uint32_t family_id,

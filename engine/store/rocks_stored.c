@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_stored.c — reading the newest OPTIONS file: sections with `name=value` lines. */
+/* rocks_stored.c — reads the newest OPTIONS file: sections with `name=value` lines. */
 #include "rocks_stored.h"
 
 #include <dirent.h>
@@ -30,7 +30,7 @@ struct section {
 };
 
 struct rocks_stored {
-    char *text; /* names and values lie in it */
+    char *text; /* holds the names and values */
     struct section *sections;
     size_t section_count;
     struct line *lines;
@@ -47,7 +47,7 @@ static const struct {
     {"[TableOptions/", ROCKS_SECTION_TABLE},
 };
 
-/* The OPTIONS file with the highest number; `file` stays empty when there is none. */
+/* The OPTIONS file with the highest number; `file` stays empty without one. */
 static enum haul_status find_newest(const char *path, char file[PATH_BYTES],
                                     struct haul_error *error)
 {
@@ -71,7 +71,7 @@ static enum haul_status find_newest(const char *path, char file[PATH_BYTES],
     return HAUL_OK;
 }
 
-/* The whole file with a NUL behind it, malloc'ed. */
+/* The whole file and a NUL, malloc'ed. */
 static enum haul_status read_file(const char *file_path, char **text, struct haul_error *error)
 {
     FILE *file = plain_file_read(file_path);
@@ -106,7 +106,7 @@ static enum haul_status read_file(const char *file_path, char **text, struct hau
     return HAUL_OK;
 }
 
-/* A head that is not known (a newer release's) begins a section that nobody asks for. */
+/* An unknown header (of a newer release) begins a section that is never looked up. */
 static void add_section(struct rocks_stored *stored, char *line)
 {
     struct section *section = &stored->sections[stored->section_count++];
@@ -117,7 +117,7 @@ static void add_section(struct rocks_stored *stored, char *line)
             section->type = section_heads[i].type;
         }
     }
-    /* A name may hold quotation marks itself: the first and the last are the file's. */
+    /* A name may contain quotation marks: the first and the last one belong to the file. */
     char *first = strchr(line, '"');
     char *last = strrchr(line, '"');
     if (first != NULL && first != last) {

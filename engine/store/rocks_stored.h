@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rocks_stored.h — the options that a database has stored itself: its newest OPTIONS file, as text.
  *
- * RocksDB's C API returns only some of them, and no table options at all. The file is written
- * when a database is opened, when a column family is made or dropped, and by SetOptions. */
+ * RocksDB's C API returns only some of them, and no table options at all. RocksDB writes the file
+ * when a database is opened, when a column family is created or dropped, and in SetOptions. */
 #ifndef HAUL_ROCKS_STORED_H
 #define HAUL_ROCKS_STORED_H
 
 #include "haul/status.h"
 
 enum rocks_section {
-    ROCKS_SECTION_VERSION,  /* of no family */
-    ROCKS_SECTION_DATABASE, /* of no family */
+    ROCKS_SECTION_VERSION,  /* not of a family */
+    ROCKS_SECTION_DATABASE, /* not of a family */
     ROCKS_SECTION_FAMILY,
     ROCKS_SECTION_TABLE,
 };

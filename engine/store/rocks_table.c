@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_table.c — table files: written with the family's own options, moved in by ingestion. */
+/* rocks_table.c — writes table files with the family's own options, and ingests them. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +7,9 @@
 
 #include "rocks_store.h"
 
-/* What is written goes on its way to the disk in such pieces, while the next one is being built:
- * the sync at the end finds little to do. (RocksDB's bytes_per_sync does the same for its own
- * files, but its C API has no way to ask for it here.) */
+/* Start the writeback of each piece of this size while the next one is built, so that the final
+ * sync has little to do. (RocksDB's bytes_per_sync does the same for its own files, but its C API
+ * cannot enable it here.) */
 enum { WRITEBACK_BYTES = 4 << 20 };
 
 struct haul_table {
@@ -19,9 +19,9 @@ struct haul_table {
     rocksdb_envoptions_t *env_options;
     rocksdb_sstfilewriter_t *writer;
     char *path;
-    uint64_t bytes;           /* of keys and values: the writer's own figure lags behind */
-    int fd;                   /* the same file, for writeback; -1: goes without */
-    uint64_t writeback_bytes; /* of `bytes`: started so far */
+    uint64_t bytes;           /* of keys and values; the writer's own figure lags behind */
+    int fd;                   /* the same file, for writeback; -1: no writeback */
+    uint64_t writeback_bytes; /* how much of `bytes` is started */
 };
 
 static void destroy_table(struct haul_table *table)
@@ -122,8 +122,8 @@ enum haul_status rocks_table_finish(struct haul_table *table, struct haul_error 
 
 /* --- ingestion -------------------------------------------------------------------------------- */
 
-/* Files ingested into a family since the database was opened, from RocksDB's statistics in words:
- * "AddFile(Total Files): cumulative 3, interval 0". */
+/* Files ingested into a family since the database was opened, parsed from RocksDB's statistics
+ * text: "AddFile(Total Files): cumulative 3, interval 0". */
 static uint64_t ingests_of(struct rocks_store *store, const struct rocks_family *family)
 {
     static const char mark[] = "AddFile(Total Files): cumulative ";
@@ -169,7 +169,7 @@ static char *ingest(struct rocks_store *store, rocksdb_column_family_handle_t *h
     return message;
 }
 
-/* A table overlaps records that are still in memory. RocksDB says so in words only. */
+/* The table overlaps records that are still in memory. RocksDB reports this only as text. */
 static bool needs_flush(const char *message)
 {
     return message != NULL && strstr(message, "requires flush") != NULL;
@@ -198,7 +198,7 @@ enum haul_status rocks_table_ingest(struct haul_store *base, uint32_t family_id,
         }
         message = ingest(store, family->handle, paths, path_count);
     }
-    bool again = needs_flush(message); /* somebody wrote there in between */
+    bool again = needs_flush(message); /* another writer wrote there meanwhile */
     status = rocks_error(message, "ingest table file", error);
     if (again) {
         return HAUL_AGAIN;

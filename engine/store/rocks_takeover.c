@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_takeover.c — options of column families on their way from one database to another.
+/* rocks_takeover.c — carries options of column families from one database to another.
  *
- * The source reads them from its OPTIONS file. The target gives them to RocksDB's own parser, for
- * it cannot know which a newer release has: all at once, and when that fails one by one. They come
- * from a peer, so that only names of the list below pass, with values that cannot end the option
- * they stand in, and classes that RocksDB makes by itself. */
+ * The source reads them from its OPTIONS file. The target passes them to RocksDB's own parser,
+ * because it cannot know the options of a newer release: all at once, and one by one if that fails.
+ * They come from a peer, so only names in the list below pass, with values that cannot end their
+ * option, and classes that RocksDB creates itself. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ enum {
 enum option_kind {
     OPTION_FAMILY,
     OPTION_TABLE,
-    OPTION_REPORTED, /* only compared: the owner's code, or nothing that a new family may take */
+    OPTION_REPORTED, /* only compared: the owner's code, or not for a new family */
 };
 
 static const struct {
@@ -85,8 +85,8 @@ enum { KNOWN_COUNT = sizeof(known_options) / sizeof(*known_options) };
 
 /* --- from this store -------------------------------------------------------------------------- */
 
-/* A family that was there when the database was opened has the options that were stored then: those
- * that RocksDB has written since lack what it could not make. */
+/* A family that existed at the open has the options stored before it: those that RocksDB has
+ * written since lack the objects that it could not create. */
 static enum haul_status find_stored(struct rocks_store *store, const char *family,
                                     const struct rocks_stored **stored, struct haul_error *error)
 {
@@ -155,7 +155,7 @@ enum haul_status rocks_family_options(struct haul_store *base, uint32_t family_i
 
 /* --- into this store -------------------------------------------------------------------------- */
 
-/* Printable, braces in pairs, and no semicolon outside of them. */
+/* Is the value printable, with balanced braces and no semicolon outside of them? */
 static bool is_contained(const char *value)
 {
     int depth = 0;
@@ -175,7 +175,7 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Only classes that RocksDB makes by itself, by the names under which it stores them. */
+/* Only classes that RocksDB creates itself, by the names that it stores. */
 static bool is_own_class(const char *name, const char *value)
 {
     char class[HAUL_NAME_BYTES_MAX];
@@ -194,7 +194,7 @@ static bool is_own_class(const char *name, const char *value)
            (strcmp(name, "merge_operator") != 0 || feature_gate_knows_merge_operator(class));
 }
 
-/* One option as RocksDB's parser takes it; false: it does not pass. */
+/* One option in the form of RocksDB's parser; false: it does not pass. */
 static bool format_option(const struct family_option *option, char *text, size_t text_size)
 {
     char name[64];
@@ -204,7 +204,7 @@ static bool format_option(const struct family_option *option, char *text, size_t
     }
     (void)snprintf(name, sizeof(name), "%.*s", (int)option->name.size,
                    (const char *)option->name.data);
-    /* As stored it has escapes, which this way into RocksDB's parser does not take. */
+    /* The stored text has escapes, which this entry to RocksDB's parser does not accept. */
     stored_options_unescape((const char *)option->value.data, option->value.size, value,
                             sizeof(value));
     bool table = starts_with(name, TABLE_PREFIX);
@@ -225,8 +225,8 @@ static bool format_option(const struct family_option *option, char *text, size_t
     return true;
 }
 
-/* Set options by their text on a copy of `*options`, which the copy replaces. False: the text is
- * not accepted, and `*options` is as it was. */
+/* Set options by their text on a copy, which replaces `*options`. False: the text is not accepted,
+ * and `*options` is unchanged. */
 static bool set_by_text(rocksdb_options_t **options, const char *text)
 {
     rocksdb_options_t *changed = rocksdb_options_create();
@@ -253,7 +253,7 @@ static bool is_compression(struct haul_slice name)
     return found;
 }
 
-/* One by one: an option that this release does not have leaves the others alone. */
+/* One by one, so that an option that this release lacks does not affect the others. */
 static rocksdb_options_t *make_options(const struct rocks_store *store, const char *text,
                                        bool with_compression)
 {
@@ -269,7 +269,7 @@ static rocksdb_options_t *make_options(const struct rocks_store *store, const ch
     return options;
 }
 
-/* The class that a created family got, as RocksDB was told. */
+/* The class of a created family, as passed to RocksDB. */
 static void take_class(const char *text, const char *name, const char *otherwise,
                        char class[HAUL_NAME_BYTES_MAX])
 {
@@ -295,6 +295,6 @@ void rocks_takeover_prepare(const struct rocks_store *store, const char *name, c
     (void)snprintf(family->family.name, HAUL_NAME_BYTES_MAX, "%s", name);
     take_class(text, "comparator", HAUL_COMPARATOR_BYTEWISE, family->family.comparator);
     family->options = make_options(store, text, with_compression);
-    rocks_door_domain_free(rocks_door_avoid_prefixes(family->options)); /* it is to take all keys */
+    rocks_door_domain_free(rocks_door_avoid_prefixes(family->options)); /* it must take all keys */
     rocks_name_merge(family, family->options);
 }

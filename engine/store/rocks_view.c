@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_view.c — snapshots, and iterators that stand in for them where they do not suffice. */
+/* rocks_view.c — snapshots, and iterators where a snapshot is not enough. */
 #include "rocks_view.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "planted_bug.h"
 #include "rocks_door.h"
 
-/* A compaction may finish while the iterators are made: then all are made again. */
+/* If a compaction finishes while the iterators are created, all are created again. */
 enum { TAKES_MAX = 64 };
 
 struct rocks_pin {
@@ -17,7 +17,7 @@ struct rocks_pin {
     pthread_mutex_t lock;
     pthread_cond_t returned;
     pthread_mutex_t look_up_lock;
-    rocksdb_iterator_t *look_up; /* of rocks_pin_get alone */
+    rocksdb_iterator_t *look_up; /* only for rocks_pin_get */
     rocksdb_iterator_t *scans[ROCKS_VIEW_SCANS];
     bool lent[ROCKS_VIEW_SCANS];
 };
@@ -34,7 +34,7 @@ static void release_iterators(struct rocks_pin *pin)
     pin->look_up = NULL;
 }
 
-/* False: they do not read the same files. */
+/* False: the iterators do not read the same files. */
 static bool take_iterators(struct rocks_pin *pin, struct rocks_store *store,
                            const struct rocks_family *family, const rocksdb_snapshot_t *snapshot)
 {
@@ -46,7 +46,7 @@ static bool take_iterators(struct rocks_pin *pin, struct rocks_store *store,
         same =
             same && rocks_door_view_number(pin->scans[i]) == rocks_door_view_number(pin->look_up);
     }
-    rocksdb_readoptions_destroy(options); /* the iterators have copied it */
+    rocksdb_readoptions_destroy(options); /* the iterators have copied the options */
     if (!same) {
         release_iterators(pin);
     }
@@ -107,7 +107,7 @@ enum haul_status rocks_snapshot_open(struct haul_store *base, struct haul_snapsh
     if (view == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a snapshot");
     }
-    /* The number before the snapshot is taken is at or below the snapshot's. */
+    /* Read before the snapshot is taken, the number is at or below the snapshot's. */
     *sequence = rocksdb_get_latest_sequence_number(store->db);
     view->snapshot = rocksdb_create_snapshot(store->db);
     if (HAUL_PLANTED_BUG(SEQUENCE_LATE)) {
@@ -180,7 +180,7 @@ void rocks_pin_return(struct rocks_pin *pin, rocksdb_iterator_t *iterator)
     (void)pthread_mutex_unlock(&pin->lock);
 }
 
-/* A copy of the value of `key`, on which the iterator should stand. */
+/* A copy of the value of `key`, which the iterator should be at. */
 static enum haul_status take_value(rocksdb_iterator_t *iterator, struct haul_slice key,
                                    uint8_t **value, size_t *value_size, struct haul_error *error)
 {

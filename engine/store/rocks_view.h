@@ -2,10 +2,10 @@
 /* rocks_view.h — a consistent view of a database, also of families whose compactions drop records.
  *
  * A snapshot keeps a record that is overwritten or deleted. It does not keep one that a compaction
- * filter or FIFO compaction drops: such a record would be in the copy and in its digest, and gone
- * when the digest asks for its old value. An iterator does keep it: it holds the memory and files
- * that were current when it was made. So of a family that drops records a view holds iterators, all
- * made over the same memory and files, and lends them to scans and look-ups.
+ * filter or FIFO compaction drops: such a record would be in the copy and in its digest, but gone
+ * when the digest needs its old value. An iterator does keep it, because it holds the memory and
+ * files that were current when it was created. So for a family that drops records a view holds
+ * iterators over the same memory and files, and lends them to scans and look-ups.
  *
  * Thread: any. */
 #ifndef HAUL_ROCKS_VIEW_H
@@ -13,7 +13,7 @@
 
 #include "rocks_store.h"
 
-/* As many scans of one such family run at a time; another one waits. */
+/* At most this many scans of one such family run at a time; others wait. */
 enum { ROCKS_VIEW_SCANS = 8 };
 
 struct rocks_pin;
@@ -27,7 +27,7 @@ struct haul_snapshot {
 /* The family's pin; NULL: the snapshot alone keeps its records. `snapshot` may be NULL. */
 struct rocks_pin *rocks_view_pin(const struct haul_snapshot *snapshot, uint32_t family_id);
 
-/* An iterator over the whole family, lent until it is given back; waits for one. */
+/* Borrow an iterator over the whole family until it is returned; waits for one. */
 rocksdb_iterator_t *rocks_pin_borrow(struct rocks_pin *pin);
 void rocks_pin_return(struct rocks_pin *pin, rocksdb_iterator_t *iterator);
 

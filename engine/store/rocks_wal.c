@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_wal.c — reading the write-ahead log, with proof that nothing of it is missing.
+/* rocks_wal.c — reads the write-ahead log and proves that no record of it is missing.
  *
- * RocksDB answers a read of purged log with OK: either with the first batch that is left, or with
- * no batch at all. So nothing is believed but the numbers:
+ * RocksDB returns OK when a purged part of the log is read: with the first batch that is left, or
+ * with no batch at all. So only the sequence numbers count:
  *   W1 the first batch begins at or before the wanted sequence number, and reaches it
  *   W2 every next batch begins right behind the last one's records
  *   W3 "no more" is only true when the next number to read is one above the database's last
  * Anything else is a GAP.
  *
- * The iterator is kept at the tail, where RocksDB lets it go on once there is more: a new one reads
- * the log file from its beginning. Only when it says that it cannot go on is a new one made:
+ * The iterator is kept at the tail, where RocksDB lets it continue once there is more, because a
+ * new one reads the log file from its beginning. A new one is created only when the old one cannot
+ * continue:
  *
  *     none --open_iterator--> on a batch <--move_on--> at the tail (status OK)
  *      ^                          |                        |
@@ -21,8 +22,8 @@
 #include "raw_batch.h"
 #include "rocks_store.h"
 
-/* Looks at the tail before a missing number is a GAP. What is behind it is in the log already when
- * the database counts it, but a file may be moved to the archive just now. */
+/* Checks of the tail before a missing number counts as a GAP. A record is in the log before the
+ * database counts it, but its file may be moving to the archive at this moment. */
 enum { TAIL_LOOKS_MAX = 16 };
 
 struct haul_wal_reader {
@@ -36,7 +37,7 @@ enum haul_status rocks_wal_pin(struct haul_store *base, struct haul_error *error
 {
     char *message = NULL;
     if (rocks_of(base)->read_only) {
-        return HAUL_OK; /* there is nobody who would remove one */
+        return HAUL_OK; /* nothing would remove a file */
     }
     rocksdb_disable_file_deletions(rocks_of(base)->db, &message);
     return rocks_error(message, "disable file deletions", error);
@@ -77,7 +78,7 @@ static void close_iterator(struct haul_wal_reader *reader)
     }
 }
 
-/* What is damage, and not only a hole: for a hole the numbers give the better text. */
+/* Is it damage, and not only a hole? For a hole the numbers give the better text. */
 static bool is_damage(const char *message)
 {
     bool is_hole = strstr(message, "Gap in sequence") != NULL;
@@ -100,7 +101,7 @@ static enum haul_status after_move(struct haul_wal_reader *reader, struct haul_e
     if (is_damage(message)) {
         return rocks_error(message, "read log", error);
     }
-    rocksdb_free(message); /* mostly "create a new iterator to fetch the new tail" */
+    rocksdb_free(message); /* usually "create a new iterator to fetch the new tail" */
     return HAUL_AGAIN;
 }
 
@@ -112,15 +113,15 @@ static enum haul_status open_iterator(struct haul_wal_reader *reader, struct hau
     if (message == NULL) {
         enum haul_status status = after_move(reader, error);
         if (status != HAUL_OK) {
-            /* With nothing in any log file it has no file open, and RocksDB crashes when such an
-             * iterator is moved on: only one that has been on a batch is kept. */
+            /* With empty log files the iterator has no file open, and moving it crashes RocksDB:
+             * keep only one that has been on a batch. */
             close_iterator(reader);
         }
         return status;
     }
     reader->iterator = NULL;
     if (strncmp(message, "NotFound", 8) == 0) {
-        rocksdb_free(message); /* "not yet written": whether that is true is W3's question */
+        rocksdb_free(message); /* "not yet written": W3 decides whether that is true */
         return HAUL_AGAIN;
     }
     return rocks_error(message, "open log", error);
@@ -135,7 +136,7 @@ static enum haul_status move_on(struct haul_wal_reader *reader, struct haul_erro
     return after_move(reader, error);
 }
 
-/* On the next batch, or AGAIN by W3. */
+/* Move to the next batch, or AGAIN by W3. */
 static enum haul_status find_batch(struct haul_wal_reader *reader, struct haul_error *error)
 {
     rocksdb_t *db = reader->store->db;
@@ -150,7 +151,7 @@ static enum haul_status find_batch(struct haul_wal_reader *reader, struct haul_e
             return HAUL_AGAIN;
         }
         if (look == 0 && !reader->store->read_only) {
-            /* A database that flushes its log by hand holds the tail in memory. */
+            /* A database with manual log flush holds the tail in memory. */
             char *message = NULL;
             rocksdb_flush_wal(db, 0, &message);
             rocksdb_free(message);
@@ -184,7 +185,7 @@ static void release_batch(struct haul_wal_reader *reader)
     }
 }
 
-/* Take the batch the iterator stands on: it is moved out, so once only. */
+/* Take the iterator's current batch: it is moved out, so only once. */
 static enum haul_status take_batch(struct haul_wal_reader *reader, struct haul_log_batch *batch,
                                    uint32_t *count, struct haul_error *error)
 {
@@ -217,7 +218,7 @@ enum haul_status rocks_wal_next(struct haul_wal_reader *reader, struct haul_log_
     bool encloses = found.sequence < reader->position && /* W1 */
                     found.sequence + count > reader->position;
     if (!follows && !encloses) {
-        /* A reader that met a hole must not step over it when it is asked again. */
+        /* A reader that met a hole must not step over it on the next call. */
         close_iterator(reader);
         return gap(reader->position, "found", found.sequence, error);
     }
