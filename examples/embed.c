@@ -6,7 +6,9 @@
  *
  * A writer puts keys into the range, through a gate. haul freezes the gate for the last part of the
  * log, and then either releases the range (it has moved: refuse) or unfreezes it (it has not:
- * accept). After a restart, the server reads who owns the range before it serves it. */
+ * accept). After a restart, the server reads who owns the range before it serves it, and holds
+ * writes while a job that was frozen has not continued. */
+#include <haul/job.h>
 #include <haul/migration.h>
 #include <haul/owner.h>
 #include <pthread.h>
@@ -15,7 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum gate { OPEN, FROZEN, MOVED, CLOSING };
+enum gate { OPEN, HELD, FROZEN, MOVED, CLOSING };
 
 static const struct haul_range users = {.start = {(const uint8_t *)"user:", 5},
                                         .end = {(const uint8_t *)"user;", 5}};
@@ -38,6 +40,13 @@ static void set_gate(enum gate to)
 {
     pthread_mutex_lock(&lock);
     gate = to;
+    pthread_mutex_unlock(&lock);
+}
+
+static void let_go(void)
+{
+    pthread_mutex_lock(&lock);
+    gate = gate == HELD ? OPEN : gate;
     pthread_mutex_unlock(&lock);
 }
 
@@ -68,7 +77,8 @@ static void *write_users(void *options)
             int size = snprintf(key, sizeof(key), "user:%08lu", written++);
             rocksdb_put(db, options, key, (size_t)size, "new", 3, &failure);
         }
-        refused += now == FROZEN || now == MOVED; /* a server would send its client the reason */
+        refused += now == HELD || now == FROZEN ||
+                   now == MOVED; /* a server would send its client the reason */
         pthread_mutex_unlock(&lock);
         check(failure == NULL, failure);
     }
@@ -86,6 +96,20 @@ static bool is_ours(struct haul_store *store)
     return ours;
 }
 
+/* Was a job frozen, and not decided, when the program ended? */
+static bool is_in_doubt(const char *directory)
+{
+    struct haul_job *jobs = NULL;
+    size_t count = 0;
+    check(haul_jobs_list(directory, &jobs, &count, &error) == HAUL_OK, error.text);
+    bool in_doubt = false;
+    for (size_t i = 0; i < count; i++) {
+        in_doubt |= jobs[i].role == HAUL_JOB_SOURCE && jobs[i].claim == HAUL_JOB_IN_DOUBT;
+    }
+    free(jobs);
+    return in_doubt;
+}
+
 static void move_users(struct haul_store *store, const char *to)
 {
     struct haul_migration *migration = NULL;
@@ -94,6 +118,7 @@ static void move_users(struct haul_store *store, const char *to)
     options.range_count = 1;
     options.hooks = (struct haul_hooks){.freeze = freeze, .unfreeze = unfreeze, .release = release};
     check(haul_source_start(&options, &migration, &error) == HAUL_OK, error.text);
+    let_go(); /* the job continues */
     while (!haul_migration_ended(migration, 1000)) {
     }
     const struct haul_result *result = haul_migration_result(migration);
@@ -106,7 +131,8 @@ int main(int argc, char **argv)
     char *failure = NULL;
     rocksdb_column_family_handle_t *handle = NULL;
     rocksdb_options_t *options = rocksdb_options_create();
-    rocksdb_options_set_WAL_ttl_seconds(options, 3600); /* so that a job survives a crash */
+    rocksdb_options_set_WAL_ttl_seconds(options,
+                                        3600); /* more than the longest job and an outage */
     check(argc == 3, "usage: embed DB ADDR:PORT");
     db = rocksdb_open_column_families(options, argv[1], 1, (const char *[]){"default"},
                                       (const rocksdb_options_t *[]){options}, &handle, &failure);
@@ -122,7 +148,7 @@ int main(int argc, char **argv)
     pthread_t writer;
     rocksdb_writeoptions_t *writing = rocksdb_writeoptions_create();
     bool ours = is_ours(store);
-    set_gate(ours ? OPEN : MOVED);
+    set_gate(!ours ? MOVED : is_in_doubt(argv[1]) ? HELD : OPEN);
     (void)pthread_create(&writer, NULL, write_users, writing);
     if (ours) {
         move_users(store, argv[2]);

@@ -681,6 +681,24 @@ struct option_report *target_driver_differences(struct target_driver *driver)
     return &driver->calls.differences;
 }
 
+/* Why the links are not of the best transport that was asked for. */
+static void note_fallback(const struct target_driver *driver, struct haul_result *result)
+{
+    const struct haul_transport_list wanted =
+        transport_list_resolve(&driver->options.target->transports);
+    size_t at = 0;
+    while (
+        at < driver->options.offer_count &&
+        !transport_list_has(&wanted, (enum haul_transport)driver->options.offers[at].transport)) {
+        at++;
+    }
+    if (at < driver->options.offer_count &&
+        driver->options.offers[at].transport != (uint32_t)result->progress.transport) {
+        (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
+                       driver->options.offers[at].refusal);
+    }
+}
+
 void target_driver_result(const struct target_driver *driver, struct haul_result *result)
 {
     result->error = *target_session_outcome(driver->session);
@@ -693,12 +711,7 @@ void target_driver_result(const struct target_driver *driver, struct haul_result
                    result->status == HAUL_OK ? driver->calls.journal.warning : "");
     result->crc_errors = driver->damaged_blocks;
     result->link.crc_errors = driver->damaged_blocks;
-    const haul_control_TransportOffer *best = driver->options.offers;
-    if (driver->options.offer_count > 0 &&
-        best->transport != (uint32_t)result->progress.transport) {
-        (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
-                       best->refusal);
-    }
+    note_fallback(driver, result);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -230,46 +230,46 @@ void tcp_receiver_release(struct tcp_receiver *receiver, struct block *block)
     block_pool_release(receiver->pool, block);
 }
 
-static enum haul_status write_record(struct tcp_receiver *receiver, struct haul_error *error)
+static enum haul_status write_frame(struct tcp_receiver *receiver, struct haul_error *error)
 {
-    while (receiver->record_bytes_left > 0) {
-        const struct iovec rest = {.iov_base = receiver->record + sizeof(receiver->record) -
-                                               receiver->record_bytes_left,
-                                   .iov_len = receiver->record_bytes_left};
+    while (receiver->frame_bytes_left > 0) {
+        const struct iovec rest = {.iov_base = receiver->frame + sizeof(receiver->frame) -
+                                               receiver->frame_bytes_left,
+                                   .iov_len = receiver->frame_bytes_left};
         size_t sent = 0;
         enum haul_status status = tcp_socket_send(receiver->fd, &rest, 1, &sent, error);
         if (status != HAUL_OK) {
             return status;
         }
         receiver->stats->bytes_sent += sent;
-        receiver->record_bytes_left -= sent;
+        receiver->frame_bytes_left -= sent;
     }
     return HAUL_OK;
 }
 
-static void put_record(struct tcp_receiver *receiver, enum tcp_frame_kind kind)
+static void put_frame(struct tcp_receiver *receiver, enum tcp_frame_kind kind)
 {
-    struct credit_frame record;
-    credit_receiver_report(&receiver->credit, &record);
-    tcp_frame_encode(kind, &record, receiver->record);
-    receiver->record_bytes_left = sizeof(receiver->record);
+    struct credit_frame frame;
+    credit_receiver_report(&receiver->credit, &frame);
+    tcp_frame_encode(kind, &frame, receiver->frame);
+    receiver->frame_bytes_left = sizeof(receiver->frame);
     receiver->stats->credits_sent++;
 }
 
 enum haul_status tcp_receiver_report(struct tcp_receiver *receiver, bool idle,
                                      struct haul_error *error)
 {
-    enum haul_status status = write_record(receiver, error);
+    enum haul_status status = write_frame(receiver, error);
     if (status != HAUL_OK || receiver->ended) {
         return status;
     }
     if (receiver->ending) {
-        put_record(receiver, TCP_FRAME_END);
+        put_frame(receiver, TCP_FRAME_END);
         receiver->ended = true;
     } else if (credit_receiver_due(&receiver->credit, idle)) {
-        put_record(receiver, TCP_FRAME_CREDIT);
+        put_frame(receiver, TCP_FRAME_CREDIT);
     }
-    return write_record(receiver, error);
+    return write_frame(receiver, error);
 }
 
 void tcp_receiver_end(struct tcp_receiver *receiver)
@@ -292,7 +292,7 @@ bool tcp_receiver_has_news(const struct tcp_receiver *receiver)
     bool block_complete = receiver->state == TCP_RECEIVER_PAYLOAD && payload_left(receiver) == 0;
     bool header_complete = receiver->state == TCP_RECEIVER_HEADER && receiver->bound &&
                            receiver->header_bytes == sizeof(receiver->header);
-    bool credit_waits = !receiver->ended && receiver->record_bytes_left == 0 &&
+    bool credit_waits = !receiver->ended && receiver->frame_bytes_left == 0 &&
                         credit_receiver_due(&receiver->credit, true);
     return block_complete || header_complete || credit_waits;
 }
@@ -330,5 +330,5 @@ bool tcp_receiver_wants_bytes(const struct tcp_receiver *receiver)
 
 bool tcp_receiver_unwritten(const struct tcp_receiver *receiver)
 {
-    return receiver->record_bytes_left > 0 || (receiver->ending && !receiver->ended);
+    return receiver->frame_bytes_left > 0 || (receiver->ending && !receiver->ended);
 }

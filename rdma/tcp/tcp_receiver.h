@@ -44,9 +44,9 @@ struct tcp_receiver {
     size_t payload_bytes; /* of `filling`, received so far */
 
     bool ending; /* the end frame must be sent */
-    bool ended;  /* the end frame is in `record` or already sent */
-    size_t record_bytes_left;
-    uint8_t record[TCP_FRAME_BYTES];
+    bool ended;  /* the end frame is in `frame` or already sent */
+    size_t frame_bytes_left;
+    uint8_t frame[TCP_FRAME_BYTES];
 };
 
 /* Errors: NO_MEMORY. */
@@ -59,7 +59,7 @@ void tcp_receiver_fini(struct tcp_receiver *receiver);
 /* The ring's size is known: blocks may arrive. */
 void tcp_receiver_bind(struct tcp_receiver *receiver, uint32_t slot_count);
 
-/* Begin a round of reading. */
+/* Begin a pass of reading. */
 void tcp_receiver_begin(struct tcp_receiver *receiver);
 /* The next whole block, lent until tcp_receiver_release.
  * Errors: AGAIN (also after the sender's end: see `state`); PROTOCOL, VERSION, CORRUPT, FENCED (bad

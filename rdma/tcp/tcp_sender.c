@@ -65,7 +65,7 @@ static void note_written(struct tcp_sender *sender, size_t bytes)
     sender->end_bytes_left -= bytes;
 }
 
-static enum haul_status fail_record(enum haul_status status, struct haul_error *error)
+static enum haul_status fail_frame(enum haul_status status, struct haul_error *error)
 {
     const char *why = status == HAUL_FENCED    ? "the credit is of another epoch"
                       : status == HAUL_CORRUPT ? "a credit frame is damaged"
@@ -73,25 +73,25 @@ static enum haul_status fail_record(enum haul_status status, struct haul_error *
     return haul_error_set(error, status, "", 0, "%s", why);
 }
 
-static enum haul_status take_record(struct tcp_sender *sender, const uint8_t *at,
-                                    struct haul_error *error)
+static enum haul_status take_frame(struct tcp_sender *sender, const uint8_t *at,
+                                   struct haul_error *error)
 {
     enum tcp_frame_kind kind;
-    struct credit_frame record;
-    enum haul_status status = tcp_frame_decode(at, &kind, &record);
+    struct credit_frame frame;
+    enum haul_status status = tcp_frame_decode(at, &kind, &frame);
     if (status != HAUL_OK) {
-        return fail_record(status, error);
+        return fail_frame(status, error);
     }
     /* The peer cannot have read bytes that the kernel does not have yet, nor anything before the
      * bind. */
-    if (record.freed > sender->written || record.applied > sender->written || /* C2 */
+    if (frame.freed > sender->written || frame.applied > sender->written || /* C2 */
         sender->peer_ended) {
-        return fail_record(HAUL_PROTOCOL, error);
+        return fail_frame(HAUL_PROTOCOL, error);
     }
     bool advanced = false;
-    status = credit_sender_take(&sender->credit, &record, &advanced);
+    status = credit_sender_take(&sender->credit, &frame, &advanced);
     if (status != HAUL_OK) {
-        return fail_record(status, error);
+        return fail_frame(status, error);
     }
     sender->advanced = sender->advanced || advanced;
     sender->peer_ended = kind == TCP_FRAME_END;
@@ -99,16 +99,16 @@ static enum haul_status take_record(struct tcp_sender *sender, const uint8_t *at
     return HAUL_OK;
 }
 
-static enum haul_status take_records(struct tcp_sender *sender, struct haul_error *error)
+static enum haul_status take_frames(struct tcp_sender *sender, struct haul_error *error)
 {
     size_t at = 0;
     enum haul_status status = HAUL_OK;
-    while (status == HAUL_OK && sender->record_bytes - at >= TCP_FRAME_BYTES) {
-        status = take_record(sender, sender->records + at, error);
+    while (status == HAUL_OK && sender->frame_bytes - at >= TCP_FRAME_BYTES) {
+        status = take_frame(sender, sender->frames + at, error);
         at += TCP_FRAME_BYTES;
     }
-    sender->record_bytes -= at;
-    memmove(sender->records, sender->records + at, sender->record_bytes);
+    sender->frame_bytes -= at;
+    memmove(sender->frames, sender->frames + at, sender->frame_bytes);
     return status;
 }
 
@@ -179,16 +179,16 @@ enum haul_status tcp_sender_read(struct tcp_sender *sender, struct haul_error *e
     if (sender->peer_ended) {
         return HAUL_AGAIN;
     }
-    const struct iovec room = {.iov_base = sender->records + sender->record_bytes,
-                               .iov_len = sizeof(sender->records) - sender->record_bytes};
+    const struct iovec room = {.iov_base = sender->frames + sender->frame_bytes,
+                               .iov_len = sizeof(sender->frames) - sender->frame_bytes};
     size_t received = 0;
     enum haul_status status = tcp_socket_receive(sender->fd, &room, 1, &received, error);
     if (status != HAUL_OK) {
         return status;
     }
     sender->stats->bytes_received += received;
-    sender->record_bytes += received;
-    return take_records(sender, error);
+    sender->frame_bytes += received;
+    return take_frames(sender, error);
 }
 
 static struct block *take_next(struct tcp_sender *sender)

@@ -30,7 +30,7 @@
 
 enum {
     /* Frames read by one call. They are cumulative, so more than a few seldom wait. */
-    TCP_SENDER_RECORDS_PER_READ = 32,
+    TCP_SENDER_FRAMES_PER_READ = 32,
 };
 
 struct tcp_sender {
@@ -54,8 +54,8 @@ struct tcp_sender {
 
     bool peer_ended; /* the end frame has arrived: nothing follows */
     bool advanced;   /* credits advanced, which is still to be reported to the owner */
-    size_t record_bytes;
-    uint8_t records[TCP_SENDER_RECORDS_PER_READ * TCP_FRAME_BYTES];
+    size_t frame_bytes;
+    uint8_t frames[TCP_SENDER_FRAMES_PER_READ * TCP_FRAME_BYTES];
 };
 
 /* Errors: NO_MEMORY. */
