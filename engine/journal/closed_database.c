@@ -27,7 +27,7 @@ static void read_identity(const char *database, char identity[HAUL_IDENTITY_BYTE
     }
 }
 
-/* --- how far it has come ---------------------------------------------------------------------- */
+/* --- progress --------------------------------------------------------------------------------- */
 
 static uint64_t of_manifest(const char *database)
 {

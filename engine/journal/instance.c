@@ -335,7 +335,7 @@ void instance_explain(const struct instance_place *place, const struct instance_
         break;
     case INSTANCE_DAMAGED:
         haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                       "%s/instance is damaged: nobody knows whose records these are",
+                       "%s/instance is damaged: it is unknown whose records these are",
                        place->directory);
         why = "when it is the original: --adopt";
         break;

@@ -105,7 +105,7 @@ enum haul_status job_journal_list(const struct haul_store *store, enum journal_r
     return status;
 }
 
-/* --- all that is left over -------------------------------------------------------------------- */
+/* --- unfinished jobs -------------------------------------------------------------------------- */
 
 /* One more item at the end of an array. NULL: no memory. */
 static void *append_item(void *array_of_items, size_t *count, size_t item_bytes)

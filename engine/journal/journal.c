@@ -64,7 +64,7 @@ struct journal {
     bool is_copy;
     bool unsynced; /* appended since the last sync */
     uint32_t seed;
-    uint64_t end;    /* where the next record goes */
+    uint64_t end;    /* the place of the next record */
     uint8_t *buffer; /* for the record being written */
     size_t buffer_size;
     enum haul_status dead; /* OK while alive; then every call returns this */

@@ -53,8 +53,8 @@ struct journal_config {
     /* Read without the lock and change nothing, also while the job runs elsewhere; every append
      * is INVALID. Only for journal_open. */
     bool read_only;
-    /* A copy becomes the original: the header names the file that it lies in now, and the database
-     * `identity`, whichever it named before. */
+    /* A copy becomes the original: the header names its present file, and the database `identity`,
+     * whichever it named before. */
     bool adopts;
 };
 

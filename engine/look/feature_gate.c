@@ -10,7 +10,7 @@
 
 #define HINT_EMBED "embed libhaul in the program that has it"
 
-/* --- objects that RocksDB makes by their names ------------------------------------------------ */
+/* --- objects that RocksDB creates by name ----------------------------------------------------- */
 
 static const char *const comparators[] = {
     HAUL_COMPARATOR_BYTEWISE,
@@ -106,7 +106,7 @@ static enum haul_status check_paths(const struct store_look *look, bool read_onl
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                        "the database keeps table files in several directories %s",
                        look->other_path);
-        return refuse(error, "no file says which: embed libhaul in the program that opens it with "
+        return refuse(error, "no file names them: embed libhaul in the program that opens it with "
                              "its db_paths and cf_paths");
     }
     if (look->missing_table != 0 && !read_only) {

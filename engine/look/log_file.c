@@ -92,7 +92,7 @@ void log_file_close(struct log_file *file)
 
 /* --- blocks ----------------------------------------------------------------------------------- */
 
-/* The next block. Errors: NOT_FOUND (no more), IO. */
+/* The next block. Errors: NOT_FOUND (none left), IO. */
 static enum haul_status next_block(struct log_file *file, struct haul_error *error)
 {
     if (file->at_end) {

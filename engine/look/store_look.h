@@ -24,7 +24,7 @@ enum table_kind {
     TABLE_UNKNOWN,
 };
 
-/* Where the log lies, as far as the database's files show. */
+/* Where the log is, by the database's files. */
 enum wal_place {
     WAL_HERE,      /* in the directory */
     WAL_ELSEWHERE, /* where OPTIONS names it, and it is this database's own */

@@ -340,7 +340,7 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
     return status;
 }
 
-/* --- ending what was decided ------------------------------------------------------------------ */
+/* --- ending decided jobs ---------------------------------------------------------------------- */
 
 /* Errors: INVALID, UNCONFIRMED, those of the record. */
 static enum haul_status check_decided(struct haul_store *store, const struct journal *journal,
@@ -414,9 +414,9 @@ enum haul_status haul_job_forget_over(struct haul_store *store, const struct hau
     struct journal *journal = NULL;
     if (!accept_two_owners) {
         haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
-                       "the job's target does not know that it is over: a prepared one waits on, "
-                       "and one that owns the ranges (this database was set back) is never asked: "
-                       "they have two owners");
+                       "the job's target does not know that it is over: a prepared target keeps "
+                       "waiting, and one that owns the ranges (this database was set back) is "
+                       "never asked: the ranges have two owners");
         haul_error_hint(error, "if it is lost for good, or has forgotten the job: "
                                "--accept-two-owners");
         return HAUL_UNCONFIRMED;

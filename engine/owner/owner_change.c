@@ -362,7 +362,7 @@ enum haul_status owner_refuse_returning(const struct journal *journal, bool runs
                           "`haul cancel --db DIR --job ID --accept-two-owners`"
                     : phase == JOURNAL_PHASE_COMMITTED
                         ? "`haul recv --db DIR` or `haul cancel --db DIR --job ID` finishes it"
-                        : "`haul recv --db DIR`, and its source goes on with it; `haul cancel --db "
+                        : "`haul recv --db DIR`, and its source continues it; `haul cancel --db "
                           "DIR --job ID` gives it up");
     return HAUL_EXISTS;
 }

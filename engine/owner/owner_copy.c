@@ -22,7 +22,7 @@ static struct instance_place with_calls(const struct instance_place *given)
     return place;
 }
 
-/* --- whose ------------------------------------------------------------------------------------ */
+/* --- origin ----------------------------------------------------------------------------------- */
 
 /* Judge by one journal. Damaged ones belong to no database. */
 static enum haul_status look_at_journal(const struct instance_place *place,

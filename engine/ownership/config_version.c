@@ -47,7 +47,7 @@ enum haul_status config_version_get(struct haul_store *store, const struct haul_
     return status;
 }
 
-/* --- whose is it ------------------------------------------------------------------------------ */
+/* --- ownership -------------------------------------------------------------------------------- */
 
 /* An entry from before instances existed may belong to a copy of the peer. */
 bool config_version_is_peer(const struct ownership *ownership, uint32_t index, const char *peer)
@@ -110,7 +110,7 @@ static enum haul_status refuse_released(const struct ownership *ownership,
     haul_error_set(error, status, NULL, 0,
                    "column family '%s' was handed over from key %s on: database %s owns it now",
                    family, start, peer[0] == '\0' ? "(not recorded)" : peer);
-    haul_error_hint(error, "send from the database that owns it; what is left here goes with "
+    haul_error_hint(error, "send from the database that owns it; send what is still here with "
                            "`--range` (`haul owner --db DIR` lists what is not)");
     return status;
 }

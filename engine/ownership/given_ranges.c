@@ -177,13 +177,13 @@ static enum haul_status given_back(struct haul_error *error)
 static enum haul_status not_sure(struct haul_error *error)
 {
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                   "the target was set back, and the record does not tell which of its ranges it "
+                   "the target was set back, and the record does not show which of its ranges it "
                    "owns by the job that it waits for: others went to it since, and something came "
                    "back");
-    haul_error_hint(error, "the copy here is still there (`haul verify --to`): `haul owner "
+    haul_error_hint(error, "if the copy here still exists (`haul verify --to`): `haul owner "
                            "--reclaim --accept-two-owners`, then `haul cancel "
-                           "--accept-two-owners` there; it was dropped, what is there is the "
-                           "last: `haul owner --db DIR --forget --accept-two-owners` there");
+                           "--accept-two-owners` there; if it was dropped, the last copy is "
+                           "there: `haul owner --db DIR --forget --accept-two-owners` there");
     return HAUL_MISMATCH;
 }
 

@@ -52,7 +52,7 @@ static enum haul_status list_journals(const struct haul_store *store,
     return status;
 }
 
-/* --- what there is ---------------------------------------------------------------------------- */
+/* --- this side's jobs ------------------------------------------------------------------------- */
 
 /* Does one of the two own anything by the job? Neighbours merge and keep the newest job's id. */
 static bool owns_by(const struct ownership *ownership, const struct ownership_job *job,
@@ -102,7 +102,7 @@ enum haul_status lost_jobs_list(struct haul_store *store, const struct haul_hook
     return status;
 }
 
-/* --- what is missing -------------------------------------------------------------------------- */
+/* --- missing jobs ----------------------------------------------------------------------------- */
 
 /* The history of format 1 is empty. */
 static bool knows_all_jobs(const struct ownership *ownership)
@@ -154,7 +154,7 @@ enum haul_status lost_jobs_look(struct haul_store *store, const struct haul_hook
     return status;
 }
 
-/* --- what became of what was given ------------------------------------------------------------ */
+/* --- lost ranges ------------------------------------------------------------------------------ */
 
 /* The newest history entry about the ranges that the job gave. */
 static const struct ownership_job *newest_of(const struct ownership *ownership,

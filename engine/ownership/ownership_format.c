@@ -381,7 +381,7 @@ static enum haul_status decode_entry(struct cursor *cursor, struct ownership *ow
     struct ownership_job job = {.act =
                                     state == OWNERSHIP_RELEASED ? OWNERSHIP_GAVE : OWNERSHIP_TOOK};
     memcpy(job.id, mark.job, sizeof(job.id));
-    /* The entries of a job stand together. */
+    /* The entries of a job are adjacent. */
     const struct ownership_job *last =
         ownership->job_count == 0 ? NULL : &ownership->jobs[ownership->job_count - 1];
     bool known = mark.state == OWNERSHIP_OWN || (last != NULL && last->act == job.act &&
@@ -402,7 +402,7 @@ static enum haul_status decode_1(struct cursor *cursor, struct ownership *owners
     return status;
 }
 
-/* --- either format ---------------------------------------------------------------------------- */
+/* --- both formats ----------------------------------------------------------------------------- */
 
 static bool is_sound(struct haul_slice bytes, uint16_t format)
 {

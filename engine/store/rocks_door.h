@@ -50,7 +50,7 @@ enum rocks_door_record {
 /* The iterator's current record. Key and value are the iterator's until it moves. */
 enum rocks_door_record rocks_door_current(const rocksdb_iterator_t *iterator,
                                           struct haul_slice *key, struct haul_slice *value);
-/* One step, then as above. The iterator must stand on a record. */
+/* One step, then as above. The iterator must be at a record. */
 enum rocks_door_record rocks_door_next(rocksdb_iterator_t *iterator, struct haul_slice *key,
                                        struct haul_slice *value);
 

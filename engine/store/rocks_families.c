@@ -88,7 +88,7 @@ enum haul_status rocks_family_create(struct haul_store *base, const char *name,
     return create(store, &family, created, error);
 }
 
-/* --- the family that a database is born with -------------------------------------------------- */
+/* --- the default family ----------------------------------------------------------------------- */
 
 static bool is_unwritten(struct rocks_store *store)
 {

@@ -44,7 +44,7 @@ void rocks_ingested_free(struct rocks_store *store)
     free(store->ingested);
 }
 
-/* --- on the way in ---------------------------------------------------------------------------- */
+/* --- before and at the ingestion -------------------------------------------------------------- */
 
 static bool reserve(struct rocks_store *store)
 {
@@ -156,7 +156,7 @@ enum haul_status rocks_ingested_prove(struct rocks_store *store, const struct ro
     return status;
 }
 
-/* --- later ------------------------------------------------------------------------------------ */
+/* --- after the ingestion ---------------------------------------------------------------------- */
 
 /* A table without keys counts as inside. Bounds exist only where keys are in byte order. */
 static bool is_inside(const struct rocks_ingested *entry, uint32_t family_id,

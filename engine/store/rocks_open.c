@@ -589,7 +589,7 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
     return status;
 }
 
-/* --- the log of before ------------------------------------------------------------------------ */
+/* --- earlier log files ------------------------------------------------------------------------ */
 
 static enum haul_status sync_file(const char *directory, const char *name, struct haul_error *error)
 {
@@ -625,7 +625,7 @@ enum haul_status rocks_sync_files(struct rocks_store *store, struct haul_error *
     return status;
 }
 
-/* --- behind the close ------------------------------------------------------------------------- */
+/* --- after the close -------------------------------------------------------------------------- */
 
 /* Could a job of this source continue from the log? When in doubt, yes. */
 static bool needs_log(const char *directory)

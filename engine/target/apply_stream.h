@@ -3,13 +3,13 @@
  *
  * The checks of every batch, in this order, before anything reaches the store:
  *   A1 its number is the next one of the stream (an earlier one is a repetition: dropped, counted)
- *   A2 fragments are joined; only a complete batch goes on
+ *   A2 fragments are joined; only a complete batch is passed on
  *   A3 the walk of the representation is sound to the last byte, and its count is the header's
  *   A4 every record is one that this lane may carry (snapshot: Put; delta: Put, Delete,
  *      DeleteRange), of a family of the plan, with its keys inside the announced range
- *   A5 keys of a snapshot stream ascend strictly, over batches too (descend in families that are
- *      ordered backwards; other orders are not known here; of the last key of a batch only the
- *      first POSITION_KEY_BYTES_MAX bytes are kept)
+ *   A5 keys of a snapshot stream ascend strictly, across batches too (descend in families in
+ *      reverse order; no check in other orders; only the first POSITION_KEY_BYTES_MAX bytes of
+ *      the last key of a batch are kept)
  *
  * The caller has compared the checksum, on memory that the peer cannot write (applier.c).
  * Thread: the applier that owns the stream. */

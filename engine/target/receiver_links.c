@@ -210,7 +210,7 @@ bool receiver_links_poll(struct receiver_links *links, struct applier *applier,
     return any;
 }
 
-/* --- what was lent ---------------------------------------------------------------------------- */
+/* --- lent blocks ------------------------------------------------------------------------------ */
 
 static struct receiver_link *find(struct receiver_links *links, const struct link *link)
 {

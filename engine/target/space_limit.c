@@ -42,8 +42,8 @@ static enum haul_status check(struct haul_store *store, uint64_t keep_bytes, uin
                        space.free_bytes >> MIB_SHIFT, kept >> MIB_SHIFT,
                        space.unwritten_bytes >> MIB_SHIFT);
     }
-    haul_error_hint(error, "make room there, then go on with the same commands, or keep less with "
-                           "`haul recv --keep-free`");
+    haul_error_hint(error, "free some space there, then run the same commands again, or keep less "
+                           "free with `haul recv --keep-free`");
     return HAUL_NO_SPACE;
 }
 

@@ -153,8 +153,8 @@ static enum haul_status admit(struct target_journal *journal, struct target_othe
     return status == HAUL_OK ? job_journal_plan(journal->file, &journal->plan, error) : status;
 }
 
-/* This target gave up an attempt of this job and its source does not know: remove what that attempt
- * left. This attempt takes over its reservation. */
+/* This target gave up an attempt of this job without its source's knowledge: remove what that
+ * attempt left. This attempt takes over its reservation. */
 static enum haul_status end_own(struct target_journal *journal, struct haul_error *error)
 {
     struct journal *file = journal->file;
@@ -240,8 +240,8 @@ static enum haul_status record_epoch(struct target_journal *journal, struct haul
                : HAUL_OK;
 }
 
-/* The embedder's hook runs before any change, but not when the ranges differ from those it knows
- * the job by, nor for a source that does not know what it gave. */
+/* The embedder's hook runs before any change, but not when the ranges differ from those it was
+ * asked about for this job, nor for a source that has no record of what it gave. */
 static enum haul_status check_plan(struct target_journal *journal, struct plan *plan,
                                    struct haul_error *error)
 {

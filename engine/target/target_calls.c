@@ -114,7 +114,7 @@ static void call_note_lost(void *context, struct haul_error *error)
     }
 }
 
-/* --- for the loop ----------------------------------------------------------------------------- */
+/* --- the loop's side -------------------------------------------------------------------------- */
 
 void target_calls_submit(struct target_calls *calls, enum target_call number)
 {

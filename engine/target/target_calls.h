@@ -49,7 +49,7 @@ struct target_calls {
     struct version_claim version;     /* as recorded */
     uint64_t prepared_version;        /* of the journal, when the source came back */
     struct option_report differences; /* of the target's families */
-    struct job_list lost;             /* by the source, as its Stop says */
+    struct job_list lost;             /* by the source, from its Stop */
     struct target_verify verify; /* of a source that compares; ownership as in target_verify.h */
 };
 

@@ -9,7 +9,7 @@
 #include "target_commit.h"
 #include "target_others.h"
 
-/* --- asked ------------------------------------------------------------------------------------ */
+/* --- for Welcome ------------------------------------------------------------------------------ */
 
 /* A source that was set back learns from this that it lacks what was given back. */
 static enum haul_status look_given_back(struct target_journal *journal, struct haul_error *error)
@@ -40,7 +40,7 @@ void target_done_tell(const struct target_journal *journal, struct target_event 
     event->waiting = slice_of(journal->waiting, journal->waiting_count * HAUL_JOB_BYTES);
 }
 
-/* --- told ------------------------------------------------------------------------------------- */
+/* --- the source's reports --------------------------------------------------------------------- */
 
 enum haul_status target_done_note_plan(struct target_journal *journal,
                                        const haul_control_Plan *plan, struct haul_error *error)
@@ -63,10 +63,11 @@ static enum haul_status refuse_lost(const struct target_journal *journal, struct
                    "database %s has no record of ranges that it %s this one: it was restored from "
                    "before that, or set back; the newer copy is here",
                    journal->peer, gave ? "got from" : "gave to");
-    haul_error_hint(error, gave ? "`haul owner --db DIR --reclaim --accept-two-owners` and `haul "
-                                  "send --overwrite` on this side bring it there"
-                                : "to give it once more: `haul owner --db DIR --forget` on the "
-                                  "source, which may ask for --accept-two-owners; else nothing");
+    haul_error_hint(error,
+                    gave ? "`haul owner --db DIR --reclaim --accept-two-owners` and `haul "
+                           "send --overwrite` on this side bring it there"
+                         : "to give it once more: `haul owner --db DIR --forget` on the "
+                           "source, which may ask for --accept-two-owners; otherwise nothing");
     return HAUL_MISMATCH;
 }
 

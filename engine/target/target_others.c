@@ -141,7 +141,8 @@ static enum haul_status look_needed(struct haul_store *store, const struct journ
         }
         status = job_journal_look(store, JOURNAL_TARGET, entries[i].job_id, &other, error);
         *needed = status == HAUL_CORRUPT || (status == HAUL_OK && may_need(other, name));
-        /* It ended meanwhile, or is damaged: that is for the operator, and blocks no other job. */
+        /* It ended meanwhile, or is damaged, which is for the operator to mend and blocks no other
+         * job. */
         status = status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
         journal_close(other);
     }
@@ -311,7 +312,7 @@ enum haul_status target_others_end(struct haul_store *store, struct journal *jou
     return job_journal_finish(journal, error);
 }
 
-/* --- those in the way ------------------------------------------------------------------------- */
+/* --- jobs that block a plan ------------------------------------------------------------------- */
 
 static bool is_said_to_be_over(const struct target_newcomer *newcomer, const uint8_t *job)
 {

@@ -39,8 +39,7 @@ struct verify_place {
 struct verify_piece {
     struct digest digest;
     size_t range;
-    struct haul_slice
-        key; /* the last key, malloc'ed; empty without keys, or at a range's end */
+    struct haul_slice key; /* the last key, malloc'ed; empty without keys, or at a range's end */
     bool ends_range;
 };
 

@@ -580,7 +580,7 @@ static enum haul_status verify_family(struct verify_remote *remote, const struct
     return status;
 }
 
-/* --- all of them ------------------------------------------------------------------------------ */
+/* --- all families ----------------------------------------------------------------------------- */
 
 static bool is_wanted(const struct haul_verify_options *what, const char *name)
 {
