@@ -358,7 +358,7 @@ enum haul_status owner_refuse_returning(const struct journal *journal, bool runs
                    name, journal_phase_name(phase));
     haul_error_hint(error,
                     phase == JOURNAL_PHASE_PREPARED
-                        ? "`haul recv --db DIR`, and its source settles it; that is lost for good: "
+                        ? "`haul recv --db DIR`, and its source settles it; if that is lost for good: "
                           "`haul cancel --db DIR --job ID --accept-two-owners`"
                     : phase == JOURNAL_PHASE_COMMITTED
                         ? "`haul recv --db DIR` or `haul cancel --db DIR --job ID` finishes it"

@@ -90,7 +90,7 @@ static void test_feature_gate_check__table_files__by_their_format(void)
     check_refused(HAUL_VERSION, "format 6; up to 5");
     begin();
     look.foreign_tables = TABLE_UNKNOWN;
-    check_refused(HAUL_UNSUPPORTED, "no format that RocksDB has");
+    check_refused(HAUL_UNSUPPORTED, "a format that RocksDB does not know");
     for (size_t i = 0; i < CHECK_COUNT(known); i++) {
         begin();
         look.foreign_tables = known[i];

@@ -180,7 +180,7 @@ static void test_owner_drop__a_job_brings_it_back__refused_and_all_stays(void)
     uint64_t before = rocks_fixture_count(&fixture, "default");
     check_error(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_EXISTS, error);
     check(strstr(error.text, "brings a part of these ranges back") != NULL);
-    check(strstr(error.hint, "`haul recv --db DIR`, and its source goes on") != NULL);
+    check(strstr(error.hint, "`haul recv --db DIR`, and its source continues it") != NULL);
     check_equal(rocks_fixture_count(&fixture, "default"), before);
     check_equal(rocks_fixture_count(&fixture, "back"), FOREIGN_RECORD_COUNT);
     finish();
