@@ -356,14 +356,14 @@ enum haul_status owner_refuse_returning(const struct journal *journal, bool runs
     haul_error_set(error, HAUL_EXISTS, NULL, 0,
                    "a job that brings a part of these ranges back here is not finished: %s is %s",
                    name, journal_phase_name(phase));
-    haul_error_hint(error,
-                    phase == JOURNAL_PHASE_PREPARED
-                        ? "`haul recv --db DIR`, and its source settles it; if that is lost for good: "
-                          "`haul cancel --db DIR --job ID --accept-two-owners`"
-                    : phase == JOURNAL_PHASE_COMMITTED
-                        ? "`haul recv --db DIR` or `haul cancel --db DIR --job ID` finishes it"
-                        : "`haul recv --db DIR`, and its source continues it; `haul cancel --db "
-                          "DIR --job ID` gives it up");
+    haul_error_hint(
+        error, phase == JOURNAL_PHASE_PREPARED
+                   ? "`haul recv --db DIR`, and its source settles it; if that is lost for good: "
+                     "`haul cancel --db DIR --job ID --accept-two-owners`"
+               : phase == JOURNAL_PHASE_COMMITTED
+                   ? "`haul recv --db DIR` or `haul cancel --db DIR --job ID` finishes it"
+                   : "`haul recv --db DIR`, and its source continues it; `haul cancel --db "
+                     "DIR --job ID` gives it up");
     return HAUL_EXISTS;
 }
 
