@@ -390,7 +390,7 @@ static enum haul_status check_job(const struct file_calls *calls, const char *di
     }
     journal_close(journal);
     if (status == HAUL_NOT_FOUND || (status == HAUL_CORRUPT && !target && !held)) {
-        return HAUL_OK; /* over meanwhile; for a source's, the record is enough */
+        return HAUL_OK; /* over meanwhile; or a source's, which the record shows */
     }
     if (status == HAUL_CORRUPT) {
         haul_error_hint(error, "`haul cancel --db DIR --job ID --accept-two-owners` moves the "

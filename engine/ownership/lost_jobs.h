@@ -5,8 +5,8 @@
  *
  *   `lost_jobs_list`: jobs with the peer by which one of the two owns (Welcome, Plan: `between`)
  *   `lost_jobs_look`: which of these has the other one lost? (Plan, Stop, Refused: `lost`)
- *   `lost_jobs_note`: remembers what the peer has lost of what was given to it, so that
- *                     `haul_owner_drop` deletes no such range unasked
+ *   `lost_jobs_note`: records the ranges given to the peer that it has lost, so that
+ *                     `haul_owner_drop` deletes none of them without the operator's consent
  *
  * A set-back database loses its newest jobs first, and no plan between the two is accepted as long
  * as one has lost something; so it is enough that neighbouring ranges, which merge, keep the newest

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rocks_door.h — what RocksDB's C interface lacks: a record's columns, the view of an iterator, the
  * current options of a database that an embedder has open, and whether a release knows a table
- * format. rocks_door.cc is the only C++ file of the product.
+ * format. rocks_door.cc is the engine's only C++ file.
  *
  * A C handle of RocksDB is a struct whose first member is the C++ pointer (or, for options, the C++
  * object). Every release with a C interface does this, and it is all that the door assumes;

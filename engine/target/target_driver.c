@@ -681,7 +681,7 @@ struct option_report *target_driver_differences(struct target_driver *driver)
     return &driver->calls.differences;
 }
 
-/* Why the links are not of the best transport that was asked for. */
+/* Why the links do not use the best of the requested transports. */
 static void note_fallback(const struct target_driver *driver, struct haul_result *result)
 {
     const struct haul_transport_list wanted =
