@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # bench_far.sh — the part `far` of ci/bench.sh: a whole migration over a line of 1 Gb/s with a round
 # trip of 50 ms, between two network namespaces. The line is tests/bench/delay_line.c: packets of
-# 1500 bytes, a queue of 50 ms in front of it, drops behind that. Needs root and /dev/net/tun.
+# 1500 bytes, and a queue of 50 ms in front that drops the excess. Needs root and /dev/net/tun.
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of ci/bench.sh
 
 far_rate=125000000 far_names=("haul-far-a-$$" "haul-far-b-$$")
@@ -44,11 +44,11 @@ far_close() {
     for name in "${far_names[@]}"; do ip netns del "$name" 2>/dev/null || true; done
 }
 
-# Bytes that have come over the line so far, headers of IP and TCP included: what its rate counts.
+# Bytes that have come over the line so far, with IP and TCP headers: the line's rate counts them.
 far_arrived() { ip netns exec "${far_names[1]}" cat /sys/class/net/line0/statistics/rx_bytes; }
 
-# far_result NAME TARGET OPTION...: how much of the line's rate was in use from start to owned, and the
-# rate of keys and values.
+# far_result NAME TARGET OPTION...: the share of the line's rate that was used from start to owned,
+# and the rate of keys and values.
 far_result() {
     local name=$1 target=$2 pair rates=() lines=() before
     shift 2

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# bench_kvrocks.sh — the part `kvrocks` of ci/bench.sh: moving all slots between two Kvrocks nodes on
-# this machine, by raw-key-value and by redis-command, beside a haul migration of as many records of
-# the same size. KVROCKS_BIN names the server; redis-cli is wanted as well.
+# bench_kvrocks.sh — the part `kvrocks` of ci/bench.sh: moves all slots between two Kvrocks nodes on
+# this machine, by raw-key-value and by redis-command, next to a haul migration of as many records
+# of the same size. KVROCKS_BIN names the server; redis-cli is needed as well.
 #
-# Fair to it: no speed limit (a batch rate limit of 0 ends the process, so 8192 MB/s), pipelines of
-# 1024, batches of $KVROCKS_BATCH_KB (default 1024), no compression, the source compacted, and the wall
-# time of a synchronous CLUSTERX MIGRATE. In versions before the fix, raw-key-value puts all strings
-# into one batch: measure a version that has it.
+# To be fair to Kvrocks: no speed limit (a batch rate limit of 0 ends the process, so 8192 MB/s),
+# pipelines of 1024, batches of $KVROCKS_BATCH_KB (default 1024), no compression, a compacted
+# source, and the wall time of a synchronous CLUSTERX MIGRATE. Before upstream's fix, raw-key-value
+# puts all strings into one batch: measure a version that has the fix.
 #
-# When the server was built with server_patch, its own migrate-type rdma comes in turns with the others as well
-# (tests/kvrocks/bench_slots.py; KVROCKS_BASELINE_BIN, when set, runs the others): the rows that begin with "slots".
+# If the server was built with server_patch, its own migrate-type rdma takes turns with the others
+# (tests/kvrocks/bench_slots.py; KVROCKS_BASELINE_BIN, if set, runs the others): the rows that begin
+# with "slots".
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of ci/bench.sh
 
 kvrocks_ids=("$(printf "a%.0s" {1..40})" "$(printf "b%.0s" {1..40})")
@@ -107,7 +108,7 @@ kvrocks_topology() {
     done
 }
 
-# kvrocks_load VALUE-BYTES RECORDS: random values, then a compaction that has ended.
+# kvrocks_load VALUE-BYTES RECORDS: random values, then a finished compaction.
 kvrocks_load() {
     local port=${kvrocks_port[0]}
     redis-cli -p "$port" config set migrate-speed 0 >/dev/null
@@ -169,7 +170,7 @@ kvrocks_values_of() {
     kvrocks_cost "$1 B values, target" "$bytes" 0.25 "${receiver_by[haul]}" "${receiver_by[raw-key-value]}"
 }
 
-# kvrocks_result NAME TYPE TARGET UNIT BETTER BYTES; the arrays are the caller's.
+# kvrocks_result NAME TYPE TARGET UNIT BETTER BYTES; uses the caller's arrays.
 kvrocks_result() {
     local ours theirs
     # shellcheck disable=SC2086 # lists of numbers

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# bench_live.sh — the part `live` of ci/bench.sh: what a writer feels of a migration. The tool's own
+# bench_live.sh — the part `live` of ci/bench.sh: how a migration affects a writer. The tool's own
 # load (10,000 writes a second into the range, 1 KB records around them) runs before and during a
 # whole migration over TCP, on this machine; 20 migrations at full speed, then some at half of that.
-# At last 1 GB moves at 40 MB/s while 20,000 writes a second go to 5,000,000 keys, nearly each of
-# them to another one: what both sides must know of touched keys does not grow with them.
+# Finally 1 GB moves at 40 MB/s while 20,000 writes a second go to 5,000,000 keys, nearly each to a
+# new one: what both sides remember of touched keys does not grow with them.
 # shellcheck shell=bash disable=SC2154 # variables of ci/bench.sh
 
 bench_live() {
@@ -30,7 +30,7 @@ bench_live() {
     bench_many_keys
 }
 
-# The pause must not grow with the keys that were written: few of them, then many.
+# The pause must not grow with the number of written keys: few of them, then many.
 bench_many_keys() {
     local size=1000000000 runs=3 keys pauses=() i
     ((!quick)) || { size=50000000 runs=1; }
@@ -46,7 +46,7 @@ bench_many_keys() {
     done
 }
 
-# fill_live BYTES: the database that each migration gets a copy of.
+# fill_live BYTES: the database that each migration copies.
 fill_live() {
     rm -rf "$work/live"
     db_bench --db="$work/live" --benchmarks=fillseq --num=$(($1 / 1016)) --value_size=1000 \

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# bench_memory.sh — the part `memory` of ci/bench.sh: whole migrations over TCP, and how much memory
-# sender and receiver ever had resident, against a bound that does not grow with the database:
+# bench_memory.sh — the part `memory` of ci/bench.sh: whole migrations over TCP, and the peak of
+# sender's and receiver's resident memory, against a bound that does not grow with the database:
 #
 #   the ring of the links + RocksDB's block cache + its write buffers + 64 MiB for the rest
 #
-# The ring is slots x slot size x links; cache and buffers are what the OPTIONS of the database say.
-# The peak is the kernel's (getrusage); what it was made of comes from looking at /proc ten times a
-# second, so that the parts may belong to different moments and miss a short peak.
+# The ring is slots x slot size x links; cache and buffers are those of the database's OPTIONS. The
+# peak comes from the kernel (getrusage); its parts come from /proc ten times a second, so they may
+# belong to different moments and miss a short peak.
 # shellcheck shell=bash disable=SC2154 # variables of ci/bench.sh
 
 memory_slots=16 memory_slot_mib=4 memory_rest_mib=64
-# The block cache a database gets when it is opened with its stored options (engine/store/rocks_open.c);
+# The block cache of a database that is opened with its stored options (engine/store/rocks_open.c);
 # RocksDB's default for a new one has the same size.
 memory_cache_mib=8
 
@@ -67,8 +67,8 @@ memory_migrate() {
     ((status == 0)) || die "the migration failed: $(tail -n 1 "$directory/sender.log")"
 }
 
-# memory_watch PID FILE: the largest of each figure in KiB of the child of PID (time's), until the
-# process has ended.
+# memory_watch PID FILE: the largest value of each figure in KiB of the child of PID (time's), until
+# the process ends.
 memory_watch() {
     local child='' key value _ never
     local -A most=()

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-# bench_migration.sh — the part `migration` of ci/bench.sh: whole migrations over loopback TCP, from the
-# start of `haul send` to the target that owns and has everything durable, beside what else could have
-# moved the same database:
+# bench_migration.sh — the part `migration` of ci/bench.sh: whole migrations over loopback TCP, from
+# the start of `haul send` until the target owns and has everything durable, next to other ways to
+# move the same database:
 #
-# with values of several sizes; with values of 1000 bytes also under live load, with payloads compressed,
-# and with values that do not compress. The part `shapes` has values of 16 and 256 MiB; 64 column families;
-# most bytes in few keys; two sizes of the database ($growth_bytes), which show whether cost and memory
-# grow with it; and what the target's disk has to write in the end.
+# with values of several sizes; with values of 1000 bytes also under live load, with compressed
+# payloads, and with incompressible values. The part `shapes` has values of 16 and 256 MiB; 64 column
+# families; most bytes in few keys; two sizes of the database ($growth_bytes), which show whether
+# cost and memory grow with it; and the bytes that the target's disk finally has to write.
 #
 #   rsync   of a checkpoint to a daemon on this machine, with --fsync: as durable as haul's result
 #   copy    tests/bench/bench_copy.c: one thread, scan and ingest, no network, no second process
 #
-# All of them run in turn, once a round; the data lies in the page cache; the target's tables are not
-# compressed, as the source's are not. haul's two processes and their CPU time are all included.
+# All of them take turns, once a round. The data lies in the page cache. Neither the source's nor the
+# target's tables are compressed. haul's two processes and all their CPU time are included.
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of ci/bench.sh
 
 bench_migration() {
@@ -63,7 +63,7 @@ bench_shapes() {
 }
 
 # migration_fill DIRECTORY OPTION...: a source, and an empty target of the same kind. Tables are not
-# compressed unless an option says so.
+# compressed unless an option requires it.
 migration_fill() {
     local directory=$1
     shift
@@ -76,14 +76,14 @@ migration_fill() {
         --compression_type=none "$@" --num=1 >>"$directory/db_bench.log" 2>&1 || die 'db_bench failed'
 }
 
-# migration_once DIRECTORY [WAY]: haul by itself, into a fresh target.
+# migration_once DIRECTORY [WAY]: one run of haul alone, into a fresh target.
 migration_once() {
     rm -rf "$1/target" "$1/source/haul"
     cp -a "$1/empty" "$1/target"
     "migration_by_${2:-ingest}" "$1"
 }
 
-# migration_single NAME DIRECTORY: a figure without another beside it.
+# migration_single NAME DIRECTORY: a figure without a comparison.
 migration_single() {
     local rates=() peaks bytes round
     for ((round = 0; round < (pairs + 1) / 2; round++)); do
@@ -117,9 +117,9 @@ migration_shapes() {
     rm -rf "$directory"
 }
 
-# Seconds a GB of a large database beside those of one of 1 GB. Values compress to a tenth and tables
-# are compressed (lz4) on both sides: so 20 GB, twice, lie in the memory of this kind of machine, and no
-# disk is measured.
+# Seconds a GB of a large database next to those of one of 1 GB. Values compress to a tenth and
+# tables are compressed (lz4) on both sides: so 20 GB fit twice into the memory of this kind of
+# machine, and no disk is measured.
 migration_growth() {
     local directory=$work/migration small large round small_mib large_mib
     local small_size=1000000000 large_size=${growth_bytes:-20000000000} smalls=() larges=()
@@ -143,7 +143,7 @@ migration_growth() {
     rm -rf "$directory" "$directory-large"
 }
 
-# Bytes that the target's process wrote, and compaction after it until nothing is left to do.
+# Bytes that the target's process wrote, and compaction after it until none is pending.
 migration_amplification() {
     local directory=$work/migration way blocks settled size=500000000
     ((!quick)) || size=50000000
@@ -199,7 +199,8 @@ migration_by_packed() { migration_by_haul "$1" ingest 1 --compress on; }
 migration_by_readers2() { migration_by_haul "$1" ingest 2; }
 migration_by_writebatch() { migration_by_haul "$1" writebatch; }
 
-# Its load begins before the migration does: that time is left out. What it writes stays in the source.
+# The load begins before the migration: that time does not count. What it writes stays in the
+# source.
 migration_by_loaded() {
     migration_by_haul "$1" ingest 1 --load 5000 --load-for 100ms
     took=$(jq .seconds "$1/send.json")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # bench_rdma.sh — the part `rdma` of ci/bench.sh: `haul bench link` against ib_write_bw on one
-# soft-RoCE device, blocks of 1 MiB, two processes each; and whole migrations over RDMA beside such
-# over TCP in the same rig.
+# soft-RoCE device, blocks of 1 MiB, two processes each; and whole migrations over RDMA next to
+# migrations over TCP in the same rig.
 #
-# All of it runs on the one processor of a user-mode kernel whose clock is not to be trusted, and
-# starting up takes long there. So each contender runs for two lengths, we look at our own clock
-# when it starts and ends, and its speed is the difference of the bytes over that of the times.
+# Everything runs on the one processor of a user-mode kernel whose clock cannot be trusted, and
+# starting up takes long there. So each contender runs for two lengths, the host's clock times its
+# start and end, and its speed is the difference of the bytes over the difference of the times.
 # shellcheck shell=bash disable=SC2154 # variables of ci/bench.sh
 
 bench_rdma() {
@@ -44,7 +44,7 @@ rdma_migrations() {
         --arg note 'source, target and rdma_rxe share one emulated processor'
 }
 
-# Two sizes, as of the other contenders. Made out here: db_bench would take long in there.
+# Two sizes, as for the other contenders. Filled outside the rig, where db_bench would take long.
 rdma_databases() {
     local index sizes=(40 160)
     ((!quick)) || sizes=(10 40)
@@ -56,7 +56,7 @@ rdma_databases() {
     done
 }
 
-# CPU seconds so far of everything below our shell, the rig's kernel above all.
+# CPU seconds so far of all processes below our shell, above all of the rig's kernel.
 rdma_cpu_seconds() {
     cat /proc/[0-9]*/stat 2>/dev/null | awk -v top=$$ -v ticks="$(getconf CLK_TCK)" '
         {
@@ -75,7 +75,7 @@ rdma_cpu_seconds() {
         }'
 }
 
-# Time and CPU time of each line's arrival before it.
+# Prefix each line with the time and CPU time of its arrival.
 rdma_stamp() {
     local line
     while IFS= read -r line; do

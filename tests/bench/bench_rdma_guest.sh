@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # bench_rdma_guest.sh — the inner half of the part `rdma` of ci/bench.sh; runs in the rig.
 #   bench_rdma_guest.sh HAUL DIRECTORY PAIRS "SECONDS..." "ITERATIONS..."
-# Runs every contender for each of the lengths, again for each pair. The guest's clock is not to be
-# trusted, so it measures nothing: it prints a line when a sending side starts and when it has
-# ended, for somebody outside to look at a clock, and
+# Runs every contender for each of the lengths, again for each pair. The guest's clock cannot be
+# trusted, so the script measures nothing: it prints a line when a sending side starts and when it
+# has ended, so that the host can time them, and
 #   bytes NAME LENGTH BYTES
 # before the latter. LENGTH counts from 0.
 set -euo pipefail
@@ -16,7 +16,7 @@ message_bytes=1048576 perftest_port=18515
 
 fail() { echo "bench: $*" >&2; exit 1; }
 
-# Waits until somebody listens on a TCP port, or the process has ended.
+# Wait until a process listens on a TCP port, or the process has ended.
 await_listener() {
     local pattern
     pattern=$(printf ':%04X 0*:0000 0A ' "$2")
@@ -57,7 +57,7 @@ run_perftest() {
         fail "ib_write_bw failed: $(tail -n 3 "$directory/client.log")"
     echo "end $name $index"
     wait "$server" || fail "ib_write_bw's server failed: $(tail -n 3 "$directory/server.log")"
-    # Its own count is that of all queue pairs together.
+    # Its own count is the sum of all queue pairs.
     echo "bytes $name $index $(awk -v size="$message_bytes" '$1 == size { print $1 * $2 }' \
         "$directory/client.log")"
 }

@@ -11,9 +11,9 @@ bench_source() {
     source_readers "$size"
 }
 
-# source_readers SIZE: two readers beside one, in turn, by the clock. Where there are two processors,
-# the thread that takes the blocks has one to itself beside one reader, but not beside two: so one
-# reader is also measured with all it needs on one processor, as two have two.
+# source_readers SIZE: two readers and one, in turn, by the clock. With two processors, the thread
+# that takes the blocks has one to itself next to one reader, but not next to two: so one reader is
+# also measured with everything on one processor, as two have two.
 source_readers() {
     local pair one=() alone=() two=()
     for ((pair = 0; pair < pairs; pair++)); do

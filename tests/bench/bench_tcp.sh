@@ -18,7 +18,7 @@ bench_tcp() {
     tcp_result "without checksums" null "${bare[@]}"
 }
 
-# tcp_result NAME TARGET RUN...; the array iperf is the caller's.
+# tcp_result NAME TARGET RUN...; uses the caller's array iperf.
 tcp_result() {
     local name=$1 target=$2
     shift 2

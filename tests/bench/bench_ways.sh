@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# bench_ways.sh — the part `ways` of ci/bench.sh: five ways to move all slots of a Kvrocks node to another one,
-# in turn, while a client writes (tests/kvrocks/bench_ways.py); then what becomes of acknowledged writes
-# when the write-ahead log is purged in the middle of it (tests/kvrocks/purged_log.py).
-# KVROCKS_BIN names a server that was built with server_patch; KVROCKS_BASELINE_BIN, when set, runs the other
-# ways, and KVROCKS_UNPATCHED_BIN upstream's side of the second part.
+# bench_ways.sh — the part `ways` of ci/bench.sh: five ways to move all slots of a Kvrocks node to
+# another one, in turn, while a client writes (tests/kvrocks/bench_ways.py); then how many
+# acknowledged writes are lost when the write-ahead log is purged meanwhile
+# (tests/kvrocks/purged_log.py). KVROCKS_BIN names a server that was built with server_patch;
+# KVROCKS_BASELINE_BIN, if set, runs the other ways, and KVROCKS_UNPATCHED_BIN upstream's side of
+# the second part.
 # shellcheck shell=bash disable=SC2154 # variables of ci/bench.sh
 
 bench_ways() {
@@ -30,7 +31,7 @@ bench_ways() {
     ways_lost 'of 2000 writes, lost when the log is purged, rdma' "$work/purged.json" '.lost.purged.rdma'
 }
 
-# ways_row WAY FIGURE NAME UNIT: haul's figure beside that of WAY.
+# ways_row WAY FIGURE NAME UNIT: haul's figure next to that of WAY.
 ways_row() {
     local ours theirs
     ours=$(jq -c "[.runs.rdma[].$2]" "$work/ways.json")

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# report.sh — makes one page with plots of a JSON document of ci/bench.sh.
+# report.sh — makes one page with plots from a JSON document of ci/bench.sh.
 #   tests/bench/report.sh RESULTS.json DIRECTORY
-# Writes DIRECTORY/report.html, and the plots that it shows: DIRECTORY/SECTION.svg (gnuplot), bars of
-# medians with the lowest and the highest run.
+# Writes DIRECTORY/report.html, and its plots: DIRECTORY/SECTION.svg (gnuplot), bars of medians with
+# the lowest and the highest run.
 set -euo pipefail
 (($# == 2)) || { sed -n '4,6s/^# \{0,3\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 results=$1 directory=$2
 mkdir -p "$directory"
 
-# plot SECTION UNIT-REGEX: every figure with its spread, and what it is held against.
+# plot SECTION UNIT-REGEX: every figure with its spread, and what it is compared with.
 plot() {
     local section=$1 data=$directory/$1.data
     jq -r --arg section "$section" 'def spread: [min, max] | map(tostring);

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# call_cells.sh — cells in which a call of one side fails, or the side is killed in its place; sourced
-# behind cells.sh. call_faults.h tells what WHICH, N and HARM are.
+# call_cells.sh — cells in which a call of one side fails, or the side is killed in its place;
+# sourced after cells.sh. call_faults.h describes WHICH, N and HARM.
 # shellcheck shell=bash
 
-# preload RULE MARK: the environment of a process that is to be harmed, in the array preloaded.
+# preload RULE MARK: put the environment of the process to harm into the array preloaded.
 preload() {
     preloaded=("LD_PRELOAD=$build/tests/libcall_faults.so" "HAUL_FAULT=$1" "HAUL_FAULT_MARK=$2"
         "HAUL_FAULT_SCOPE=${scope:-own}"
-        # AddressSanitizer wants to be the first library.
+        # AddressSanitizer must be the first library.
         "ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0:allocator_may_return_null=1")
 }
 
@@ -30,7 +30,7 @@ harmed_send() {
     sender=$!
 }
 
-# call_was_met N HARM: so was the call; its name stands in the mark.
+# call_was_met N HARM: the call suffered the harm; the mark has its name.
 call_was_met() {
     local times=once name
     was_met "$2"
@@ -39,7 +39,7 @@ call_was_met() {
     note "call.$name.$times"
 }
 
-# Of the receiver: it may go on listening, or have ended. The exit code of the sender stays in $code.
+# For the receiver, which may go on listening or have ended. The sender's exit code stays in $code.
 receiver_settled() {
     local code
     if ! kill -0 "$receiver_pid" 2>/dev/null; then
@@ -49,7 +49,8 @@ receiver_settled() {
     never_two
 }
 
-# call SIDE WHICH N HARM: the first migration meets the fault, whatever comes of it; then it is finished.
+# call SIDE WHICH N HARM: the first migration meets the fault, whatever it leads to; then the job is
+# finished.
 call() {
     if [[ $1 == receiver ]]; then
         harmed_receive "$2:$3:$4"
@@ -76,12 +77,12 @@ call() {
     echo "exit code $code $(grep -m1 'haul: error' send.err)" >.seen
     [[ $code != 137 ]] || { [[ $4 == kill ]] && killed_in sender; } || fail 'killed'
     receiver_settled
-    # Committed, but the last words of the journal could not be written: `resolve` finishes it.
+    # Committed, but the end of the journal could not be written: `resolve` finishes it.
     if ((code == 0)) && grep -q 'journal could not be finished' send.err; then
         code=10
     fi
     if ((code != 0)); then
-        # A receiver whose calls go on failing is no help to anybody: it is started again.
+        # A receiver whose calls go on failing cannot recover: it is restarted.
         [[ $1 != receiver ]] || end_receiver
         finish
     fi
@@ -89,7 +90,7 @@ call() {
     check_end
 }
 
-# count_calls SIDE WHICH: how many such calls a migration makes that nobody harms.
+# count_calls SIDE WHICH: how many such calls an undisturbed migration makes.
 count_calls() {
     (
         rm -rf "$world/count"
@@ -110,8 +111,9 @@ count_calls() {
     )
 }
 
-# with_functions: "CALL 0xSITE" on stdin, with " FUNCTION" behind it on stdout. The site is where a call
-# returns to: a byte before it is within. What counts coverage is not of the program.
+# with_functions: reads "CALL 0xSITE" from stdin, and prints it with " FUNCTION" added. The site is
+# a return address: a byte before it lies within the function. Coverage counters do not belong to
+# the program.
 with_functions() {
     local name at where
     while read -r name at; do
@@ -120,8 +122,8 @@ with_functions() {
     done
 }
 
-# sites SIDE GROUP: "CALL 0xSITE FUNCTION" of every place in the program from which such a call is made, in each
-# of two migrations: what only a rare turn of events calls cannot be met at will.
+# sites SIDE GROUP: "CALL 0xSITE FUNCTION" of every place in the program that makes such a call in
+# each of two migrations: calls on rare paths cannot be reached at will.
 sites() {
     count_calls "$1" "$2" >/dev/null
     grep -v '^total' "$world/count/mark" | sort -u >"$world/first"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# call_sweep.sh — every place in the program from which memory, a file, a socket or a thread is asked for
-# fails once, and from then on: of a source, of a target, and of the short commands. No crash, no hang, no
-# leak (in a build with AddressSanitizer), a documented end with one error line, and the job can be done
-# afterwards.
+# call_sweep.sh — every place in the program that requests memory, a file, a socket or a thread fails
+# once, and from then on: of a source, of a target, and of the short commands. No crash, no hang, no
+# leak (in a build with AddressSanitizer), a documented end with one error line, and the job can be
+# done afterwards.
 #   tests/faults/call_sweep.sh BUILD
-# cells.sh tells which variables choose a part of the cells.
+# cells.sh describes the variables that choose a part of the cells.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/cells.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/call_cells.sh"
@@ -14,7 +14,7 @@ limit=60
 open_world
 make_template
 
-# What such a call fails with, where it fails.
+# The error of such a call.
 error_of() {
     case $1 in
     malloc | calloc | realloc | strdup | aligned_alloc | mmap | socket | epoll_create1 | eventfd) echo ENOMEM ;;
@@ -37,7 +37,7 @@ side_cells() { # SIDE
 
 # --- commands that end by themselves --------------------------------------------------------------
 
-# What a command needs: a database with a job that broke off, and a finished one.
+# What a command needs: a database with an interrupted job, and a finished one.
 make_left_over() {
     (
         mkdir "$world/left" && cd "$world/left"
@@ -63,7 +63,7 @@ commands=(
     'send --db source --prefix p --range a:b --cf default --to 127.0.0.1:1 --retry 1ms --overwrite --json'
 )
 
-# command_fails NUMBER SITE N ERROR: it ends as documented, and the database is what it was.
+# command_fails NUMBER SITE N ERROR: the command ends as documented, and the database is unchanged.
 command_fails() {
     rm -rf source
     cp -a "$world/left/source" source
@@ -101,6 +101,6 @@ command_cells() {
 make_left_over
 make_table 'side_cells sender' 'side_cells receiver' command_cells
 share=([sender]=20 [receiver]=20 [verify]=20 [status]=20 [cancel]=20 [resume]=20 [resolve]=20 [bench]=20 [send]=20)
-# Each of these has been a crash, a leak or a lie.
+# Each of these once crashed, leaked or reported something false.
 always='^(receiver/malloc/copy_bytes|receiver/calloc/(on_flushed|make_answer)|receiver/rmdir/|sender/calloc/sender_links_init|cancel/fopen/|bench/connect|receiver/getsockname/|(sender|receiver)/unlinkat/control_server)'
 run_cells

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-# cells.sh — a table of cells, each one fault in one migration of a small database, and the checks that
-# hold whatever happened; sourced.
+# cells.sh — a table of cells, each one fault in one migration of a small database, and the checks
+# that hold whatever happened; sourced.
 #
 #   . cells.sh; suite NAME BUILD; cell NAME COMMAND...; run_cells
 #
-# The command of a cell ends with check_end, which says what must hold in the end.
-# A cell is a subshell with `set -e` in a directory of its own. It fails when its fault was not met, when
-# a process ends in another than a documented way, and when in the end there is not one owner with
-# everything. Every cell tells one line, and in the end there is a line "seen WHAT COUNT" for whatever the
-# sound ones have noted. Of the environment:
+# The command of a cell ends with check_end, which checks what must hold at the end.
+# A cell is a subshell with `set -e` in a directory of its own. It fails if its fault did not happen,
+# if a process ends in an undocumented way, or if at the end there is not exactly one owner with
+# everything. Every cell prints one line, and at the end there is a line "seen WHAT COUNT" for
+# whatever the passed ones have noted. Environment:
 #   HAUL_FAULT_CELLS=all all cells, not only the suite's share of each class (the first part of a name)
 #   HAUL_FAULT_FROM=N    the first N cells were done before
-#   HAUL_FAULT_SECONDS=N no cell is begun after so long
+#   HAUL_FAULT_SECONDS=N start no cell after this time
 #   HAUL_FAULT_DONE=FILE gets the number of the next cell, 0 when all are done
 #   HAUL_FAULT_TABLE=FILE  keeps the table from run to run, so that numbers mean the same cells
 #   HAUL_FAULT_ONLY=RE   cells with such a name only
@@ -20,7 +20,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../integration/harness.sh"
 
 cell_names=() cell_commands=()
-# Of a class one cell in so many is run (1: all), and of all classes those whose name fits `always`.
+# Run one cell in this many of each class (1: all), and every cell whose name matches `always`.
 declare -A share=()
 always='^$'
 
@@ -30,7 +30,8 @@ cell() {
     cell_commands+=("${*:2}")
 }
 
-# make_table COMMAND...: the commands that name the cells, unless an earlier run has kept the table.
+# make_table COMMAND...: run the commands that name the cells, unless an earlier run has kept the
+# table.
 make_table() {
     local step name command
     if [[ -s ${HAUL_FAULT_TABLE:-} ]]; then
@@ -46,7 +47,7 @@ make_table() {
     done >"$HAUL_FAULT_TABLE"
 }
 
-# note WHAT: of a cell: it has met this, one word.
+# note WHAT: the cell has met this; one word.
 note() { echo "$1" >>"$work/.notes"; }
 
 # was_met HARM: the fault has left its mark.
@@ -64,7 +65,8 @@ make_template() {
 
 # --- processes ------------------------------------------------------------------------------------
 
-# receive ARGUMENT...: where the last one listened, if there was one. Its number stands in receiver.pid.
+# receive ARGUMENT...: listens where the last one did, if there was one. Its process id goes to
+# receiver.pid.
 address='' listen_host=${HAUL_RIG_ADDRESS:-$own_host}
 receive() {
     start_receiver recv.log --db target --listen "${address:-$listen_host:0}" --once "${receiver_options[@]}" "$@"
@@ -78,14 +80,15 @@ receive_again() {
     receive
 }
 
-# What the sender connects to: the receiver, or somebody in front of it.
+# What the sender connects to: the receiver, or a proxy in front of it.
 front=''
-# One link and one reader, whatever the round trip looks like on a busy machine: places are the same then.
+# One link and one reader, whatever the round trip looks like on a busy machine: then places are the
+# same.
 send_options=(--transport tcp --links 1 --readers 1 --retry 3s --batch-min 16K --batch-max 32K)
 load_options=(--load 4000 --load-keys 200 --load-for 5ms --load-ledger ledger)
 receiver_options=()
 
-# haul VERB from the source, becoming this process.
+# haul VERB from the source; replaces this process.
 become_sender() {
     exec timeout -k 5 "$limit" "$haul" "$@" --to "${front:-$address}" --json >send.json 2>send.err </dev/null
 }
@@ -97,13 +100,14 @@ start_send() {
     echo "$sender" >sender.pid
 }
 
-# ended PID: waits for it; its exit code is in $code.
+# ended PID: wait for it; its exit code is in $code.
 ended() {
     code=0
     end_process "$1" || code=$?
 }
 
-# documented CODE LOG: a process ended as docs/COMMANDS.md says, and with one error line if it failed.
+# documented CODE LOG: the process ended as docs/COMMANDS.md has it, with one error line if it
+# failed.
 documented() {
     ! grep -qE 'Sanitizer|runtime error' "$2" || { cat "$2"; fail 'a sanitizer spoke'; }
     case $1 in
@@ -122,7 +126,7 @@ documented() {
     [[ $(grep -c '^haul: error: ' "$2") == 1 ]] || { cat "$2"; fail "exit code $1 without one error line"; }
 }
 
-# With the signal that an operator sends; it may have ended by itself.
+# Send the signal that an operator sends; the process may have ended by itself.
 end_receiver() {
     kill "$receiver_pid" 2>/dev/null || true
     ended "$receiver_pid"
@@ -131,14 +135,15 @@ end_receiver() {
 
 # --- what must hold -------------------------------------------------------------------------------
 
-# never_two: at this moment the records name no two owners.
+# never_two: the records do not name two owners at this moment.
 never_two() {
     local state
     state=$("$build/tests/owner_probe" source target) || fail 'the records cannot be read'
     [[ $state != both* ]] || fail "two owners: $state"
 }
 
-# killed_in SIDE: notes the phase in which the cell has killed it, before anybody goes on from there.
+# killed_in SIDE: note the phase in which the cell has killed it, before any process continues from
+# there.
 killed_in() {
     local phases
     read -r -a phases < <("$build/tests/owner_probe" source target | tail -n 1)
@@ -146,7 +151,7 @@ killed_in() {
     note "kill.$1.${phases[0]}"
 }
 
-# What an operator does until the job is committed, as the exit codes tell.
+# What an operator does until the job is committed, as the exit codes advise.
 finish() {
     local tries
     for ((tries = 0; tries < 6; tries++)); do
@@ -166,9 +171,9 @@ finish() {
     fail "never finished: $code"
 }
 
-# clear_left: a side that could not remove its socket has said so, and the next command there does it; so has
-# one that could not remove its staging directory, which is empty, and a source that could not read its own
-# jobs, and so has kept the second names of its log.
+# clear_left: a side that could not remove its socket has reported so, and the next command there
+# removes it. The same holds for a side that could not remove its empty staging directory, and for a
+# source that could not read its own jobs and so kept the second names of its log.
 clear_left() {
     local side log
     [[ ! -e source/haul/log-links ]] || "$haul" cancel --db source >/dev/null 2>&1 || true
@@ -224,9 +229,9 @@ run_cell() { # NAME COMMAND
     rm -rf "$work"
 }
 
-# choose_share: a line for each cell, 1 if it belongs to the share. A cell is chosen by its name alone, so that
-# the share is the same on every machine and whatever other cells there are; addresses change with the
-# build and do not count. A class that would go without gets one cell.
+# choose_share: print a line for each cell, 1 if it belongs to the share. The choice depends on the
+# cell's name alone, so the share is the same on every machine, whatever other cells there are;
+# addresses change with the build and do not count. A class without any gets one cell.
 choose_share() {
     local name
     for name in "${cell_names[@]}"; do

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # network_faults.sh — the fault matrix between two hosts over verbs: packets that are lost, late, out of
-# order, doubled or damaged, a link that is down for a while, a device that is gone. The job ends well over
-# whatever transport is left, and both sides tell the same digests.
+# order, duplicated or damaged, a link that is down for a while, a device that is gone. The job ends
+# well over whatever transport is left, and both sides report the same digests.
 #   ci/rxe/run.sh --hosts 2 -- tests/faults/network_faults.sh BUILD
-# The client's side holds the cells; the server's receives, one job for each of them.
+# The client's side has the cells; the server's side receives, one job for each of them.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../integration/harness.sh"
 suite network_faults "$1"
@@ -12,7 +12,7 @@ export TMPDIR=${HAUL_RIG_TMP:-${TMPDIR:-/tmp}}
 limit=400
 shared=${HAUL_RIG_SHARED:-}
 
-# NAME | what is done to the link | how that is seen. Those with a star make up the share of ci/test.sh.
+# NAME | what is done to the link | how that shows. Starred ones make up the share of ci/test.sh.
 table=(
     'loss-0.1* | netem loss 0.1% | packets'
     'loss-1* | netem loss 1% | dropped'
@@ -31,7 +31,7 @@ for row in "${table[@]}"; do
     chosen+=("${row/\* |/ |}")
 done
 
-# wait_for FILE: until the other host has made it.
+# wait_for FILE: wait until the other host has made it.
 wait_for() {
     local until=$((SECONDS + limit))
     until [[ -e $1 ]]; do
@@ -73,7 +73,7 @@ counters() { # NAME...: their sum
 
 of_queue() { tc -s qdisc show dev vec0 | sed -nE "s/.*$1.*/\\1/p" | head -n 1; }
 
-# seen HOW BEFORE NAME: the harm was really done.
+# seen HOW BEFORE NAME: the harm really happened.
 seen() {
     local count=0
     case $1 in

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # rdma_faults.sh — the fault matrix over verbs on one host: completions that fail with every status, are
-# lost or told twice; queue pairs that break at each step; verbs calls that fail; memory that cannot be
-# locked. The job goes over to TCP, or ends as documented and is then done.
+# lost or duplicated; queue pairs that break at each step; verbs calls that fail; memory that cannot
+# be locked. The job goes over to TCP, or ends as documented and is done afterwards.
 #   ci/rxe/run.sh -- tests/faults/rdma_faults.sh BUILD
-# cells.sh tells which variables choose a part of the cells.
+# cells.sh describes the variables that choose a part of the cells.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/cells.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/call_cells.sh"
@@ -24,7 +24,7 @@ load_options=()
 
 # --- completions and queue pairs ------------------------------------------------------------------
 
-# enum ibv_wc_status but success, by number.
+# enum ibv_wc_status except success, by number.
 status_names=(success loc_len_err loc_qp_op_err loc_eec_op_err loc_prot_err wr_flush_err mw_bind_err
     bad_resp_err loc_access_err rem_inv_req_err rem_access_err rem_op_err retry_exc_err
     rnr_retry_exc_err loc_rdd_viol_err rem_inv_rd_req_err rem_abort_err inv_eecn_err inv_eec_state_err
@@ -65,8 +65,8 @@ verbs_cells() {
     done
 }
 
-# A peer that keeps no rule: what it writes is refused or told from what should have come, and nothing of
-# it gets into the database.
+# A peer that breaks the rules: its writes are refused or recognized as wrong, and none of them
+# reaches the database.
 hostile_cells() {
     local harm n
     for harm in rkey beyond sequence type rewrite flood; do
@@ -81,7 +81,7 @@ hostile_cells() {
 
 # --- the machine ----------------------------------------------------------------------------------
 
-# memlock KB SIDE: that side may lock so much.
+# memlock KB SIDE: limit the locked memory of that side.
 memlock() {
     local drop=(setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock) own=$haul
     printf '#!/bin/sh\nulimit -l %s\nexec %s %s "$@"\n' "$1" "${drop[*]}" "$own" >limited
@@ -96,7 +96,7 @@ memlock() {
     documented "$code" send.err
     equal "$code" 0
     check_end
-    # Four slots of 64 KiB and what belongs to them want more than a quarter of a megabyte.
+    # Four slots of 64 KiB and their overhead need more than a quarter of a megabyte.
     echo "$(json_of send.json .transport) $(json_of send.json .fallback_reason)" >.seen
     (($1 > 64)) || equal "$(json_of send.json .transport)" tcp
     [[ $(json_of send.json .transport) != tcp ]] || note harm.memlock

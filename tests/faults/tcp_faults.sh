@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# tcp_faults.sh — the fault matrix of real processes over TCP: connections are cut, stalled and altered,
-# and processes killed and stopped, at named bytes (fault_proxy.c); calls are failed and processes killed
-# at the n-th (call_faults.h); disks are full.
+# tcp_faults.sh — the fault matrix of real processes over TCP: connections are cut, stalled and
+# altered, and processes killed and stopped, at named bytes (fault_proxy.c); calls fail and processes
+# are killed at the n-th call (call_faults.h); disks are full.
 #   tests/faults/tcp_faults.sh BUILD [SEED]
-# cells.sh tells which variables choose a part of the cells; all of them take an hour.
+# cells.sh describes the variables that choose a part of the cells; all of them take an hour.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/cells.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/call_cells.sh"
@@ -59,7 +59,7 @@ cancel_copying() {
     "$haul" cancel --db source >/dev/null 2>&1 & # it waits for the end, which a kill may bring
 }
 
-# cancelled_call N: it is killed where it writes to its journal for the N-th time.
+# cancelled_call N: kill it at its N-th write to its journal.
 cancelled_call() {
     receive
     load_options=() send_options+=(--rate 50K)
@@ -74,7 +74,8 @@ cancelled_call() {
     check_end
 }
 
-# cancelled_place PLACE VICTIM: the operator cancels a job in mid-copy, and one side is killed while both clear up.
+# cancelled_place PLACE VICTIM: the operator cancels a job in mid-copy, and one side is killed while
+# both clear.
 cancelled_place() {
     receive
     start_proxy "$1" kill "$2"
@@ -111,7 +112,7 @@ abort_cells() {
     done
 }
 
-# Sizes of all frames, from one migration that nobody harms.
+# Sizes of all frames, from one undisturbed migration.
 trace_frames() {
     (
         mkdir "$world/trace" && cd "$world/trace"
@@ -128,18 +129,18 @@ trace_frames() {
         ((code == 0)) || { cat send.err; exit 1; }
         reap "$receiver_pid"
         kill "${receivers[@]}" 2>/dev/null
-        # The first frame of each kind; keep-alives are not there at every time.
+        # The first frame of each kind; keep-alives are not always there.
         grep -v listening frames | sort -u -k1,1 | grep -v '\.0 ' >../frames || true
         grep '^data.*\.0 ' frames | sort -u >>../frames
     )
 }
 
-# Harms take turns from byte to byte; the whole table has each of them at each byte.
+# Harms alternate from byte to byte; the whole table has each of them at each byte.
 harms=(cut 'kill sender' 'kill receiver')
 declare -A frames_of=([handshake]='\.preamble$|^control\.(up\.[135]|down\.[245])$'
     [commit]='^control\.(up\.[79]|down\.[68]|down\.10)$')
 
-# cells_of CLASS: every byte of its frames, each harm.
+# cells_of CLASS: each harm at every byte of its frames.
 cells_of() {
     local frame size at i
     while read -r frame size; do
@@ -153,10 +154,10 @@ cells_of() {
     done <"$world/frames"
 }
 
-# How many records and blocks come is not the same each time; the first ones always do.
+# The number of records and blocks varies; the first ones always come.
 comes_always() { [[ ! $1 =~ ^data\.(down\.[1-9]|up\.([6-9]|[0-9][0-9])) ]]; }
 
-# The first and last byte of each frame, and the harms that are done at one byte as well as at another.
+# The first and last byte of each frame, and the harms for which the byte does not matter.
 edge_cells() {
     local frame size harm at
     local -A byte
@@ -165,7 +166,8 @@ edge_cells() {
         byte=([first]=0 [last]=$((size - 1)))
         for at in first last; do
             for harm in "${harms[@]}" cut-one flip 'stop sender' 'stop receiver'; do
-                # A keep-alive in the place of what was stopped is no harm; a flip before the frame is.
+                # A keep-alive instead of the stopped frame does no harm; a flip before the frame
+                # does.
                 cell "edge/$frame.$at/${harm/ /-}" place "$frame.${byte[$at]}" "$harm"
             done
         done
@@ -183,7 +185,7 @@ random_cells() {
     done
 }
 
-# The path dies without a word, and both sides have to notice.
+# The path dies silently, and both sides must notice.
 stalled_place() {
     send_options+=(--peer-timeout 1s)
     receiver_options+=(--peer-timeout 1s)
@@ -205,11 +207,11 @@ quiet_call() {
     call "$@"
 }
 
-# The last ones of a count may not come when a migration takes another turn.
+# The last calls of a count may not come if a migration takes another path.
 call_cells() {
     local side which count n harm
     scope=all
-    # Without a load, whose calls come as they like.
+    # Without a load, whose calls come at random.
     load_options=()
     for side in sender receiver; do
         for which in fdatasync fsync pwrite write rename sendmsg unlink; do
@@ -230,8 +232,8 @@ call_cells() {
     load_options=("${load[@]}")
 }
 
-# hides_first: a command that ends gives its socket away while the database is still its own; another
-# command may have made one in its place a moment later.
+# hides_first: a command that ends removes its socket while it still has the database; a moment
+# later another command may have made its own.
 hides_first() {
     harmed_receive unlinkat:2:stop # the first one clears the way for it
     kill "$receiver_pid"
@@ -246,7 +248,7 @@ hides_first() {
     [[ ! -e target/haul/control ]] || fail 'the socket is left'
 }
 
-# ends_well: a signal that comes when the job is over changes nothing any more.
+# ends_well: a signal after the end of the job changes nothing.
 ends_well() {
     harmed_receive unlinkat:2:stop
     start_send
@@ -263,8 +265,8 @@ ends_well() {
 
 # --- small disks ----------------------------------------------------------------------------------
 
-# small_disk SIDE SIZE ENOUGH: its database lies on a file system of so many KB (the source's: with so many
-# left), which an operator enlarges. Up to ENOUGH it has to be full at some time.
+# small_disk SIDE SIZE ENOUGH: its database lies on a file system of that many KB (the source's:
+# with that many left), which an operator enlarges. Up to ENOUGH it must be full at some time.
 small_disk() {
     local side=$1 size=$2 directory=target
     if [[ $side == source ]]; then

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# fuzz.sh — builds the fuzz targets with clang and lets each of them look for something new.
+# fuzz.sh — builds the fuzz targets with clang and lets each of them search for new inputs.
 #   tests/fuzz/fuzz.sh [--engine libfuzzer|afl] [--seconds N] [TARGET...]
 #     --engine NAME   libFuzzer (the default), or AFL++
 #     --seconds N     for each target; default 60
 #     TARGET          message, journal, ...; default all
-# Prints executions, covered edges and crashes of each target and their sums. What it finds on the way is
-# kept in <build>/found/TARGET and is where the next run begins; a crash is kept as
-# <build>/crash-TARGET-*, and makes the script end with 1. `fuzz_TARGET FILE` runs one input again.
+# Prints executions, covered edges and crashes of each target and their sums. New inputs are kept in
+# <build>/found/TARGET, where the next run begins; a crash is kept as <build>/crash-TARGET-*, and
+# makes the script end with 1. `fuzz_TARGET FILE` runs one input again.
 # HAUL_FUZZ_BUILD_DIR: where to build; default build-fuzz (build-fuzz-afl) beside the sources.
 # Needs clang with its runtime, ninja, and for the other engine AFL++: ci/install.sh --fuzz.
 set -euo pipefail
@@ -47,8 +47,8 @@ check_afl() {
 
 afl_figure() { sed -n "s/^$2 *: *//p" "$build/found/$1/default/fuzzer_stats" 2>/dev/null || true; }
 
-# Persistent: a process runs many inputs. The machine is taken as it is. It goes on counting where an
-# earlier run has stopped.
+# Persistent mode: a process runs many inputs. AFL++ must not insist on machine settings, and
+# continues where an earlier run stopped.
 explore_afl() {
     local log=$build/$1.log found=$build/found/$1 input=- before status=0 file
     before=$(afl_figure "$1" execs_done)
@@ -80,7 +80,7 @@ build_targets() {
 
 crashes_of() { find "$build" -maxdepth 1 -name "crash-$1-*" | wc -l; }
 
-# run_target NOUN: its line of the table; false: it crashed.
+# run_target NOUN: print its line of the table; false: it crashed.
 run_target() {
     local before status=0 crashes executions='' edges=''
     mkdir -p "$build/found/$1"

@@ -58,8 +58,8 @@ test_send__peer_hangs_up_at_once__one_line() {
     local code=0
     timeout "$limit" "$haul" send --db source --to "$listener_address" --transport tcp --retry 1s \
         >"$work/out" 2>"$work/err" || code=$?
-    # Its kernel may answer with an end (no haul peer) or with a reset (connection lost); it is tried
-    # again, and nobody listens there any more.
+    # The kernel may answer with an end (no haul peer) or with a reset (connection lost); the sender
+    # retries, and nobody listens there any more.
     [[ $code == 7 || $code == 5 ]] || fail "exit code $code"
     one_error 'not a haul peer|connect'
     opens source
@@ -161,7 +161,7 @@ test_recv__address_of_another_machine__one_line() {
 
 # --- hostile senders ------------------------------------------------------------------------------
 
-# attack FAULT PATTERN: the receiver ends the hostile session, says so in one line, has lost and
+# attack FAULT PATTERN: the receiver ends the hostile session, reports it in one line, has lost and
 # gained no record, and serves an honest sender.
 attack() {
     local fault=$1 pattern=$2 lines
@@ -179,7 +179,7 @@ attack() {
     lines=$(grep -cE '^haul: (warning|error): ' "$work/recv.log") || true
     grep -E '^haul: (warning|error): ' "$work/recv.log" | grep -qE -- "$pattern" ||
         { cat "$work/recv.log"; fail "$lines lines, none matches /$pattern/"; }
-    # What came of a sender that vanished is kept for its return, if it had been applied.
+    # What a vanished sender had sent is kept for its return, if it had been applied.
     [[ $fault != none ]] || timeout "$limit" "$haul" cancel --db target >/dev/null 2>&1 || true
     opens target
     equal "$("$kv" scan target | tr '\n' '|')" \

@@ -287,7 +287,7 @@ test_signal__ignored_at_the_start__stays_ignored() {
     for name in INT HUP TERM; do
         kill "-$name" "$receiver_pid"
     done
-    # It still answers, and lets itself be ended.
+    # It still answers, and can be ended.
     kill -USR1 "$receiver_pid"
     timeout "$limit" grep -q -m 1 'haul: status: listening' <(tail -n +1 -f "$work/recv.log" \
         --pid="$receiver_pid")

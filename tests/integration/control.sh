@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# control.sh — jobs watched, ended and taken up again from another shell: status, cancel, resume.
+# control.sh — watching, ending and resuming jobs from another shell: status, cancel, resume.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite control "$@"
 
 receive() { receive_into target "${1:-$own_host:0}" --once; }
 
-# Slow enough to be met while it copies, on a busy machine and under a sanitizer: 20 MB at 4 MB/s.
+# Slow enough to be caught in mid-copy, on a busy machine and under a sanitizer: 20 MB at 4 MB/s.
 start_copy() {
     make_database source 20000
     receive
@@ -18,7 +18,7 @@ start_copy() {
     wait_for_copy source
 }
 
-# wait_for_copy DIR: until the command that runs on DIR has copied something.
+# wait_for_copy DIR: wait until the command that runs on DIR has copied something.
 wait_for_copy() {
     sender_reaches '.running != null and .running.phase == "copying" and .running.records > 2000' "$1"
 }
@@ -47,7 +47,7 @@ test_status__no_database__not_found() {
     one_error nowhere
 }
 
-# Damaged journals are jobs, too, and have ids.
+# Damaged journals are jobs too, and have ids.
 test_cancel__beginning_of_two_ids__refused_and_both_stay() {
     local id
     make_database source 10
@@ -83,7 +83,7 @@ test_cancel__running_receive__nothing_moved() {
     equal "$(records_of target)" 0
 }
 
-# stop_and_resume SIGNAL: the sender is stopped; what it sent is kept, and the job goes on.
+# stop_and_resume SIGNAL: the sender is stopped; what it sent is kept, and the job continues.
 stop_and_resume() {
     local sent
     start_copy
@@ -122,7 +122,7 @@ test_stop__sender_twice__ends_at_once_and_resume_goes_on() {
     same source target
 }
 
-# The sender is told, and waits for the receiver to be started again.
+# The sender learns the reason, and waits until the receiver is restarted.
 test_stop__receiver_by_sigterm__kept_and_a_new_one_goes_on() {
     start_copy
     kill -TERM "$receiver_pid"
@@ -177,7 +177,7 @@ test_send__after_a_killed_sender__goes_on() {
     same source target
 }
 
-# refused_and_kept ARGUMENT...: this attempt fits not, and costs nothing of what has arrived.
+# refused_and_kept ARGUMENT...: this attempt does not match, and costs nothing of what has arrived.
 refused_and_kept() {
     local status
     run 3 "$haul" send --db source --to "$receiver_address" --json "$@"
@@ -262,7 +262,7 @@ test_send__second_job_on_the_target__busy_and_the_first_goes_on() {
     same source target
 }
 
-# It has no job yet that the target knows of, and so nothing to go on with.
+# It has no job yet that the target knows of, and so nothing to continue.
 test_stop__send_that_waits_for_a_busy_target__says_that_nothing_was_sent() {
     make_database other 100
     start_copy
@@ -283,7 +283,7 @@ test_stop__send_that_waits_for_a_busy_target__says_that_nothing_was_sent() {
     ended "$receiver_pid" 0
 }
 
-# The load writes by itself before there is a migration; it does not outlive a cancel of that.
+# The load writes alone before there is a migration; a cancel ends it too.
 test_cancel__send_in_the_lead_of_its_load__ends_at_once() {
     make_database source 100
     receive
@@ -319,7 +319,7 @@ test_recv__disk_full__source_keeps_everything() {
     equal "$(json .error.code)" NO_SPACE
     opens source
     run 0 "$haul" verify --db source --with source
-    # Elsewhere there is room.
+    # There is space elsewhere.
     receive
     run 0 "$haul" send --db source --to "$receiver_address" --transport tcp
     ended "$receiver_pid" 0
@@ -336,7 +336,7 @@ test_resume__nothing_left__not_found() {
 
 lines_of() { (($(grep -c "$2" "$1") == $3)); } # FILE PATTERN COUNT
 
-# Two jobs, each told when it ends: of the whole database, and then of a part again.
+# Two jobs, each reported at its end: the whole database, then a part of it again.
 send_two_jobs() {
     send 0
     cp "$work/out" first.json
@@ -373,7 +373,7 @@ test_recv__serves__a_line_for_each_job() {
     ended "$receiver_pid" 143
 }
 
-# A speed would be of what was not sent.
+# A speed would count bytes that were not sent.
 test_resume__a_part_had_arrived__no_speed() {
     start_copy
     kill_and_reap "$sender"

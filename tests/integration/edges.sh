@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# edges.sh — the smallest and the largest keys, records and ranges, also when the receiver dies in
-# the middle; and what a job may take of memory and disk.
+# edges.sh — the smallest and the largest keys, records and ranges, also if the receiver dies in the
+# middle; and the memory and disk that a job may use.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite edges "$@"
 
-# receive OPTION...: a receiver at an address that the next one can have again.
+# receive OPTION...: a receiver at an address that the next one can reuse.
 receive() {
     receive_into target "${address:-$own_host:0}" --once "$@"
     address=$receiver_address
 }
 
-# moves OPTION...: all of it, and both read alike.
+# moves OPTION...: everything moves, and both read alike.
 moves() {
     receive
     send 0 "$@"
@@ -28,8 +28,8 @@ moves_range() {
     reads_alike --range "$1"
 }
 
-# moves_though_killed RECORDS OPTION...: the receiver is killed when so many records are safe on it,
-# and started again, with the sender still there.
+# moves_though_killed RECORDS OPTION...: the receiver is killed when that many records are safe on
+# it, and restarted while the sender still runs.
 moves_though_killed() {
     local records=$1
     shift
@@ -105,7 +105,7 @@ test_key_beyond_the_limit__outside_the_range__left_alone() {
     equal "$("$reader" target | grep -c '=')" 2
 }
 
-# Such a family travels as write batches, which are safe by 32 MiB.
+# Such a family travels as write batches, which are safe every 32 MiB.
 test_reverse_order__receiver_killed__goes_on() {
     "$maker" source 'options comparator=rocksdb.ReverseBytewiseComparator' 'fill k 70000 1000' \
         'put \e last' flush
@@ -130,7 +130,7 @@ test_range__of_one_key__moved() {
 
 # --- records --------------------------------------------------------------------------------------
 
-# A slot has 64 KiB, with a header, and what a batch adds to a record.
+# A slot has 64 KiB, including a header and a batch's overhead for a record.
 test_values__around_the_size_of_a_slot__moved() {
     local commands=() i
     for ((i = 65300; i <= 65560; i++)); do
@@ -158,8 +158,8 @@ test_large_values__more_readers_than_memory_for_their_pieces__moved() {
 
 # --- the source's disk ----------------------------------------------------------------------------
 
-# The log of a job that is slow, and the tables that were merged meanwhile, stay while it runs.
-# Nothing is waited for that the rate, or the receiver, holds up.
+# The log of a slow job, and tables that were merged meanwhile, are kept while it runs. The job
+# waits for nothing but the rate and the receiver.
 test_pinned__while_the_rate_holds_the_sender_up__stops_soon() {
     "$maker" source 'options write_buffer_size=262144' 'fill key 500 50' flush
     receive
@@ -170,7 +170,7 @@ test_pinned__while_the_rate_holds_the_sender_up__stops_soon() {
     end_process "$receiver_pid" || true
 }
 
-# The lag that status tells is that of now, not of when the round began that is still being sent.
+# The lag in `status` is the present one, not that of the beginning of the round that is being sent.
 test_status__log_grows_faster_than_the_rate__lag_grows() {
     "$maker" source 'fill key 500 50' flush
     receive
@@ -199,13 +199,13 @@ test_pinned__more_than_allowed__stops_and_keeps() {
     same source target
 }
 
-# table_bytes: of the source's tables, and of the values that lie beside them.
+# table_bytes: size of the source's tables, and of the values beside them.
 table_bytes() {
     find source -maxdepth 1 \( -name '*.sst' -o -name '*.blob' \) -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# tells_of_old_tables OPTIONS: what a merge of tables leaves behind is told while it is kept, is no
-# more than what is there, and is given back with the end of the job.
+# tells_of_old_tables OPTIONS: what a merge of tables leaves behind is reported while it is kept, is
+# no more than what is there, and is released at the end of the job.
 tells_of_old_tables() {
     local told=0 there i
     rm -rf source target
@@ -224,7 +224,7 @@ tells_of_old_tables() {
     ((told <= there)) || fail "$told bytes of old tables are told of, and there are only $there"
     kill -TERM "$sender"
     end_process "$sender" && fail 'the sender was to be stopped'
-    # Without the old ones; what was in memory may have become another table.
+    # Without the old ones; data in memory may have become another table.
     (($(table_bytes) <= there - told + 2500000)) || fail "$there bytes of tables became $(table_bytes), of which $told were old"
     kill "$receiver_pid"
     end_process "$receiver_pid" || true

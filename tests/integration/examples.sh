@@ -6,7 +6,7 @@ set -euo pipefail
 suite examples "$@"
 examples=$build/examples
 
-# owner_state DIR: "released", "imported" or nothing, of its first range.
+# owner_state DIR: "released", "imported" or nothing, for its first range.
 owner_state() {
     run 0 "$haul" owner --db "$1" --json
     json '.ranges[0].state // ""'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# far.sh — a peer that is far away: two network namespaces and tests/bench/delay_line.c between them.
+# far.sh — a distant peer: two network namespaces with tests/bench/delay_line.c between them.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite far "$@"
@@ -28,7 +28,7 @@ close_line() {
     for name in "${names[@]}"; do ip netns del "$name" 2>/dev/null || true; done
 }
 
-# far_receive: as start_receiver, but at the other end.
+# far_receive: like start_receiver, but at the other end.
 far_receive() {
     local line
     exec {far_fd}< <(exec ip netns exec "${names[1]}" "$haul" recv --db target --transport tcp --once \

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# faults.sh — what the world does to a job: full disks, read errors, stopped processes, records of other
+# faults.sh — what can happen to a job: full disks, read errors, stopped processes, records of other
 # databases. The old owner keeps everything, and the job can be done afterwards.
 #
-# System calls on one file are failed by strace.
+# strace makes system calls on one file fail.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite faults "$@"
@@ -12,8 +12,8 @@ receive() { receive_into target "$own_host:0" "${@:---once}"; }
 
 can_trace() { strace -o /dev/null true 2>/dev/null || skip 'no right to trace a process'; }
 
-# fault FILE SYSCALL ERROR STRACE-ARGUMENT...: on this file every such call fails, of a command or
-# (-p PID) of a process that runs. What was failed goes to $work/trace.
+# fault FILE SYSCALL ERROR STRACE-ARGUMENT...: make every such call on this file fail, in a command
+# or (-p PID) in a running process. Failed calls go to $work/trace.
 fault() {
     # LeakSanitizer is a tracer itself.
     ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o "$work/trace" -P "$work/$1" -e "trace=$2" \
@@ -30,14 +30,14 @@ make_table() {
     [[ -n $table ]] || fail 'no table'
 }
 
-# The job is done after all, as by an operator who has repaired what was wrong.
+# The job is done after all, as by an operator who has repaired the cause.
 send_again() {
     run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --json
     ended "$receiver_pid" 0
     same source target
 }
 
-# Slow enough to be met while it copies.
+# Slow enough to be caught in mid-copy.
 start_send() {
     "$haul" send --db source --to "$receiver_address" --transport tcp --rate 4M \
         --batch-min 64K --batch-max 256K --json "$@" \
@@ -59,7 +59,7 @@ break_off() {
     [[ -n $journal ]] || fail 'the killed sender left no journal'
 }
 
-# resume_fails SYSCALL ERROR: the job is taken up, and its journal fails.
+# resume_fails SYSCALL ERROR: the job is resumed, and its journal fails.
 resume_fails() {
     can_trace
     break_off
@@ -77,10 +77,10 @@ test_send__table_cannot_be_read__source_keeps_everything() {
     make_table
     receive --once
     # Slow: the reader is far from the end for as long as the tracer needs to attach. LeakSanitizer
-    # ends a process that is traced.
+    # ends a traced process.
     ASAN_OPTIONS=detect_leaks=0 start_send --rate 2M
     wait_for_copy
-    # From now on the table's disk answers no reads.
+    # From now on reads of the table fail.
     fault "$table" pread64 EIO -p "$sender" &
     ended "$sender" 7
     was_met
@@ -135,7 +135,7 @@ test_resume__journal_of_another_database__refused() {
     same source target
 }
 
-# Stops a process in the middle of the copy until the other side has noticed.
+# Stop a process in the middle of the copy until the other side has noticed.
 stop_while_copying() {
     wait_for_copy
     kill -STOP "$1"
@@ -167,7 +167,7 @@ test_send__sender_stopped_for_longer_than_the_timeout__goes_on() {
 
 # --- damage on the way ------------------------------------------------------------------------------
 
-# send_through EXIT-CODE PLACE HARM [OPTION...]: one bit is turned over between both sides.
+# send_through EXIT-CODE PLACE HARM [OPTION...]: one bit flips between both sides.
 send_through() {
     local code=$1 place=$2 harm=$3 front
     shift 3
@@ -182,7 +182,7 @@ send_through() {
     kill "$proxy"
 }
 
-# is_mended PLACE: what came damaged is sent again, and nothing else is lost by it.
+# is_mended PLACE: the damaged block is sent again, and nothing else is lost.
 is_mended() {
     send_through 0 "$1" flip
     equal "$(json .verified)" true
@@ -204,7 +204,7 @@ test_damage__magic_of_a_credit__sent_again_and_counted() { is_mended data.down.3
 
 test_damage__message_to_the_source__sent_again_and_counted() { is_mended control.down.6.18; }
 
-# At the same place of each connection: what had arrived before is kept, for when it is repaired.
+# At the same place of each connection: what had arrived before is kept until the path is repaired.
 test_damage__again_and_again__exit_6_and_kept() {
     send_through 6 data.up.0.5000 flip-each
     equal "$(json .error.code)" CORRUPT

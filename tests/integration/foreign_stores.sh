@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# foreign_stores.sh — sources as other programs leave them: what haul moves reads alike afterwards,
-# and what it refuses, it refuses by name and leaves as it was. docs/COMPATIBILITY.md names these tests.
+# foreign_stores.sh — sources as other programs leave them: what haul moves reads alike afterwards;
+# what it refuses, it refuses by name and leaves unchanged. docs/COMPATIBILITY.md names these tests.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite foreign_stores "$@"
 
-# prints DIR: every file with its bytes, times of directories but not of files that are only read.
+# prints DIR: every file with its bytes, and times of directories, but not of files that are only
+# read.
 prints() {
     (cd "$1" && find . -mindepth 1 -printf '%p %y %m %u %n\n' | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum)
 }
@@ -30,8 +31,8 @@ keeps() {
     diff before.prints after.prints || fail 'the source was changed'
 }
 
-# refused PATTERN ARGUMENT...: exit code 3 and a line with the feature and a hint; nothing is changed
-# on either side.
+# refused PATTERN ARGUMENT...: exit code 3 and a line with the feature and a hint; neither side
+# changes.
 refused() {
     local pattern=$1
     shift
@@ -45,7 +46,8 @@ refused() {
     [[ $(find target/haul -name 'target-*' | wc -l) == 0 ]] || fail 'the target has a journal'
 }
 
-# Hundreds of families are hundreds of syncs: not for a disk. Ends where it began when there is no such directory.
+# Hundreds of families mean hundreds of syncs: too slow for a disk. Stays in place without such a
+# directory.
 in_memory() {
     [[ -d /dev/shm && -w /dev/shm ]] || return 0
     local directory
@@ -65,7 +67,7 @@ test_send__reaches_nobody__the_source_is_as_it_was() {
     keeps run 5 "$haul" send --db source --to 127.0.0.1:1 --transport tcp --retry 1ms
 }
 
-# A command with nothing to do looks first.
+# A command with nothing to do still checks first.
 test_commands__nothing_to_do__the_database_is_as_it_was() {
     "$maker" source 'fill a 100 100' 'create other' 'churn b 500 2' leave
     keeps run 3 "$haul" resolve --db source --to 127.0.0.1:1 --retry 1ms
@@ -158,7 +160,7 @@ test_send__reverse_order__moved() {
     moves
 }
 
-# Its keys have no ranges of bytes: a command that cut one would read nothing, or delete everything.
+# Its keys have no byte ranges: a command with a range would read nothing, or delete everything.
 test_ranges__reverse_order__refused_by_every_command() {
     local no_ranges="'back' is ordered by 'rocksdb.ReverseBytewiseComparator'"
     "$maker" source 'put a 1' 'put b 2' 'put c 3' 'create back comparator=rocksdb.ReverseBytewiseComparator' 'put a 1' 'put b 2' 'put c 3'
@@ -277,7 +279,8 @@ family_of() {
     "$reader" "$1" | awk -v name="$2" '/^family / { inside = ($2 == name) } inside && !/^(family|end) /'
 }
 
-# One test, for making them takes longest. Of a database that is only read others may stay closed.
+# One test, because making the databases takes longest. In a read-only database other families may
+# stay closed.
 test_send__many_families__256_are_moved_and_more_refused() {
     grep -q '^HAUL_SANITIZER:[A-Z]*=none' "$build/CMakeCache.txt" || skip 'hundreds of families: the plain build has them'
     local commands=() i
@@ -306,7 +309,7 @@ test_send__many_families__256_are_moved_and_more_refused() {
     moves
 }
 
-# 300 families and a job of two of them that broke off: every way out that `status` names is open.
+# 300 families and an interrupted job of two of them: every way out that `status` names works.
 test_send__job_of_chosen_families_broke_off__resume_resolve_and_cancel_open_the_database() {
     grep -q '^HAUL_SANITIZER:[A-Z]*=none' "$build/CMakeCache.txt" || skip 'hundreds of families: the plain build has them'
     local commands=() i address
@@ -349,7 +352,7 @@ test_send__more_ranges_than_a_job_has__refused_with_the_way_out() {
     one_error '1025 ranges; at most 1024: move them in several jobs'
 }
 
-# break_off: a job of f7 and f254 is stopped in mid-copy.
+# break_off: stop a job of f7 and f254 in mid-copy.
 break_off() {
     "$haul" send --db source --to "$receiver_address" --transport tcp --cf f7 --cf f254 --rate 1M \
         --batch-min 64K --batch-max 64K >"$work/send.out" 2>"$work/send.err" &
@@ -369,7 +372,7 @@ test_send__entities__refused_by_key() {
     refused "wide-column entity at key '?k'?"
 }
 
-# Behind what is looked at before the plan is made.
+# After the checks that come before the plan.
 test_send__entity_far_inside__refused_by_key_and_discarded() {
     "$maker" source 'fill a 60000 200' 'entity z name=n' 'create other' 'fill b 100 100' flush
     refused "wide-column entity at key '?z'?"
@@ -442,7 +445,7 @@ test_send__foreign_order__refused() {
     refused "comparator 'test.CaselessComparator'"
 }
 
-# As RocksDB itself, without the operator, ends its replay there and says nothing.
+# Without the operator, RocksDB itself ends its replay there silently.
 test_send__merges_without_a_stored_operator__refused() {
     "$maker" source 'options merge_operator=StringAppendOperator' 'put a 1' 'merge a 2' 'put b 3' leave
     rm source/OPTIONS-*
@@ -622,7 +625,7 @@ test_send__encrypted_database__told_to_embed() {
     done
 }
 
-# What RocksDB has written is told apart from what it has not.
+# haul distinguishes what RocksDB has written from what it has not.
 test_send__damaged_manifest__corrupt() {
     local manifest
     "$maker" source 'fill a 10 100' flush 'create other' 'put b c' flush

@@ -3,17 +3,17 @@
 #
 #   . harness.sh; suite NAME "$@"; test_...() { ... }; run_tests
 #
-# Arguments of a suite: the build directory, then parts of test names to run only those. A test is
-# a subshell with `set -e` in a directory of its own, $work; any failing command fails it. Processes
-# it leaves behind are ended. `skip REASON` ends it as skipped.
+# Arguments of a suite: the build directory, then parts of test names to run only those. A test is a
+# subshell with `set -e` in a directory of its own, $work; any failing command fails it. Processes
+# that it leaves behind are ended. `skip REASON` ends it as skipped.
 # shellcheck shell=bash
 . "$(dirname "${BASH_SOURCE[0]}")/../../ci/common.sh"
 
 # Long enough for sanitizers; nothing may hang.
 limit=120
 
-# An address of this run's own: the sender of another one, looking for a receiver that was killed there, must
-# not find ours.
+# An address of this run's own: a sender of another run that looks for a killed receiver must not
+# find ours.
 # shellcheck disable=SC2034 # used by the suites
 own_host=127.$(($$ / 62500 + 1)).$(($$ / 250 % 250)).$(($$ % 250 + 1))
 
@@ -73,8 +73,8 @@ make_database() {
         --num_column_families="${3:-1}" --compression_type=none --seed=7 >"$work/db_bench.log" 2>&1
 }
 
-# opens DIR: RocksDB's own tool still reads the database. (`ldb scan` does not write; commands of ldb
-# that do leave a merge operator in the options.)
+# opens DIR: RocksDB's own tool can still read the database. (`ldb scan` does not write; commands of
+# ldb that do leave a merge operator in the options.)
 opens() {
     ldb --db="$1" scan --max_keys=1 >/dev/null 2>"$work/ldb.err" ||
         { cat "$work/ldb.err"; fail "$1 cannot be opened"; }
@@ -84,7 +84,7 @@ opens() {
 same() { timeout "$limit" "$haul" verify --db "$1" --with "$2" >/dev/null 2>"$work/verify.err" ||
     { cat "$work/verify.err"; fail "$1 and $2 differ"; }; }
 
-# end_process PID: waits for it, and returns its exit code; killed when it hangs.
+# end_process PID: wait for it, and return its exit code; kill it if it hangs.
 end_process() {
     local pid=$1 code=0
     timeout "$limit" tail -s 0.02 --pid="$pid" -f /dev/null || { kill -9 "$pid"; fail "$pid hangs"; }
@@ -104,7 +104,7 @@ kill_and_reap() {
     reap "$1" || true
 }
 
-# wait_for COMMAND...: until it succeeds; nothing takes that long.
+# wait_for COMMAND...: repeat until it succeeds, within a limit.
 wait_for() {
     local i
     for ((i = 0; i < 1200; i++)); do
@@ -116,7 +116,7 @@ wait_for() {
 
 # --- jobs: what a suite has otherwise it defines again ---------------------------------------------
 
-# receive_into DIR ADDR:PORT ARGUMENT...: a receiver that listens.
+# receive_into DIR ADDR:PORT ARGUMENT...: start a receiver and wait until it listens.
 receive_into() {
     start_receiver "$work/recv.log" --db "$1" --listen "$2" "${@:3}"
     [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
@@ -130,7 +130,8 @@ received() { ended "$receiver_pid" "${1:-0}"; }
 # send EXPECTED-CODE ARGUMENT...
 send() { run "$1" "$haul" send --db source --to "$receiver_address" --transport tcp --json "${@:2}"; }
 
-# sender_reaches FILTER [DIR]: until `haul status --json` of DIR (source) passes it; $sender runs meanwhile.
+# sender_reaches FILTER [DIR]: wait until `haul status --json` of DIR (source) matches it; $sender
+# runs meanwhile.
 sender_reaches() {
     local i
     for ((i = 0; i < 3000; i++)); do
@@ -146,7 +147,8 @@ sender_reaches() {
 
 records_of() { "$haul" verify --db "$1" --with "$1" --json | jq -r '.families | map(.records) | add'; }
 
-# reads_alike [ARGUMENT...]: an application reads the same from source and target; arguments cut the source.
+# reads_alike [ARGUMENT...]: an application reads the same from source and target; arguments
+# restrict the source.
 reads_alike() {
     "$reader" --digest "$@" source >source.digest
     "$reader" --digest target >target.digest
@@ -163,7 +165,7 @@ end_processes() {
     done
 }
 
-# Of a test's subshell: its exit code stays.
+# At the end of a test's subshell: keep its exit code.
 end_leftovers() {
     local status=$?
     end_processes

@@ -47,7 +47,7 @@ test_pkg_config__static__builds_and_runs() {
     ! readelf -d static | grep -q 'libhaul'
 }
 
-# What is installed may be moved: haul.pc names places by its own.
+# An installation may be moved: haul.pc names directories relative to its own.
 test_pkg_config__moved_prefix__builds_and_runs() {
     install_here
     mv "$work/prefix" "$work/elsewhere"
@@ -62,7 +62,7 @@ test_pkg_config__moved_prefix__builds_and_runs() {
     grep -q '^copy_range: .*none' err
 }
 
-# The header for rocksdb::DB, with nothing but what is installed.
+# The header for rocksdb::DB, with only what is installed.
 test_pkg_config__cxx_header__builds_and_runs() {
     install_here
     local flags
@@ -121,7 +121,8 @@ test_headers__cxx_program__builds_and_runs() {
     says_not_found ./cxx
 }
 
-# build_consumer TARGET COMMAND ARGUMENTS...: a project that has haul by that command of CMake; out/consumer.
+# build_consumer TARGET COMMAND ARGUMENTS...: a project that gets haul by that command of CMake;
+# out/consumer.
 build_consumer() {
     local target=$1 command=$2
     shift 2

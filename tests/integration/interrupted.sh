@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# interrupted.sh — a job is interrupted, somebody else uses one of the databases, and the job goes on.
+# interrupted.sh — a job is interrupted, another program uses one of the databases, and the job
+# continues.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite interrupted "$@"
 
-# receive OPTION...: a receiver at an address that the next one can have again.
+# receive OPTION...: a receiver at an address that the next one can reuse.
 receive() {
     receive_into target "${address:-$own_host:0}" --table-size 1M "$@"
     address=$receiver_address
@@ -17,7 +18,7 @@ stop_receiver() {
     end_process "$receiver_pid" || true
 }
 
-# send_until CONDITION OPTION...: a sender that is stopped when the source's status says so.
+# send_until CONDITION OPTION...: stop a sender when the source's status meets the condition.
 send_until() {
     local condition=$1
     shift
@@ -30,14 +31,14 @@ send_until() {
     equal "$code" 130
 }
 
-# goes_on OPTION...: the job goes on to its end, and both read alike.
+# goes_on OPTION...: the job continues to its end, and both read alike.
 goes_on() {
     run 0 "$haul" resume --db source --to "$address" --transport tcp --json "$@"
     stop_receiver
     reads_alike
 }
 
-# warned PATTERN: a line of the sender's.
+# warned PATTERN: the sender printed such a line.
 warned() { grep -qE -- "$1" "$work/err" || { cat "$work/err"; fail "no line matches /$1/"; }; }
 silent() { ! grep -qE -- "$1" "$work/err" || { cat "$work/err"; fail "a line matches /$1/"; }; }
 
@@ -73,7 +74,7 @@ test_log__whole__goes_on() {
 
 # --- other jobs meanwhile -----------------------------------------------------------------------------
 
-# A job for other ranges leaves the one that was interrupted as it is; one that shares some ends it.
+# A job for other ranges leaves the interrupted one alone; a job that shares some of them ends it.
 test_send__other_range_meanwhile__the_interrupted_job_goes_on() {
     "$maker" source 'fill a 20000 1000' 'fill k 200 100' flush
     receive
@@ -103,8 +104,8 @@ test_send__a_part_of_an_interrupted_job__that_one_is_given_up() {
 
 # --- options that somebody changes meanwhile ------------------------------------------------------
 
-# refused_until DATABASE CHANGED ORIGINAL PATTERN: as long as its family has these options; what has
-# arrived stays.
+# refused_until DATABASE CHANGED ORIGINAL PATTERN: refused as long as its family has the changed
+# options; what has arrived stays.
 refused_until() {
     interrupted
     "$maker" "$1" "family default $2" 'say changed' >/dev/null
@@ -138,7 +139,7 @@ test_options__source_merges_otherwise__refused_until_they_are_changed() {
 
 changed='the job is copied anew: the target holds [0-9]+ records where [0-9]+ had arrived'
 
-# goes_on_behind COMMAND...: store_maker does this to the target while nobody uses it.
+# goes_on_behind COMMAND...: store_maker does this to the target between the attempts.
 goes_on_behind() {
     "$maker" target "$@"
     receive
@@ -163,14 +164,14 @@ test_target__record_changed__copied_anew() {
     warned "$changed"
 }
 
-# Tables that are taken in or thrown away whole need take no sequence number.
+# Ingesting or removing whole tables need not take a sequence number.
 test_target__tables_thrown_away__copied_anew() {
     interrupted
     goes_on_behind 'delete_files k00000000 k00009999'
     warned "$changed"
 }
 
-# What lies behind what is safe is cleared in any case.
+# Records after the safe position are cleared in any case.
 test_target__record_added_behind__goes_on() {
     interrupted
     goes_on_behind 'put k00019999x intruder'
@@ -183,7 +184,7 @@ test_target__only_compacted__goes_on() {
     silent 'anew'
 }
 
-# Write batches are safe by 32 MiB.
+# Write batches are safe every 32 MiB.
 test_target__other_lane_and_records_deleted__copied_anew() {
     "$maker" source 'fill k 70000 1000' flush
     receive --lane writebatch
@@ -195,7 +196,7 @@ test_target__other_lane_and_records_deleted__copied_anew() {
     warned "$changed"
 }
 
-# The sender never ends, and has sent what is there already.
+# The sender never ends, and has already sent what is there.
 test_target__records_deleted_while_a_sender_waits__copied_anew() {
     interrupted
     receive
@@ -213,8 +214,8 @@ test_target__records_deleted_while_a_sender_waits__copied_anew() {
     equal "$(json .resumed)" true
 }
 
-# The load is more than the rate: the copy is whole, and changes follow for ever. What of them had come
-# when nobody recorded it is not known, so the digests tell at the end.
+# The load exceeds the rate: the copy is complete, and changes follow for ever. How many of them had
+# arrived unrecorded is unknown, so the digests decide at the end.
 test_target__records_deleted_while_changes_follow__not_verified() {
     "$maker" source 'fill k 2000 1000' flush
     receive
@@ -231,7 +232,7 @@ test_target__records_deleted_while_changes_follow__not_verified() {
     reads_alike
 }
 
-# A receiver that has had the database open all the time reads nothing back, and need not.
+# A receiver that has had the database open all the time need not read anything back.
 test_target__sender_killed__goes_on() {
     "$maker" source 'fill k 20000 1000' flush
     receive
@@ -244,7 +245,7 @@ test_target__sender_killed__goes_on() {
 
 # --- the path of a database that is in use --------------------------------------------------------
 
-# start_slowly DIR: a sender, met while it copies.
+# start_slowly DIR: start a sender and catch it in mid-copy.
 start_slowly() {
     "$maker" source 'fill k 6000 1000' flush
     receive
@@ -286,7 +287,7 @@ test_path__link_switched_while_it_receives__arrives_where_it_was_opened() {
     equal "$(records_of other)" 10
 }
 
-# What has the path now is a copy, with a record and a journal of its own.
+# The path now has a copy, with a record and a journal of its own.
 test_path__copy_in_the_place_of_the_source__decides_nothing() {
     start_slowly source
     mv source moved

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# live.sh — migrations under a load that keeps a ledger: nothing acknowledged may be lost, whatever
+# live.sh — migrations under a load that keeps a ledger: no acknowledged write may be lost, whatever
 # dies meanwhile.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
@@ -54,7 +54,7 @@ test_verify__ledger_with_a_lost_write__exit_6() {
     receive
     send 0
     received
-    # The newest of the acknowledged puts is put back to nothing.
+    # Delete the newest acknowledged put.
     local key
     key=$(ldb --db=target scan --from=load: --to=load:~ --max_keys=1 --no_value 2>/dev/null |
         head -n 1 | awk '{ print $1 }')

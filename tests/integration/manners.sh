@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# manners.sh — haul as a process among others: what it inherits, what it leaves, what it says.
+# manners.sh — haul as a process among others: what it inherits, what it leaves, what it prints.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite manners "$@"
@@ -88,7 +88,7 @@ test_descriptors__too_few__exit_code_8_before_a_database_is_opened() {
     [[ ! -e target ]] || fail 'a database was made'
 }
 
-# 64 are enough for a small job, and a soft limit is no limit.
+# 64 are enough for a small job, and haul raises a soft limit.
 test_descriptors__few__the_job_is_done() {
     make_database source 2000
     start_receiver "$work/recv.log" --db target --listen "$own_host:0" --once
@@ -241,7 +241,7 @@ int socket(int family, int type, int protocol)
 }
 C
     cc -shared -fPIC -o shim.so shim.c
-    # A network of its own: the default port may be in use in this one.
+    # In a network namespace of its own: the default port may be in use in this one.
     local alone=()
     ! unshare -n true 2>/dev/null || alone=(unshare -n)
     printf '#!/bin/sh\nLD_PRELOAD=%s exec %s %s "$@"\n' "$work/shim.so" "${alone[*]}" "$haul" >alone
@@ -322,7 +322,7 @@ test_messages__names_with_control_characters__escaped_on_every_stream() {
     one_error 'a\\x1b\[31m\\x0ahaul'
     run 2 "$haul" "$bad"
     run 2 "$haul" send --db source --to 127.0.0.1:1 --range "$bad"
-    # What verify, owner and drop print on stdout are names of the database.
+    # What verify, owner and drop print on stdout includes names from the database.
     "$build/tests/store_maker" source "create a\\x1b[31m\\x0ahaul:\\x9b" 'put k v'
     "$haul" verify --db source --with source >"$work/verify.out" 2>"$work/verify.err" || fail "exit code $?"
     grep -qF 'a\x1b[31m\x0ahaul:\x9b: 1 records' "$work/verify.out" || { cat "$work/verify.out"; fail 'no name'; }

@@ -38,7 +38,7 @@ refused() {
     equal "$("$reader" "$to")" "$before"
 }
 
-# count DIR PREFIX: records that a reader finds
+# count DIR PREFIX: the number of records that a reader finds
 count() { "$reader" --range "$2:${2}~" "$1" | grep -c ' =' || true; }
 
 # owns DIR PREFIX STATE
@@ -78,7 +78,7 @@ test_databases__fan_out_and_a_chain__all_arrive() {
     equal "$(count f k)" 10
     equal "$(count c k)" 10
     equal "$(count d k)" 20
-    # What is gone is not sent again.
+    # Ranges that were given away are not sent again.
     refused 3 a e --range k000:k010
     refused 3 b c
     no_jobs_left a b c d e f
@@ -122,7 +122,7 @@ test_send__to_a_copy_of_before_haul__received() {
     equal "$(count b k)" 20
 }
 
-# The job to the first target breaks off there; another range goes to the second one meanwhile.
+# The job to the first target is interrupted there; another range goes to the second one meanwhile.
 test_resume__job_of_another_target__goes_on_only_with_its_own() {
     make_database a 3000
     receive one
@@ -136,10 +136,10 @@ test_resume__job_of_another_target__goes_on_only_with_its_own() {
     kill -9 "$sender" "$receiver_pid"
     fill b k
     move b two
-    # Something else than what is prepared there may come to the first target.
+    # A range other than the prepared one may come to the first target.
     fill c zz
     move c one --prefix zz
-    # The job goes on only with its own target.
+    # The job continues only with its own target.
     receive two
     run 3 "$haul" resume --db a --to "$receiver_address" --transport tcp --retry 300ms
     one_error 'begun with database'
@@ -151,7 +151,7 @@ test_resume__job_of_another_target__goes_on_only_with_its_own() {
     no_jobs_left a one two
 }
 
-# A copy of the source does not go on with the original's job, and forgets.
+# A copy of the source does not continue the original's job, and forgets it.
 test_clone__unfinished_job_of_the_original__not_acted_on() {
     make_database a 3000
     receive target

@@ -33,7 +33,7 @@ test_send__handed_over_before__refused() {
     received
     run 3 "$haul" send --db source --to 127.0.0.1:1 --transport tcp
     one_error 'was handed over'
-    # And back: the database that has it may give it, and then the first one owns it again.
+    # And back: the new owner may give the database away, and then the first one owns it again.
     start_receiver "$work/recv.log" --db source --listen "$own_host:0" --once
     run 0 "$haul" send --db target --to "$receiver_address" --transport tcp --overwrite
     received
@@ -85,7 +85,7 @@ test_recv__target_compresses__so_do_its_tables() {
     same source target
     sst_dump --file=target --command=none --show_properties 2>/dev/null >"$work/tables"
     equal "$(sed -n 's/.*SST file compression algo: //p' "$work/tables" | sort -u)" ZSTD
-    # Blocks of 16 KB, not of the 4 KB that are the default.
+    # Blocks of 16 KB instead of the default 4 KB.
     equal "$(awk -F ': ' '/# data blocks/ { blocks += $2 } /raw value size/ { bytes += $2 }
         END { print (bytes / blocks > 10000) }' "$work/tables")" 1
 }
@@ -159,7 +159,7 @@ test_send__target_not_empty__refused_unless_overwrite() {
     send 3
     one_error '--overwrite'
     equal "$(json .error.code)" NOT_EMPTY
-    # A refusal is no job that ended: the same receiver takes the better command.
+    # A refused job does not count as ended: the same receiver accepts the better command.
     send 0 --overwrite
     received
     same source target
@@ -228,7 +228,7 @@ test_recv__cpu_list__its_threads_run_there() {
     local cpu
     cpu=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
     receive --cpu-list "$cpu"
-    # RocksDB's own threads stay where they were; on one processor all are there.
+    # RocksDB's own threads stay where they were; with one processor all are there.
     grep -hx "Cpus_allowed_list:[[:space:]]*$cpu" "/proc/$receiver_pid/task"/*/status >/dev/null ||
         fail 'no thread runs there alone'
     make_database source 100
@@ -244,15 +244,15 @@ test_recv__cpu_list_that_is_none__refused() {
     one_error 'may not use'
 }
 
-# slow_send ARGUMENT...: a sender in the background that needs some seconds; returns when it is
-# known to have sent records. Sets sender_pid; its result comes into $work/out.
+# slow_send ARGUMENT...: a sender in the background that needs some seconds; returns when it has
+# sent records. Sets sender_pid; its result goes to $work/out.
 slow_send() {
     local line=''
     exec {sender_fd}< <(exec env --default-signal=INT "$haul" send --db source --to "$receiver_address" --transport tcp \
         --json --rate 2M --batch-min 16K --batch-max 32K -v "$@" 2>&1 >"$work/out" </dev/null)
     sender_pid=$!
     : >"$work/err"
-    # From its first line on it takes signals; each one is answered by a line.
+    # It accepts signals from its first line on, and answers each with a line.
     until [[ $line =~ 'status: copying: '.*', '[1-9][0-9]*' records' ]]; do
         read -r -t "$limit" -u "$sender_fd" line || { cat "$work/err"; fail 'the sender ended early'; }
         printf '%s\n' "$line" >>"$work/err"

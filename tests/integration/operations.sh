@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# operations.sh — walks through the states of docs/OPERATIONS.md: makes each with real processes, looks at
-# what haul says, and takes the way out that the document names. A test's name begins with the state's.
+# operations.sh — walks through the states of docs/OPERATIONS.md: creates each with real processes,
+# checks what haul prints, and takes the way out that the document names. A test's name begins with
+# the state's.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite operations "$@"
@@ -18,7 +19,7 @@ receive() { # [DIR [ADDR:PORT [ARGUMENT...]]]
     front=$receiver_address
 }
 
-# stall_at PLACE: nothing passes any more from there on; fault_proxy.c tells what a place is.
+# stall_at PLACE: forward nothing any more from there on; fault_proxy.c describes places.
 stall_at() {
     exec {proxy_fd}< <(exec "$build/tests/fault_proxy" "$receiver_address" "$1" stall "$work/mark" 2>&1)
     receivers+=("$!")
@@ -38,7 +39,7 @@ send() { # EXPECTED-CODE ARGUMENT...
     run "$expected" "$haul" send --db source --to "$front" "${send_options[@]}" --json "$@"
 }
 
-# Slow enough to be met while it copies.
+# Slow enough to be caught in mid-copy.
 start_copy() {
     make_database source 20000
     receive
@@ -46,15 +47,15 @@ start_copy() {
     sender_reaches '.running != null and .running.records > 2000'
 }
 
-# killed_at_the_mark: both sides, when the line is held up where the test wants it.
+# killed_at_the_mark: kill both sides when the line is held up at the place of the test.
 killed_at_the_mark() {
     wait_for test -e "$work/mark"
     kill_and_reap "$sender"
     kill_and_reap "$receiver_pid"
 }
 
-# Messages of the control channel by number: 8 is Prepared, 9 Commit, 10 Committed.
-# prepared: the target holds everything and waits; the sender was killed before it heard so.
+# Messages of the control channel by number: 8 is Prepared, 9 Commit, 10 Committed. prepared: the
+# target holds everything and waits; the sender was killed before Prepared arrived.
 prepared() {
     make_database source 500
     receive
@@ -63,7 +64,7 @@ prepared() {
     killed_at_the_mark
 }
 
-# decided ARGUMENT...: the source has recorded the decision, and its target has not heard of it.
+# decided ARGUMENT...: the source has recorded the decision, and its target does not know it.
 decided() {
     make_database source 500
     receive
@@ -72,7 +73,7 @@ decided() {
     killed_at_the_mark
 }
 
-# The job goes on, up to the decision.
+# The job continues, up to the decision.
 resumed_and_decided() {
     receive
     stall_at control.up.9.0
@@ -90,7 +91,8 @@ moved() { # ARGUMENT...: a range was handed over
 
 # --- looking --------------------------------------------------------------------------------------
 
-# says DIR PATTERN: `haul status` does; and its way out begins with the command of the document.
+# says DIR PATTERN: `haul status` prints it; and its way out begins with the command of the
+# document.
 says() {
     run 0 "$haul" status --db "$1"
     grep -qE -- "$2" "$work/out" || { cat "$work/out"; fail "status of $1 does not say /$2/"; }
@@ -244,7 +246,7 @@ test_s5__handed_over__drop_deletes_the_copy() {
     equal "$(records_of source)" "$kept"
 }
 
-# The look before a deletion shows what the same command with --yes deletes.
+# The list before a deletion shows what the same command with --yes deletes.
 test_drop__a_selection__listed_as_it_would_go() {
     moved --range :0x4000000000000000
     run 3 "$haul" drop --db source --range 0x10:0x1f
@@ -297,7 +299,7 @@ test_s7__taken_back__from_the_database_that_owns_it() {
     same source target
 }
 
-# The way back broke off: nothing ends by waiting, and the job that is in the way is named.
+# The way back was interrupted: waiting ends nothing, and the job in the way is named.
 test_s7__broke_off__drop_and_reclaim_name_the_job() {
     local command
     make_database source 20000
@@ -353,7 +355,7 @@ test_s8__target_lost_its_record__ends_as_handed_over() {
     equal "$(records_of source)" 0
 }
 
-# The source has a decided job in its journal, and the target is set back to before what was decided on.
+# The source has a decided job in its journal, and the target is set back to before that decision.
 test_s2__target_set_back_to_an_earlier_attempt__not_believed() {
     prepared
     cp -a target backup
@@ -389,7 +391,7 @@ test_s2__target_set_back_to_before_it_was_prepared__named() {
     kill_and_reap "$receiver_pid"
 }
 
-# A part was taken back while nobody had informed the target, which is there after all.
+# A part was taken back before the target was informed, and the target is there after all.
 test_s3__a_part_is_taken_back__has_one_owner_whatever_comes() {
     in_document S3 'haul cancel --db A --job ID --accept-two-owners'
     local part=(--range :0x0000000000000080) job
@@ -421,8 +423,8 @@ test_s3__all_is_taken_back_in_two_parts__the_job_ends() {
     no_job source
 }
 
-# decided_and_given_back [ARGUMENT...]: the source is set back to its decision; the target owned by it, and
-# has given it back since.
+# decided_and_given_back [ARGUMENT...]: the source is set back to its decision; the target owned by
+# it, and has given it back since.
 decided_and_given_back() {
     decided
     journal=$(echo source/haul/*source*.journal)
@@ -442,7 +444,7 @@ decided_and_given_back() {
     mv early-ownership source/haul/ownership
 }
 
-# Nobody but the operator knows whether the source had given it on.
+# Only the operator knows whether the source had given it on.
 test_c9__set_back_to_its_decision_and_all_came_back__in_doubt_until_it_is_reclaimed() {
     in_document C9 'haul owner --db A --reclaim --accept-two-owners'
     local journal
@@ -473,7 +475,7 @@ test_c9__set_back_to_its_decision_and_a_part_came_back__not_taken_for_done() {
         { cat "$work/out"; fail 'the way out is not named'; }
     equal "$(json .verified)" false
     kill_and_reap "$receiver_pid"
-    # What status names makes no second owner of the rest.
+    # The commands that `status` names do not create a second owner of the rest.
     run 0 "$haul" status --db source --json
     equal "$(json '.jobs[0].way_out')" 'haul owner --db source --reclaim --accept-two-owners --range R'
     run 0 "$haul" owner --db source --reclaim --accept-two-owners --range :0x0000000000000080
@@ -515,7 +517,7 @@ test_t1__source_does_not_come_back__cancel_removes_what_arrived() {
     equal "$(records_of target)" 0
 }
 
-# Beside a receiver that only listens `cancel` means what is left there, and says what became of it.
+# With a receiver that only listens, `cancel` ends what is left there, and reports the result.
 test_t1__receiver_listens_again__cancel_removes_what_arrived() {
     start_copy
     kill_and_reap "$sender"
@@ -605,7 +607,7 @@ test_t2__written_to_when_decided__owned_with_a_warning_on_both_sides() {
     no_job source
 }
 
-# unchanged: haul's own writes to the target are no news of it.
+# unchanged: haul's own writes to the target do not count as foreign.
 unchanged() {
     equal "$("$haul" status --db target --json | jq -r '.jobs[0].changed')" false
 }
@@ -631,7 +633,7 @@ test_t2__haul_has_written_when_decided__no_warning() {
     equal "$(jq -r .warning "$work/out")" null
 }
 
-# But it does not hide what somebody else has done before it.
+# But it does not hide what another program did before it.
 test_t2__haul_has_written_behind_another__warning() {
     decided --range :0x01
     "$kv" put target intruder value
@@ -651,7 +653,8 @@ test_t2__left_alone_when_decided__no_warning() {
     equal "$(jq -r .warning "$work/out")" null
 }
 
-# The backup of a prepared target is put back when the job was done: its source has only its record.
+# The backup of a prepared target is restored after the job was done: its source has only its
+# record.
 prepared_again() { # [ARGUMENT...]: of the source's copy of what is handed over
     prepared
     cp -a target backup
@@ -697,7 +700,8 @@ test_t7__set_back_to_prepared_and_the_source_has_dropped__its_record_answers() {
     ! grep -q 'what it sent is kept' "$work/recv.log" || fail 'nothing was sent'
 }
 
-# It has given a part back since, of which the source's record tells: that part does not become its own.
+# The target has given a part back since, and the source's record shows that: that part does not
+# become its own.
 test_t7__set_back_and_a_part_had_come_back__owns_the_rest() {
     prepared_again
     local part=(--range :0x0000000000000080)
@@ -716,7 +720,7 @@ test_t7__set_back_and_a_part_had_come_back__owns_the_rest() {
         'imported -0x0000000000000080, released 0x0000000000000080-'
 }
 
-# All of it came back: nobody may own it twice, and nothing is removed without a word.
+# All of it came back: no two databases may own it, and nothing is removed silently.
 test_t7__set_back_and_all_had_come_back__refused() {
     prepared_again
     receive source
@@ -732,7 +736,8 @@ test_t7__set_back_and_all_had_come_back__refused() {
     run 0 "$haul" cancel --db target --accept-two-owners
 }
 
-# Of before the job: by its record it owns what the source has given away. Nobody serves it.
+# The backup is from before the job: by its record the source owns what it has given away. Nobody
+# serves it.
 test_s3__target_set_back_to_before_the_job__resolve_says_so() {
     make_database target 1
     make_database source 500
@@ -855,7 +860,7 @@ test_d1__damaged_journal__moved_aside() {
     opens source
 }
 
-# Each of them is ended by its own id; the beginning of both names neither.
+# Each of them ends by its own id; a common prefix of both names neither.
 test_cancel__beginning_of_two_ids__refused() {
     make_database source 10
     mkdir -p source/haul
@@ -884,7 +889,7 @@ test_d2__damaged_record__rebuilt() {
     run 0 "$haul" owner --db source
 }
 
-# rebuild_owner AT: the record of the receiver, which owns, rots from this byte on.
+# rebuild_owner AT: the record of the receiver, which owns, is damaged from this byte on.
 rebuild_owner() {
     moved
     printf 'rotten' | dd of=target/haul/ownership bs=1 seek="$1" conv=notrunc status=none
@@ -899,7 +904,7 @@ test_d2__owner_rebuilt__gives_its_newer_copy_back() {
     same source target
 }
 
-# Its counter begins anew, as if it were set back.
+# Its counter starts again, as if it were set back.
 test_d2__owner_rebuilt_without_its_counter__the_way_keeps_the_newer_copy() {
     in_document C9 'haul owner --db B --reclaim --accept-two-owners`, then the same `haul send --db A` again'
     rebuild_owner 20
@@ -911,7 +916,7 @@ test_d2__owner_rebuilt_without_its_counter__the_way_keeps_the_newer_copy() {
     same source target
 }
 
-# The journal of a decided job is what the record is made anew of: it stays until then.
+# The record is rebuilt from the journal of a decided job: the journal stays until then.
 test_d2__damaged_record_of_a_decided_job__resolved_when_it_is_rebuilt() {
     decided
     printf 'rotten' | dd of=source/haul/ownership bs=1 seek=20 conv=notrunc status=none
@@ -926,7 +931,7 @@ test_d2__damaged_record_of_a_decided_job__resolved_when_it_is_rebuilt() {
     grep -q 'given away' "$work/out" || fail 'the ranges are not given away'
 }
 
-# Who opens a FIFO waits, and a link that leads nowhere looks like no record.
+# Opening a FIFO blocks, and a dangling link looks like a missing record.
 test_d2__fifo_or_link_in_place_of_the_record__damaged() {
     local make
     moved
@@ -953,7 +958,7 @@ test_c4__fifo_or_link_in_place_of_the_instance__adopted() {
     done
 }
 
-# put_in_place PATH KIND: something that is no file has its name.
+# put_in_place PATH KIND: put something that is not a file there.
 put_in_place() {
     rm -rf "$1"
     case $2 in
@@ -966,7 +971,7 @@ put_in_place() {
 
 kinds=(directory fifo link nowhere)
 
-# all_refuse CODE PATTERN: whatever acts on the source's record.
+# all_refuse CODE PATTERN: every command that acts on the source's record.
 all_refuse() {
     local verb
     for verb in 'send --to 127.0.0.1:1 --retry 1ms' 'recv --listen 127.0.0.1:0 --once' \
@@ -1079,16 +1084,17 @@ test_c1__copy_with_a_job__forget_makes_it_its_own() {
     one_error 'accept-two-owners'
     run 0 "$haul" owner --db copy --forget --accept-two-owners
     no_job copy
-    # The original goes on.
+    # The original continues.
     run 0 "$haul" resume --db source --to "$front" --transport tcp
     ended "$receiver_pid" 0
     same source target
 }
 
-# origin_of DIR: what `haul owner` says.
+# origin_of DIR: what `haul owner` reports.
 origin_of() { "$haul" owner --db "$1" --json | jq -r .origin; }
 
-# refused_whole DIR WORDS: everything that would act on the record says why it does not, and what to do.
+# refused_whole DIR WORDS: every command that would act on the record reports why it does not, and
+# what to do.
 refused_whole() {
     local dir=$1 words=$2 before
     before=$(find "$dir" -type f -printf '%P %s %i\n' | sort)
@@ -1145,7 +1151,7 @@ test_c1__moved_within_its_file_system__the_same_database() {
     same elsewhere target
 }
 
-# Before haul was used on either, nothing tells one from the other, and nothing is at stake.
+# Before haul was used on either, nothing distinguishes them, and nothing is at stake.
 test_c1__seeded_with_a_copy__two_databases() {
     make_database source 500
     cp -a source target
@@ -1215,7 +1221,7 @@ test_c2__backup_restored_in_its_place__adopted() {
     run 0 "$haul" drop --db source --yes
 }
 
-# The files of the database are older than what lies in haul/.
+# The files of the database are older than those in haul/.
 test_c3__set_back_to_an_earlier_state__adopted() {
     in_document C3 'haul owner --db DIR --adopt'
     make_database source 500
@@ -1239,7 +1245,7 @@ test_c3__set_back_to_an_earlier_state__adopted() {
     same source target
 }
 
-# No write was lost, so only the list of tables tells; and an opening for writing begins a new list.
+# No write was lost, so only the list of tables shows it; and opening for writing begins a new list.
 test_c3__list_of_tables_set_back__noticed_before_it_is_opened() {
     "$maker" source 'fill k 200 10' flush
     cp -a source before
@@ -1294,7 +1300,7 @@ test_c4__another_database_beside_the_record__drop_deletes_nothing() {
     equal "$(records_of source)" "$all"
 }
 
-# A snapshot of the disk keeps the inode numbers. Here the hand-over is taken out by hand.
+# A snapshot of the disk keeps the inode numbers. Here the test removes the hand-over by hand.
 test_c5__source_set_back_with_its_record__refused_by_the_target() {
     in_document C5 'haul owner --db A --forget'
     moved --range :0x4000000000000000
@@ -1310,8 +1316,8 @@ test_c5__source_set_back_with_its_record__refused_by_the_target() {
     ended "$receiver_pid" 0
 }
 
-# undecided and set_back: the job's file of before the decision, in the same inode, and no record of
-# the hand-over: as a snapshot of the disk has them.
+# undecided and set_back: the job's file from before the decision, in the same inode, and no record
+# of the hand-over: as a snapshot of the disk has them.
 undecided() {
     start_copy
     kill_and_reap "$sender"
@@ -1320,7 +1326,7 @@ undecided() {
     ln "$journal" held
 }
 
-# The same job, which its source has gone on with to the end.
+# The same job, which its source has continued to the end.
 handed_over() {
     undecided
     run 0 "$haul" resume --db source --to "$front" --transport tcp
@@ -1357,7 +1363,7 @@ test_c6__source_set_back_to_before_its_decision__yields_again() {
     ended "$receiver_pid" 143
 }
 
-# Its target is asked: nobody needs to know that it was set back.
+# Its target answers: nobody needs to know that the source was set back.
 test_c6__set_back_and_resolved__yields_at_once() {
     local journal
     handed_over
@@ -1372,7 +1378,7 @@ test_c6__set_back_and_resolved__yields_at_once() {
     grep -q 'given away' "$work/out" || fail 'the hand-over is not recorded'
 }
 
-# It is asked too when the job is open and nobody was set back; the receiver waits on.
+# The target is also asked if the job is open and nobody was set back; the receiver waits on.
 test_c6__open_and_resolved__stays_as_it_is() {
     start_copy
     kill_and_reap "$sender"
@@ -1383,7 +1389,8 @@ test_c6__open_and_resolved__stays_as_it_is() {
     same source target
 }
 
-# It was set back to before it got the ranges back, too: its copy is the older one, and everybody says so.
+# The source was set back to before it got the ranges back: its copy is the older one, and every
+# command reports so.
 set_back_to_before_the_return() {
     handed_over
     "$kv" put target newer value
@@ -1439,7 +1446,7 @@ test_c9__set_back_to_before_a_part_came_back__the_newer_copy_is_brought() {
     "$kv" scan source | grep -q "newer.*value" || fail "it is not the newer copy"
 }
 
-# No job is open, and each record says that the other one owns.
+# No job is open, and each record names the other database as the owner.
 test_c9__both_say_that_it_was_given_away__resolve_names_the_way() {
     handed_over
     cp source/haul/ownership early-ownership
@@ -1474,7 +1481,7 @@ test_c9__drop_is_told_to_accept_the_loss__deletes_it() {
     equal "$(records_of target)" 0
 }
 
-# The version of a database says how many jobs it had, and not which.
+# The version of a database shows how many jobs it had, but not which.
 test_c9__other_jobs_came_between__refused_all_the_same() {
     local journal
     set_back_to_before_the_return
@@ -1511,7 +1518,7 @@ test_c5__other_jobs_came_between__refused_all_the_same() {
     ended "$receiver_pid" 143
 }
 
-# The target was set back, and has nothing to decide: its source asks for the next range.
+# The target was set back, and has nothing to decide: its source starts a job for the next range.
 test_s3__target_set_back_to_before_it_got_them__refused_and_nothing_is_dropped() {
     moved --range :0x4000000000000000
     rm target/haul/ownership
@@ -1541,11 +1548,11 @@ test_c7__set_back_and_given_up__the_record_says_so_again() {
     set_back
     run 0 "$haul" cancel --db source
     receive
-    # A new job does not make the target forget by what it owns.
+    # A new job does not make the target forget by which job it owns.
     send 3 --range 0x01:0x02
     one_error 'set back to before its decision.*haul resolve'
     kill_and_reap "$receiver_pid"
-    # That was an answer: no third database gets the ranges, and nothing ends the job in silence.
+    # That was an answer: no third database gets the ranges, and nothing ends the job silently.
     says source 'ABORTED \(in doubt\)'
     receive other
     send 3
@@ -1565,7 +1572,7 @@ test_c7__set_back_and_given_up__the_record_says_so_again() {
     same source target
 }
 
-# Its target gave the ranges back before it was asked: it does not own them by the old job any more.
+# Its target gave the ranges back before that: it no longer owns them by the old job.
 test_c7__given_back_before_it_was_resolved__stay_here() {
     local journal
     handed_over
@@ -1592,8 +1599,8 @@ give_back() {
     ended "$receiver_pid" 0
 }
 
-# It gave something back, and still has something else: it cannot tell of which job. Nothing is released
-# on a guess, and the message names the way out.
+# It gave something back, and still has something else: it cannot know of which job. Nothing is
+# released on a guess, and the message names the way out.
 test_c7__a_part_given_back__nothing_is_released() {
     local journal
     handed_over
@@ -1613,8 +1620,8 @@ test_c7__a_part_given_back__nothing_is_released() {
     no_job source
 }
 
-# What its target has said stays said: the job is in doubt, and nothing makes a second owner without the
-# operator's word.
+# What its target has reported holds: the job is in doubt, and nothing creates a second owner
+# without the operator's consent.
 test_c7__a_part_given_back_and_said__asks_for_the_word() {
     local journal
     handed_over
@@ -1643,7 +1650,7 @@ test_c7__a_part_given_back_and_said__asks_for_the_word() {
     ! grep -q 'given away' "$work/out" || fail 'no owner'
 }
 
-# A backup of mid-job is put back when the job was decided, and adopted: only the target knows.
+# A mid-job backup is restored and adopted after the job was decided: only the target knows.
 restored_and_adopted() {
     start_copy
     kill_and_reap "$sender"
@@ -1691,7 +1698,7 @@ test_c8__restored_adopted_and_asked__cancel_needs_no_word() {
     kill_and_reap "$receiver_pid"
 }
 
-# Nobody had asked its target yet when the command was told to end.
+# No command had asked its target yet when the command was stopped.
 test_c8__cancelled_before_its_target_answers__stays() {
     restored_and_adopted
     receive
@@ -1718,7 +1725,8 @@ test_c8__restored_and_the_target_is_lost__cancelled_by_the_operators_word() {
     run 0 "$haul" cancel --db source --accept-two-owners
 }
 
-# Two jobs of other ranges were open in the backup; the target owns by the second, and not by the first.
+# Two jobs of other ranges were open in the backup; the target owns by the second, and not by the
+# first.
 two_restored() {
     local low=(--range :0x0000000000002000) high=(--range 0x0000000000002000:) # of 20,000
     start_copy "${low[@]}"
@@ -1736,7 +1744,7 @@ two_restored() {
     run 0 "$haul" owner --db source --adopt --accept-two-owners
 }
 
-# resolve_owned: the one by which the target owns is found, whichever is asked about first.
+# resolve_owned: finds the job by which the target owns, whichever is asked about first.
 resolve_owned() {
     receive
     run 0 "$haul" resolve --db source --to "$front" --json
@@ -1767,7 +1775,7 @@ test_c7__two_jobs_given_up__the_owned_one_is_found() {
     no_job source
 }
 
-# Whose target is lost can be told nothing; it is in nobody's way.
+# A job whose target is lost cannot inform anybody, and is in nobody's way.
 test_c8__a_job_of_a_lost_target_is_over__the_other_one_is_asked() {
     make_database source 20000
     receive other
@@ -1810,7 +1818,7 @@ test_c6__journal_older_than_the_record__decided_all_the_same() {
     no_job source
 }
 
-# Its target owned, and was told to forget its jobs: it has another name now.
+# Its target owned, and was made to forget its jobs: it has another name now.
 test_s8__target_has_forgotten_its_jobs__named_by_resolve() {
     make_database source 500
     receive
@@ -1830,7 +1838,7 @@ test_s8__target_has_forgotten_its_jobs__named_by_resolve() {
     no_job source
 }
 
-# So does the operator's word for a target that has lost its record (S8).
+# So does the operator's consent for a target that has lost its record (S8).
 test_s8__journal_older_than_the_record__ends_as_handed_over() {
     local journal
     handed_over

@@ -3,8 +3,8 @@
 # random_kills.sh — kill -9 of either side, or `haul cancel`, at random moments of a live migration:
 # each must end with the ledger complete, both databases equal, and one owner.
 #   tests/integration/random_kills.sh BUILD [COUNT [SEED [WHAT...]]]
-# COUNT moments (20 by default) take their turns: WHAT is sender, receiver (killed: the default is these
-# two), cancel-sender, cancel-receiver. Prints each that went wrong, with what to repeat it, and a
+# COUNT moments (20 by default) take turns: WHAT is sender, receiver (killed: the default is these
+# two), cancel-sender, cancel-receiver. Prints each failure with the command that repeats it, and a
 # closing line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
@@ -15,7 +15,7 @@ victims=("${@:4}")
 suite random_kills "$1"
 records=30000 span_ms=1100 give_up=120
 
-# Listens where the last one did; sets address at first.
+# Listens where the last one did; the first one sets address.
 address=''
 start_receiver_again() {
     start_receiver "$work/recv.log" --db target --listen "${address:-$own_host:0}" --once
@@ -31,7 +31,7 @@ send_command() { # haul send, or what its exit code asked for
 load=(--load 3000 --load-keys 2000 --load-ledger ledger --load-for 50ms)
 send() { send_command send --transport tcp --rate 40M --batch-min 64K --batch-max 512K "${load[@]}"; }
 
-# Until the job is committed: what an operator would do.
+# Until the job is committed, as an operator would do.
 finish() {
     local code=0 tries
     for ((tries = 0; tries < 20; tries++)); do
@@ -66,7 +66,7 @@ kill_sender() {
     local code=0
     pkill -9 -f "$haul send --db source --to $address" && : >hit
     wait "$sender" || code=$?
-    # Killed behind the commit: nothing is left to send.
+    # Killed after the commit: nothing is left to send.
     [[ $code == 0 ]] || finish || [[ $? == 3 ]]
 }
 
@@ -79,18 +79,18 @@ kill_receiver() {
 
 nothing_moved() {
     local records
-    # A receiver that had not heard of the job goes on listening.
+    # A receiver that did not know of the job yet goes on listening.
     timeout 5 tail -s 0.02 --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
     reap "$receiver_pid" || true
     records=$("$haul" verify --db target --with target --json | jq '.families | map(.records) | add')
     [[ $records == 0 ]] || { echo "$records records stayed on the target"; return 1; }
-    # The target is done with it. A source that has not heard so keeps the end of the job in its
-    # journal, and the next job tells: `finish` begins it.
+    # The target is done with it. A source that does not know yet keeps the end of the job in its
+    # journal, and the next job informs it: `finish` begins one.
     [[ $("$haul" status --db target) == 'no job' ]] || { "$haul" status --db target; return 1; }
     ! "$haul" status --db source | grep -vE '^no job$|ABORTED' || return 1
 }
 
-# A job that is not decided is undone on both sides; behind the decision it ends as if nothing was.
+# An undecided job is undone on both sides; after the decision it ends normally.
 cancel() {
     local code=0
     "$haul" cancel --db "$1" >"$work/cancel.out" 2>&1 && : >hit
@@ -115,7 +115,7 @@ one_moment() {
     cancel-receiver) cancel target ;;
     *) echo "what is $victim?"; false ;;
     esac || return 1
-    # The receiver ends by itself, unless it was started for nobody.
+    # The receiver ends by itself, unless no sender came to it.
     timeout 20 tail -s 0.02 --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
     reap "$receiver_pid" || true
     is_whole && one_owner

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# rdma_migration.sh — whole migrations over verbs, and what happens without them. Runs where there
-# is an RDMA device: ci/rxe/run.sh -- tests/integration/rdma_migration.sh build
+# rdma_migration.sh — whole migrations over verbs, and what happens without verbs. Needs an RDMA
+# device: ci/rxe/run.sh -- tests/integration/rdma_migration.sh build
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite rdma_migration "$@"
@@ -83,7 +83,7 @@ test_send__locked_memory_too_small__falls_back_and_says_why() {
     needs_device
     make_database source 1000
     receive
-    # Root's privilege would lift the limit again.
+    # Root's privilege would lift the limit.
     ulimit -l 64
     run 0 setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock "$haul" send --db source \
         --to "$receiver_address" --peer-timeout 20s --json

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# strangers.sh — what a peer that breaks the rules, or knows more than it should, can do to a receiver:
-# nothing to a job that is not its own, and nothing that an honest sender notices for long; and what a
-# receiver that lies can do to a comparison: end it, with an exit code that says so.
+# strangers.sh — what a peer that breaks the rules, or knows more than it should, can do to a
+# receiver: nothing to a job that is not its own, and nothing that an honest sender notices for
+# long; and what a lying receiver can do to a comparison: end it, with an exit code that shows so.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite strangers "$@"
@@ -18,7 +18,7 @@ stop_receiver() {
     equal "$code" 143
 }
 
-# stranger STEP...: what it heard is in $work/heard.
+# stranger STEP...: what it received is in $work/heard.
 stranger() {
     timeout "$limit" python3 -B "$here/stranger.py" "$receiver_address" "$@" >"$work/heard" 2>&1 </dev/null
 }
@@ -90,7 +90,7 @@ test_recv__versions_beyond_the_next__refused() {
     equal "$(json .config_version)" 2
 }
 
-# What no stream covers would be handed over without its records.
+# Ranges without a stream would be handed over without their records.
 test_recv__plan_with_a_gap_or_no_epoch__refused() {
     local stream
     receive
@@ -153,7 +153,7 @@ test_recv__token_of_an_ended_job__refused() {
 
 # --- memory ---------------------------------------------------------------------------------------
 
-# Five batches that have begun, each of which says that it will have 240 MiB: one more than fits.
+# Five unfinished batches, each of which announces 240 MiB: one more than fits.
 test_recv__batches_that_never_end__the_job_ends_and_the_next_comes_through() {
     make_database source 100
     receive

@@ -104,7 +104,7 @@ test_send__family_that_the_target_has__differences_are_named_on_both_sides() {
 
 # --- refused by name ------------------------------------------------------------------------------
 
-# refuses PATTERN SETUP...: a target made so is refused at the plan, and is not changed.
+# refuses PATTERN SETUP...: a target made this way is refused at the plan, and does not change.
 refuses() {
     local pattern=$1
     shift
@@ -123,7 +123,7 @@ refuses() {
     [[ $(find target/haul -name 'target-*' | wc -l) == 0 ]] || fail 'a journal was left'
 }
 
-# The receiver does not come up, and leaves the database as it was.
+# The receiver does not start, and leaves the database unchanged.
 test_recv__several_directories__refused() {
     local directory
     mkdir p1 p2
@@ -210,7 +210,7 @@ test_recv__plan_does_not_fit__refused_and_nothing_changed() {
     [[ $(find target/haul -name 'target-*' | wc -l) == 0 ]] || fail 'a journal was left'
 }
 
-# Small by its files, and large without their compression: the plan cannot tell.
+# Small by its files, and large without their compression: the plan cannot know.
 test_recv__disk_fills_up__stopped_before_it_is_full_and_resumed() {
     local code=0 free
     small_disk 60m
@@ -233,7 +233,7 @@ test_recv__disk_fills_up__stopped_before_it_is_full_and_resumed() {
     reads_alike
 }
 
-# What goes through the log lies there and in memory, and needs its place twice.
+# Data through the log lies there and in memory, and needs its space twice.
 test_recv__disk_fills_up_under_write_batches__stopped_and_the_memory_has_room() {
     local code=0
     small_disk 100m
@@ -252,7 +252,7 @@ test_recv__disk_fills_up_under_write_batches__stopped_and_the_memory_has_room() 
     reads_alike
 }
 
-# Somebody else fills it between two looks: the log itself meets the end of the disk.
+# Another program fills the disk between two checks: the log itself meets the end of it.
 test_recv__disk_is_filled_by_others__ends_with_an_error_and_goes_on_later() {
     local code=0
     small_disk 200m

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# two_hosts.sh — migrations between two machines over verbs, and what a network does to them. Runs on
-# both hosts of the rig: ci/rxe/run.sh --hosts 2 -- tests/integration/two_hosts.sh build
-# The client's side holds the tests; the server's receives, one job for each of them.
+# two_hosts.sh — migrations between two machines over verbs, and what a network does to them. Runs
+# on both hosts of the rig: ci/rxe/run.sh --hosts 2 -- tests/integration/two_hosts.sh build. The
+# client's side has the tests; the server's side receives, one job for each of them.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite two_hosts "$@"
 limit=200
 export TMPDIR=${HAUL_RIG_TMP:-${TMPDIR:-/tmp}}
 shared=${HAUL_RIG_SHARED:-}
-# In the order of the tests, which are named after them.
+# In the order of the tests, which have the same names.
 jobs_of_the_server=(other_host lossy_network rdma_path_lost)
 
-# wait_for FILE: until the other host has made it.
+# wait_for FILE: wait until the other host has made it.
 wait_for() {
     local end=$((SECONDS + limit))
     until [[ -e $1 ]]; do
@@ -77,7 +77,7 @@ test_send__2_lossy_network__equal() {
     equal "$(json .transport)" rdma
 }
 
-# RoCE's packets are lost from the middle of the copy on, TCP's are not.
+# From the middle of the copy on, RoCE's packets are lost, TCP's are not.
 test_send__3_rdma_path_lost__goes_on_over_tcp() {
     on_two_hosts
     make_database source 20000

@@ -14,7 +14,7 @@ pair() {
 }
 options=()
 
-# differs PATTERN: the message of a comparison of both.
+# differs PATTERN: the message of a comparison of the two.
 differs() {
     run 6 "$haul" verify --db a --with b
     one_error "$1"
@@ -121,7 +121,7 @@ test_verify__manifest_through_a_pipe__compared() {
     one_error "'default' the first; the first key lies after"
 }
 
-# Whoever reads a pipe must not take a part for the whole.
+# The reader of a pipe must not mistake a part for the whole.
 test_verify__scan_fails_behind_the_first_pieces__no_whole_manifest() {
     local table
     pair
@@ -147,10 +147,10 @@ test_verify__against_a_running_receiver__what_it_has() {
 
 # --- against a receiver -----------------------------------------------------------------------------
 
-# receive [COMMAND...]: a and b of two databases, which differ by the commands, and a receiver over b.
+# receive [COMMAND...]: two databases a and b, which differ by the commands, and a receiver over b.
 receive() {
     pair "$@"
-    # What `cp` has made is another database from here on.
+    # After `cp` it is a different database.
     rm b/IDENTITY
     "$maker" b 'use other' 'put zz x' 'delete zz' flush
     receive_into b "$own_host:0"
@@ -232,7 +232,7 @@ test_verify_to__after_a_job__equal() {
     end_receiver
 }
 
-# Small answers of some MB each: the connection is lost in the second one.
+# Small answers of some MB in total: the connection is lost in the second one.
 test_verify_to__connection_lost_in_the_middle__goes_on() {
     rm -rf a b
     "$maker" a 'fill key 30000 500'
@@ -248,7 +248,7 @@ test_verify_to__connection_lost_in_the_middle__goes_on() {
     end_receiver
 }
 
-# Both sides begin anew when they had parted already.
+# Both sides start again after their pieces had diverged.
 test_verify_to__connection_lost_behind_a_difference__all_is_counted() {
     rm -rf a b
     "$maker" a 'fill key 30000 500'
@@ -264,7 +264,7 @@ test_verify_to__connection_lost_behind_a_difference__all_is_counted() {
     end_receiver
 }
 
-# A job comes first; the comparison is told to try again, and does.
+# A job comes first; the comparison gets BUSY, and retries.
 test_verify_to__job_begins_meanwhile__job_first_then_equal() {
     local verify code=0
     receive

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# waits.sh — every wait ends, and no stranger keeps a sender waiting: silent and half-open connections,
-# plans without data, floods, lost senders, slow disks.
+# waits.sh — every wait ends, and no stranger keeps a sender waiting: silent and half-open
+# connections, plans without data, floods, lost senders, slow disks.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite waits "$@"
@@ -18,7 +18,7 @@ stranger() {
     stranger_pid=$!
 }
 
-# heard FILE PATTERN: the stranger has been told that, or the test fails.
+# heard FILE PATTERN: the stranger received that, or the test fails.
 heard() {
     local i
     for ((i = 0; i < 400; i++)); do
@@ -80,8 +80,8 @@ test_recv__strangers_plan_and_abort__once_goes_on() {
     same source target
 }
 
-# An accepted plan, links, and keep-alives for ever: four peer timeouts, then the receiver is free.
-# What the stranger has begun lies in the way of an honest sender as any job that may come back.
+# An accepted plan, links, and keep-alives for ever: after four peer timeouts the receiver is free.
+# The stranger's unfinished job is in the way of an honest sender like any job that may come back.
 test_recv__stranger_that_only_keeps_alive__a_sender_gets_through() {
     make_database source 100
     receive --peer-timeout 500ms
@@ -161,7 +161,7 @@ test_send__target_only_keeps_alive__ends_at_every_stage() {
 
 # --- lost senders ---------------------------------------------------------------------------------
 
-# A sender that is silent for longer than the receiver's old wait of 10 s, and still tries.
+# A sender that is silent for longer than the receiver's old wait of 10 s, and still retries.
 test_recv__sender_silent_for_long__once_waits_as_long_as_it_tries() {
     make_database source 6000
     receive --once --peer-timeout 1s
@@ -190,7 +190,7 @@ test_recv__retry_given__once_waits_so_long() {
     grep -q 'waiting for its source' "$work/recv.log"
 }
 
-# A stranger's job neither ends the wait for a lost sender nor is its result.
+# A stranger's job neither ends the wait for a lost sender, nor is it the receiver's result.
 test_recv__strangers_job_while_it_waits__does_not_count() {
     make_database source 6000
     receive --once --peer-timeout 1s
@@ -227,7 +227,7 @@ test_cancel__receiver_waits_for_its_sender__discarded() {
 
 # --- a disk that hangs ----------------------------------------------------------------------------
 
-# A disk of its own for the target; `fsfreeze -f` has its writes wait until thaw_target.
+# A disk of its own for the target; `fsfreeze -f` makes its writes wait until thaw_target.
 thaw_target() { ! mountpoint -q "$work/disk" || fsfreeze -u "$work/disk" 2>/dev/null || true; }
 open_disk() {
     mkdir disk
@@ -236,7 +236,8 @@ open_disk() {
     trap 'status=$?; thaw_target; end_processes; wait; umount -l "$work/disk"; exit $status' EXIT
 }
 
-# The job hangs with it; its sender does not, others are told that it still runs, and it goes on later.
+# The job hangs with it; its sender does not, other senders learn that it still runs, and it
+# continues later.
 test_recv__disk_hangs__senders_are_answered_and_it_goes_on_later() {
     open_disk
     make_database source 6000

@@ -26,7 +26,7 @@ BINARY = os.environ.get("KVROCKS_BIN", "")
 BASELINE = os.environ.get("KVROCKS_BASELINE_BIN", BINARY)
 UPSTREAM = {"migrate-speed": 0, "migrate-pipeline-size": 1024, "migrate-batch-rate-limit-mb": 8192,
             "migrate-rdma-transport": None}
-# Nobody reads the log of before: it would only lie in memory.
+# Nobody reads the old log: it would only take up memory.
 COMMON = {"rocksdb.write_buffer_size": 64, "rocksdb.compression": "no", "workers": 2,
           "rocksdb.wal_ttl_seconds": 0, "rocksdb.wal_size_limit_mb": 0}
 TYPES = {

@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 
-# What a message is called, in the order of a migration.
+# The names of messages, in the order of a migration.
 SOURCE_MESSAGES = {1: "hello", 3: "plan", 7: "prepare", 9: "commit", 11: "abort"}
 TARGET_MESSAGES = {2: "welcome", 4: "plan-accepted", 8: "prepared", 10: "committed", 12: "aborted"}
 BLOCK_LANES = {1: "snapshot", 2: "delta"}

@@ -11,7 +11,7 @@ import time
 # In the soft-RoCE rig: the address of its device. Clients use the loopback device.
 ADDRESS = os.environ.get("HAUL_RIG_ADDRESS", "127.0.0.1")
 TRANSPORT = "tcp" if ADDRESS == "127.0.0.1" else "rdma"
-# Waits are for events; this only ends a test that hangs, on the slowest machine.
+# Waits end with an event; this limit only ends a hanging test, on the slowest machine.
 DEADLINE_S = 120
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# patch_rules.sh — server_patch adds lines and nothing else, and few of them; apply.sh puts them in and takes them out.
+# patch_rules.sh — server_patch only adds lines, and few of them; apply.sh adds and removes them.
 #   patch_rules.sh ROOT
 set -uo pipefail
 patch=$1/server_patch/kvrocks.patch
@@ -21,7 +21,7 @@ check test_patch__lines_that_are_neither_added_nor_headers__none \
     "$(grep -vcE '^\+|^@@ -[0-9]+,0 \+[0-9]+(,[0-9]+)? @@$' <<<"$body")" 0
 added=$(grep -c '^+' <<<"$body")
 check test_patch__added_lines__fewer_than_120 "$((added < 120 && added > 0))" 1
-# Whatever is added to a source file stands between #ifdef and #endif of its own.
+# Every addition to a source file stands between #ifdef and #endif of its own.
 open=$(grep -c '^+#ifdef MIGRATE_RDMA$' <<<"$body")
 check test_patch__guards__all_closed "$open" "$(grep -c '^+#endif$' <<<"$body")"
 outside=$(awk '/^diff --git/ { source = $3 !~ /CMakeLists/ }
@@ -29,8 +29,8 @@ outside=$(awk '/^diff --git/ { source = $3 !~ /CMakeLists/ }
     source && /^\+#endif$/ { guarded = 0; next }
     source && /^\+/ && !/^\+\+\+ / && !guarded && !/^\+#line [0-9]+$/ { print }' "$patch")
 check test_patch__source_lines_outside_a_guard__none "$outside" ""
-# Behind each of them a unit goes on with the number that its next line has without the patch: with MIGRATE_RDMA off
-# nothing can tell the two apart, as log messages would by their line numbers.
+# After each addition the line numbers continue as without the patch: with MIGRATE_RDMA off nothing
+# distinguishes the two, as log messages with line numbers would.
 miscounted=$(awk 'function finish() { if (unit && wanted && last != "+#line " wanted) print file ": " wanted }
     /^diff --git/ { finish(); wanted = 0; file = $3; unit = $3 ~ /\.cc$/ }
     /^@@ / { finish(); split($2, old, /[-,]/); wanted = old[2] + 1 }
@@ -38,7 +38,8 @@ miscounted=$(awk 'function finish() { if (unit && wanted && last != "+#line " wa
     END { finish() }' "$patch")
 check test_patch__line_numbers_of_units__as_without_it "$miscounted" ""
 
-# A tree of the patch's files alone, as long as they must be, at another commit: refused, and left alone.
+# A tree of the patch's files alone, with the necessary lengths, at another commit: refused, and
+# left unchanged.
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 git -C "$tree" init -q

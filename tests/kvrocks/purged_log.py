@@ -87,7 +87,7 @@ def demonstrate(way, kind):
     try:
         a, b = cluster.nodes
         client = a.client()
-        # Hashes: each is a batch of its own upstream, so that its limit of the rate holds.
+        # Hashes: upstream sends each as a batch of its own, so that its rate limit applies.
         client.pipeline([("hset", f"fill:{i}", "f", os.urandom(2000).hex()) for i in range(2000)])
         a.call("clusterx", "migrate", "0-16383", b.id, "async")
         a.wait_for(lambda: b.cluster_info().get("import_state") == "start", "the import")

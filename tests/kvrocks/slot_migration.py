@@ -182,7 +182,7 @@ class SlotMigration(SlotCase):
         self.assertEqual(a.info("migration")["last_resumed"], "1")
         self.assertEqual(b.call("get", "new:499"), b"499")
         self.assertIsNone(b.call("get", "fill:1"))
-        # FLUSHALL deletes metadata only; the fields of hashes go with the next compaction.
+        # FLUSHALL deletes metadata only; the next compaction removes the fields of hashes.
         self.compact(a, b)
         a.stop()
         b.stop()
@@ -414,7 +414,7 @@ class SlotMigration(SlotCase):
         with self.assertRaisesRegex(Error, f"MOVED .*:{b.port}"):
             a.call("set", "k", "w")
         self.assertEqual(b.call("set", "k", "w"), b"OK")
-        # The topology of before, told again, changes nothing.
+        # Repeating the old topology changes nothing.
         a.call("clusterx", "setnodes", self.cluster.text(), self.cluster.version)
         with self.assertRaisesRegex(Error, f"MOVED .*:{b.port}"):
             a.call("set", "k", "w")

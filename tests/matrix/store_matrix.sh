@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# store_matrix.sh — moves every database of stores.table, and has an independent reader judge.
+# store_matrix.sh — moves every database of stores.table, and an independent reader judges.
 #   tests/matrix/store_matrix.sh BUILD [PART-OF-A-NAME...]
-# Each goes twice: under a live load, and with one side killed (-9) in the middle, written to by its own
-# program meanwhile, and resumed. Lanes and victims take turns. Of the environment:
+# Each moves twice: under a live load, and with one side killed (-9) in the middle, written to by its
+# own program meanwhile, and resumed. Lanes and victims alternate. Environment:
 #   HAUL_MATRIX_SHARE=K/N  every N-th database, beginning with the K-th (1 to N)
 #   HAUL_MATRIX=all        each with both lanes and both victims
 #   HAUL_KEEP=DIR          directories of failed runs go there
@@ -16,7 +16,7 @@ reader=$build/tests/store_reader
 
 # --- one database ---------------------------------------------------------------------------------
 
-# commands WORD: what the paragraph says behind it, a line each.
+# commands WORD: what the paragraph has after it, a line each.
 commands() { sed -n "s/^$1 //p" <<<"$paragraph" | sed "s|NAME_DIR|$work|g"; }
 
 # make DIR COMMAND...: of store_maker.
@@ -46,7 +46,7 @@ make_target() {
     ((${#list[@]} == 0)) || make target "${list[@]}"
 }
 
-# Unless the job was decided before the kill: then the range is not the source's any more.
+# Unless the job was decided before the kill: then the source no longer owns the range.
 write_later() {
     local list
     [[ $("$build/tests/owner_probe" source target) == source* ]] || return 0
@@ -110,13 +110,13 @@ finish() {
     fail "never finished: $code"
 }
 
-# The receiver ends by itself, unless it was started for nobody.
+# The receiver ends by itself, unless no sender came to it.
 receiver_ends() {
     timeout 2 tail -s 0.02 --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
     reap "$receiver_pid" || true
 }
 
-# wait_for_job: until the source has a journal, or the sender is over.
+# wait_for_job: wait until the source has a journal, or the sender has ended.
 wait_for_job() {
     local tries
     for ((tries = 0; tries < 500; tries++)); do
@@ -130,7 +130,7 @@ kill_sender() {
     kill -9 "$sender_pid" 2>/dev/null && echo hit >>"$tally"
     wait "$sender" 2>/dev/null || true
     write_later
-    # Without the load, which would have the source opened for writing.
+    # Without the load, which would open the source for writing.
     resume || finish
 }
 
@@ -157,7 +157,7 @@ check_end() {
     cmp source.text target.text || { diff source.text target.text | head -n 10; fail 'the databases read differently'; }
     "$haul" verify --db target --ledger ledger >/dev/null 2>"$work/verify.err" ||
         { cat "$work/verify.err"; fail 'the ledger is not complete'; }
-    # With its own program, and all that its compactions do.
+    # With its own program, and all its compactions.
     make target compact
     read_all target compacted.text --points
     cmp target.text compacted.text || { diff target.text compacted.text | head; fail 'a compaction changes what is read'; }
@@ -191,7 +191,7 @@ run_killed() {
     lane=$1
     begin
     receive
-    # Killed is the tool, not a shell or `timeout` around it.
+    # Kill the tool, not a shell or `timeout` around it.
     { send || exit "$?"; } &
     sender=$!
     wait_for_job
@@ -204,7 +204,7 @@ run_killed() {
 
 # --- the table ------------------------------------------------------------------------------------
 
-# A hash of a name: the same moment in every run, before a machine with nothing else to do is through.
+# A hash of a name: the same moment in every run, before an idle machine has finished.
 moment_of() { echo $(($(cksum <<<"$1" | cut -d ' ' -f 1) % 300)); }
 
 runs_of() { # NUMBER
@@ -242,7 +242,7 @@ add_stores() {
     done < <(sed -n 's/^store //p' "$table")
 }
 
-# A matrix whose kills all come too late would show nothing.
+# A matrix whose kills all come too late would prove nothing.
 tell_kills() {
     local status=$? kills=0 hits=0
     [[ ! -e $tally ]] || { kills=$(grep -c kill "$tally") || true; hits=$(grep -c hit "$tally") || true; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# planted_bugs.sh — does the suite find every bug that was planted in the product?
+# planted_bugs.sh — do the tests find every bug that was planted in the product?
 #   tests/simulation/planted_bugs.sh BUILD-DIRECTORY [--quick]
 # For each bug of base/planted_bug.h: how many seeds of the simulation, or which suite, it took to
-# find it. Ends with 1 when one was not found.
+# find it. Ends with 1 if one was not found.
 #   --quick   without those that need thousands of seeds, and no more than 20000 seeds a bug
 set -euo pipefail
 
@@ -11,7 +11,7 @@ build=${1:?usage: planted_bugs.sh BUILD-DIRECTORY [--quick]}
 quick=${2:-}
 seeds=100000
 [[ $quick != --quick ]] || seeds=20000
-# Rare things have to come together for each of these: more than a thousand seeds, mostly.
+# For each of these, rare events must coincide: mostly more than a thousand seeds.
 rare=' STAGING_LEFT LOG_UNSYNCED UNFREEZE_UNDECIDED END_OF_LOG LAST_KEY_UNCOUNTED
  FORGET_UNASKED '
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -34,7 +34,7 @@ count() {
     if (($1 == 1)); then echo "1 $2"; else echo "$1 $2s"; fi
 }
 
-# by_suite BUG SUITE: which cases fail, or which check ended it; nothing when it passes, or ends in
+# by_suite BUG SUITE: which cases fail, or which check ended it; nothing if it passes, or ends in
 # any other way.
 by_suite() {
     local output cases check status=0
@@ -61,7 +61,7 @@ report() {
     fi
 }
 
-# The suites that a bug belongs to; all others are the simulation's.
+# The suites of some bugs; the simulation finds all others.
 suite_of() {
     case $1 in
     SKIP_CRC | SLOT_CRC) echo test_bit_flips_planted ;;
@@ -95,7 +95,7 @@ suite_of() {
     esac
 }
 
-# Without a bug all of them pass: what is found below is the bug.
+# Without a bug all of them pass, so what is found below is the bug.
 "$build/tests/simulate_planted" --seeds 200 >>"$log" || { echo "the build fails without a bug" >&2; exit 1; }
 for suite in "$build"/tests/test_*_planted; do
     "$suite" >>"$log" || { echo "$suite fails without a bug" >&2; exit 1; }

@@ -23,7 +23,7 @@ check() { # NAME COMMAND...
     fi
 }
 
-# one_line FILE PATTERN LINE: LINE is put before the line that matches.
+# one_line FILE PATTERN LINE: insert LINE before the line that matches.
 one_line() {
     local before after
     before=$(wc -l <"$1")

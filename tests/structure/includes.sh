@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # includes.sh — proves that the folders see what they may, and nothing else: tries to compile includes.
 #   tests/structure/includes.sh ROOT PARTS
-# PARTS has a file for each folder, with the include path of its target, a directory a line
+# PARTS has a file for each folder, with the include path of its target, one directory a line
 # (ci/cmake/part.cmake).
 set -euo pipefail
 root=$1 parts=$2
@@ -30,7 +30,7 @@ home() { echo "$root/${1/_//}"; }
 
 sees() { grep -qxF "$(home "$2")" "$parts/$1"; }
 
-# Every pair of folders: either all headers of the one are to be had in the other, or none is.
+# Every pair of folders: either all headers of the one compile in the other, or none does.
 check_pair() {
     local part=$1 other=$2 header
     for header in "$(home "$other")"/*.h; do
@@ -61,11 +61,11 @@ for part in "${names[@]}"; do
     done
 done
 
-# The machines decide, and see neither links nor files nor stores.
+# The session machines decide, and see neither links nor files nor stores.
 for header in link_ops.h block_pool.h control_channel.h poll_group.h tcp_link.h journal.h file_calls.h rocks_store.h; do
     may_not engine_session "$header"
 done
-# The wings do not see each other, and no transport sees another one.
+# Source and target do not see each other, and no transport sees another one.
 may_not engine_source target_driver.h
 may_not engine_target source_copy.h
 may_not rdma_tcp loopback_link.h

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-# rules.sh — how our tree has to look: one function a rule, sourced by structure.sh.
-# Every rule takes the root of a tree, prints one line a violation, and nothing when it is kept.
+# rules.sh — how our tree must look: one function a rule, sourced by structure.sh. Every rule takes
+# the root of a tree and prints one line for each violation, and nothing if there is none.
 # shellcheck shell=bash
 
-# The C files of the four layers, and the C++ files beside them; with "tests" behind the root, those of the
-# tests as well.
+# The C files of the four layers, and the C++ files beside them; with "tests" after the root, those
+# of the tests as well.
 c_files() {
     local where=("$1/base" "$1/rdma" "$1/engine" "$1/cli")
     [[ ${2:-} != tests ]] || where+=("$1/tests")
     find "${where[@]}" \( -name '*.[ch]' -o -name '*.cc' \) -type f 2>/dev/null | sort
 }
 
-# Everything that people wrote here, but licence text.
+# Everything that people wrote here, except the licence text.
 text_files() {
     find "$1" \( -name .git -o -name 'build*' -path "$1/build*" \) -prune -o -type f \
         ! -name LICENSE -print | sort
@@ -69,7 +69,8 @@ rule_layering() {
 # door ROOT HEADER-PATTERN FILE-PATTERN: only these files may include these headers.
 door() {
     local root=$1 file
-    # Tests may stand in for the other side of a wire; CUnit is the one foreign thing they share.
+    # Tests may stand in for the other side of a wire; CUnit is the only foreign header that they
+    # share.
     while IFS= read -r file; do
         file=${file#"$root"/}
         [[ $file =~ $3 ]] || echo "$file: includes $2, which has its door elsewhere ($3)"
@@ -98,8 +99,8 @@ rule_doors() {
 
 # --- headers --------------------------------------------------------------------------------------
 
-# compile_header COMPILER STANDARD ROOT HEADER: prints its first complaint. C++17 has no
-# <stdatomic.h>: private headers that need it are for C alone.
+# compile_header COMPILER STANDARD ROOT HEADER: print its first error. C++17 has no <stdatomic.h>:
+# private headers that need it are for C alone.
 compile_header() {
     local language=c includes=() folder output
     while IFS= read -r folder; do
@@ -181,14 +182,14 @@ rule_documents() {
 
 # --- words ----------------------------------------------------------------------------------------
 
-# Calls that cannot be bounded, or hide an error, or start a shell.
+# Calls that cannot be bounded, hide an error, or start a shell.
 rule_banned_calls() {
     c_files "$1" tests | xargs -r grep -nHE \
         '(^|[^A-Za-z0-9_>.])(strcpy|strcat|sprintf|vsprintf|atoi|atol|strtok|gets|system)\(' -- |
         sed "s|^$1/||"
 }
 
-# A wall clock jumps: the product reads only the monotonic one; records for people have one door,
+# A wall clock jumps, so the product reads only the monotonic one. Records for people have one door,
 # and the tool, which sees public headers only, one for the time of a log line.
 rule_wall_clock() {
     c_files "$1" | grep -vE '/(base/wall_clock|cli/log_time)\.c$' | xargs -r grep -nHE \
@@ -196,7 +197,7 @@ rule_wall_clock() {
         sed "s|^$1/||"
 }
 
-# Each file says under which licence and under what name it goes.
+# Each file states its licence and its name.
 rule_file_head() {
     local file name
     while IFS= read -r file; do
@@ -212,7 +213,7 @@ rule_unique_names() {
     c_files "$1" tests | sed 's|.*/||' | sort | uniq -d | sed 's/$/: the name of more than one file/'
 }
 
-# Notes to oneself, and paths of one machine. Written apart, so that this file keeps the rule.
+# Notes to oneself, and paths of one machine. Split, so that this file follows the rule.
 rule_words() {
     local words=("TO""DO" "FIX""ME" "/""home/" "/""root/" "/""work/")
     local pattern
@@ -251,12 +252,12 @@ rule_invariants() {
     done < <(c_files "$root" | grep '\.h$' | xargs -r grep -l '^ \* Invariants' --)
 }
 
-# A comment ends behind its last word: a line of its own for the end is what a formatter leaves.
+# A comment ends behind its last word: formatters leave the end on a line of its own.
 rule_comment_ends() {
     c_files "$1" tests | xargs -r grep -nHE '^ *\*/$' -- | sed "s|^$1/||"
 }
 
-# The formatter leaves comments as they are: diagrams and lists of invariants are prose of their own form.
+# The formatter leaves comments alone: diagrams and lists of invariants have their own layout.
 rule_comments_stay() {
     [[ ! -f $1/.clang-format ]] || grep -qx 'ReflowComments: false' "$1/.clang-format" ||
         echo '.clang-format: ReflowComments is not false'

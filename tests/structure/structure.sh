@@ -23,7 +23,7 @@ report() {
     fi
 }
 
-# A small sound tree in $1.
+# A small valid tree in $1.
 make_sample() {
     local head='/* SPDX-License-Identifier: Apache-2.0 */'
     mkdir -p "$1"/{base/include/haul,rdma,engine,cli,tests,ci}
@@ -34,7 +34,8 @@ make_sample() {
     echo haul_sample >"$1/ci/exported-symbols.txt"
 }
 
-# breaks RULE FILE TEXT...: with TEXT as FILE in the sound tree, and only then, the rule complains.
+# breaks RULE FILE TEXT...: with TEXT as FILE in the valid tree, and only then, the rule reports a
+# violation.
 breaks() {
     local rule=$1 file=$2 tree=$scratch/$1
     shift 2
