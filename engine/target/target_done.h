@@ -39,8 +39,8 @@ void target_done_note(struct target_journal *journal, const struct message *mess
  * is the prepared state of a job that is done. Errors: MISMATCH. */
 enum haul_status target_done_check(struct target_journal *journal,
                                    struct haul_error *error) HAUL_MUST_CHECK;
-/* Own what the ownership record assigns to this database by the job. Errors: MISMATCH (nothing; the
- * record is unchanged), those of given_ranges_read and of target_commit_take. */
+/* Record the ranges that this database owns by the job. Errors: MISMATCH (none; nothing was
+ * changed), those of given_ranges_read and of target_commit_take. */
 enum haul_status target_done_take(struct target_journal *journal,
                                   const struct journal_committed *committed,
                                   struct haul_error *error) HAUL_MUST_CHECK;

@@ -136,7 +136,7 @@ struct verify_read {
     uint64_t bytes;
     uint64_t key_bytes; /* of all keys of the chunk */
     struct haul_slice
-        last; /* the key of the last record, malloc'ed: the place must outlive the scan */
+        last; /* the last record's key, malloc'ed; the scan still uses the key in `place` */
 };
 
 static bool is_full(const struct verify_read *read)
