@@ -42,7 +42,7 @@ memory_run() {
     rm -rf "$directory"
 }
 
-timed() { # FILE COMMAND...: becomes it, its peak in KiB goes into FILE
+timed() { # FILE COMMAND...: replaces this process; its peak in KiB goes into FILE
     exec /usr/bin/time --quiet -f '%M' -o "$@"
 }
 

@@ -19,5 +19,5 @@ grep -q '<td>missed</td>' "$work/out/report.html"
 grep -q '<td>met</td>' "$work/out/report.html"
 grep -q '<svg' "$work/out/tcp.svg"
 grep -q iperf3 "$work/out/tcp.svg"
-[[ ! -e $work/out/live.svg ]] # milliseconds are no speed
+[[ ! -e $work/out/live.svg ]] # milliseconds are not a speed
 grep -q 'pause' "$work/out/report.html"

@@ -54,7 +54,7 @@ receiver_settled() {
 call() {
     if [[ $1 == receiver ]]; then
         harmed_receive "$2:$3:$4"
-        if [[ -z $address ]]; then # it did not come up
+        if [[ -z $address ]]; then # it did not start
             ended "$receiver_pid"
             documented "$code" recv.log
             ((code != 0)) || fail 'it listens nowhere and says that all is well'

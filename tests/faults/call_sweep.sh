@@ -30,7 +30,7 @@ side_cells() { # SIDE
     local name at where
     while read -r name at where; do
         cell "$1/$name/$where-$at/once" call "$1" "$at" 1 "$(error_of "$name")"
-        [[ $name == poll ]] || # there is no such system, and nobody could wait for anything in it
+        [[ $name == poll ]] || # no system is like that, and nothing could wait for anything in it
             cell "$1/$name/$where-$at/onwards" call "$1" "$at" 1+ "$(error_of "$name")"
     done < <(sites "$1" any)
 }

@@ -112,11 +112,11 @@ documented() {
     ! grep -qE 'Sanitizer|runtime error' "$2" || { cat "$2"; fail 'a sanitizer spoke'; }
     case $1 in
     0) return 0 ;;
-    134) # RocksDB as Debian builds it asserts that nobody syncs a log behind a failed write
+    134) # RocksDB as Debian builds it asserts that no log is synced after a failed write
         grep -qE 'rocksdb::.*Assertion' "$2" || { cat "$2"; fail "exit code $1"; }
         return 0
         ;;
-    137) # killed by us, if by anybody
+    137) # killed, by this test only
         [[ -e mark ]] || fail 'killed'
         return 0
         ;;
@@ -189,7 +189,7 @@ clear_left() {
 
 # check_end: the target has everything and owns it; nothing else is left.
 check_end() {
-    timeout 5 tail -s 0.02 --pid="$receiver_pid" -f /dev/null || end_receiver # it may listen for nobody
+    timeout 5 tail -s 0.02 --pid="$receiver_pid" -f /dev/null || end_receiver # it may still listen
     reap "$receiver_pid" || true
     clear_left
     equal "$("$build/tests/owner_probe" source target | head -n 1)" 'target 0 0'

@@ -36,7 +36,7 @@ wait_for() {
     local until=$((SECONDS + limit))
     until [[ -e $1 ]]; do
         ((SECONDS < until)) || fail "${1##*/} never came"
-        ls "$shared" >/dev/null # the file system of the host is looked at again
+        ls "$shared" >/dev/null # refreshes the host's file system
     done
 }
 
@@ -110,7 +110,7 @@ device_gone() { rdma link delete rxe0; }
 
 cell() { # NAME HARM HOW
     local before options=() helper='' records=1500
-    [[ $3 != dropped ]] || records=6000 # packets enough that some of them are
+    [[ $3 != dropped ]] || records=6000 # enough packets that some of them are
     wait_for "$shared/$1.address"
     make_database source "$records" 2
     before=$(sequence_errors)

@@ -18,7 +18,7 @@ load=("${load_options[@]}")
 
 start_proxy() { # PLACE HARM [VICTIM]
     exec {proxy_fd}< <(exec "$build/tests/fault_proxy" "$address" "$1" "$2" mark ${3:+"$3.pid"} 2>&1)
-    receivers+=("$!") # for whoever cleans up
+    receivers+=("$!") # for the clean-up
     read -r -u "$proxy_fd" front
     front=${front#listening on }
 }
@@ -37,7 +37,7 @@ place() {
         ;;
     stop-*)
         until [[ -e mark ]]; do kill -0 "$sender" || break; done
-        sleep 0.05 # it stands still: the fault itself
+        sleep 0.05 # it is stopped: the fault itself
         never_two
         kill -CONT "$(<"$3.pid")"
         ;;
@@ -56,7 +56,7 @@ cancel_copying() {
     until "$haul" status --db source --json 2>/dev/null | jq -e '.running.records > 0' >/dev/null; do
         kill -0 "$sender" || fail 'it has ended'
     done
-    "$haul" cancel --db source >/dev/null 2>&1 & # it waits for the end, which a kill may bring
+    "$haul" cancel --db source >/dev/null 2>&1 & # it waits for the end, which a kill may cause
 }
 
 # cancelled_call N: kill it at its N-th write to its journal.
@@ -79,7 +79,7 @@ cancelled_call() {
 cancelled_place() {
     receive
     start_proxy "$1" kill "$2"
-    load_options=() # the job ends by the cancel alone
+    load_options=() # only the cancel ends the job
     start_send --rate 50K
     cancel_copying
     if [[ $2 == receiver ]]; then
@@ -235,7 +235,7 @@ call_cells() {
 # hides_first: a command that ends removes its socket while it still has the database; a moment
 # later another command may have made its own.
 hides_first() {
-    harmed_receive unlinkat:2:stop # the first one clears the way for it
+    harmed_receive unlinkat:2:stop # the first call removes an old socket
     kill "$receiver_pid"
     until [[ -e mark ]]; do kill -0 "$receiver_pid" || fail 'it has ended'; done
     code=0
@@ -278,7 +278,7 @@ small_disk() {
     mount -t tmpfs -o "size=${size}k" haul-faults "$directory" 2>mount.err || { cat mount.err; skip 'no right to mount'; }
     trap 'status=$?; end_processes; umount -l "$work/'$directory'"; exit $status' EXIT
     [[ $side == target ]] || cp -a kept/. source/ || fail 'the source does not fit'
-    receiver_options+=(--keep-free 0) # or it would end before
+    receiver_options+=(--keep-free 0) # otherwise the job ends earlier
     receive
     start_send
     ended "$sender"

@@ -109,7 +109,7 @@ test_stop__sender_by_sighup__kept_and_resume_goes_on() { stop_and_resume HUP; }
 
 test_stop__sender_twice__ends_at_once_and_resume_goes_on() {
     start_copy
-    kill -STOP "$sender" # both signals are there when it goes on
+    kill -STOP "$sender" # both signals are pending when it continues
     kill -TERM "$sender"
     kill -HUP "$sender"
     kill -CONT "$sender"

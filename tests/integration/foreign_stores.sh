@@ -71,7 +71,7 @@ test_send__reaches_nobody__the_source_is_as_it_was() {
 test_commands__nothing_to_do__the_database_is_as_it_was() {
     "$maker" source 'fill a 100 100' 'create other' 'churn b 500 2' leave
     keeps run 3 "$haul" resolve --db source --to 127.0.0.1:1 --retry 1ms
-    rm -rf source/haul # the directory alone: there was a lock in it
+    rm -rf source/haul # only the directory, which held a lock
     keeps run 3 "$haul" drop --db source --yes
     one_error 'nothing of source was handed over'
     keeps run 3 "$haul" owner --db source --rebuild
@@ -339,7 +339,7 @@ test_send__job_of_chosen_families_broke_off__resume_resolve_and_cancel_open_the_
     done
     run 3 "$haul" resume --db source --to "$address"
     one_error 'no job'
-    run 5 "$haul" resolve --db source --to "$address" # which asks by the record of the job that is done
+    run 5 "$haul" resolve --db source --to "$address" # which asks by the record of the finished job
 }
 
 test_send__more_ranges_than_a_job_has__refused_with_the_way_out() {

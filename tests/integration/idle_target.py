@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""idle_target.py — a target that lives and does nothing: it goes on to a stage of docs/PROTOCOL.md, and from
+"""idle_target.py — a target that is alive and does nothing: it proceeds to a stage of docs/PROTOCOL.md, and from
 there on only sends keep-alives.
 
     idle_target.py STAGE
 
-STAGE is the first thing that does not come: answer (to the preamble), welcome, accepted, links, credits,
-prepared. Its address is printed as `listening on ADDR:PORT`, then a line for each message that comes.
+STAGE is the first thing that it does not send: answer (to the preamble), welcome, accepted, links, credits,
+prepared. Prints its address as `listening on ADDR:PORT`, then a line for each message that arrives.
 """
 import os
 import socket

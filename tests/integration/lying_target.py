@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""lying_target.py — a target that is asked for a comparison (`haul verify --to`) and breaks the rules of
-docs/PROTOCOL.md, from which alone it is written.
+"""lying_target.py — a target of a comparison (`haul verify --to`) that breaks the rules of docs/PROTOCOL.md. It is
+written from that document alone.
 
     lying_target.py LIE COMMAND...
 
-The command runs with `{}` replaced by the target's address. The last line on stdout, behind what the command
-wrote, is `exit CODE seconds SECONDS mib MIB`: its exit code, time, and largest memory.
-`lying_target.py --list` prints all lies, each with the exit code that a comparison has to end with.
+The command runs with `{}` replaced by the target's address. The last line on stdout, after the command's
+output, is `exit CODE seconds SECONDS mib MIB`: its exit code, time, and largest memory.
+`lying_target.py --list` prints all lies, each with the exit code of a correct comparison.
 """
 import os
 import resource
@@ -25,7 +25,7 @@ LARGEST = (1 << 64) - 1
 
 
 def welcome(**more):
-    """`without`: a field that is left out."""
+    """`without`: a field to omit."""
     fields = {1: number_field(1, more.get("wire", 1)), 2: number_field(2, 1),
               6: bytes_field(6, more.get("identity", b"liar")), 7: bytes_field(7, bytes(16)),
               13: bytes_field(13, bytes(16)), 14: number_field(14, more.get("timeout", 5000)),
@@ -38,7 +38,7 @@ def family(name=b"default", order=b"leveldb.BytewiseComparator"):
 
 
 def piece(records=1, size=100, low=64, high=7, **more):
-    """What is zero is left out, as the encoding has it."""
+    """Zero fields are omitted, as the encoding requires."""
     body = (number_field(1, records) + number_field(2, size) + number_field(3, low) + number_field(4, high)
             + number_field(5, more.get("range", 0)))
     if "key" in more:
@@ -51,7 +51,7 @@ def pieces(scan, *all_of_them, ended=False):
 
 
 class Honest:
-    """Answers as an empty database does. A lie is a class that does one thing otherwise."""
+    """Answers as an empty database does. A lie is a class that does one thing differently."""
     preamble = (1, 1, 0)
 
     def __init__(self, connection):
@@ -157,7 +157,7 @@ def drip(target, _):
 
 
 def deaf(target):
-    """The connection is taken, the preamble is not answered."""
+    """Accepts the connection, and does not answer the preamble."""
     time.sleep(3600)
 
 

@@ -242,7 +242,7 @@ test_s5__handed_over__drop_deletes_the_copy() {
     run 0 "$haul" drop --db source --yes
     kept=$(records_of source)
     equal "$((all - kept))" "$(records_of target)"
-    run 0 "$haul" drop --db source --yes # there is nothing more in them
+    run 0 "$haul" drop --db source --yes # they are empty by now
     equal "$(records_of source)" "$kept"
 }
 
@@ -402,7 +402,7 @@ test_s3__a_part_is_taken_back__has_one_owner_whatever_comes() {
     one_error 'a part of the job.s ranges was taken back.*haul cancel --db DIR --job ID --accept-two-owners'
     kill_and_reap "$receiver_pid"
     says target 'PREPARED'
-    receive other # it is the source's, and may go to another one
+    receive other # the source owns it, and may give it to another one
     send 0 "${part[@]}"
     ended "$receiver_pid" 0
     job=$("$haul" status --db source --json | jq -r '.jobs[0].job')
@@ -509,7 +509,7 @@ test_t1__source_does_not_come_back__cancel_removes_what_arrived() {
     ended "$sender" 143
     kill "$receiver_pid"
     ended "$receiver_pid" 143
-    run 3 "$haul" owner --db target --forget # half of the source's records would be its own
+    run 3 "$haul" owner --db target --forget # it would own half of the source's records
     one_error 'target-.* is not finished.*haul cancel --db DIR. removes it first'
     says target '^  safe here: [1-9][0-9]* records'
     run 0 "$haul" cancel --db target
@@ -690,7 +690,7 @@ test_t7__set_back_to_prepared_and_the_source_has_dropped__its_record_answers() {
     equal "$(records_of target)" "$all"
     run 0 "$haul" owner --db target
     grep -q 'taken over' "$work/out" || { cat "$work/out"; fail 'nobody owns'; }
-    receive # it has nothing to tell a second time
+    receive # it has nothing to report a second time
     run 3 "$haul" resolve --db source --to "$front" --json
     one_error 'no job of this database is in doubt'
     equal "$(json .job)" null
@@ -1405,7 +1405,7 @@ test_c9__set_back_to_before_it_got_them_back__warned_and_refused() {
     local journal
     set_back_to_before_the_return
     receive
-    run 3 "$haul" resume --db source --to "$front" --transport tcp # its log has a hole: anew, then
+    run 3 "$haul" resume --db source --to "$front" --transport tcp # its log has a gap: it starts again
     one_error 'no record of ranges that it got from this one'
     run 0 "$haul" resolve --db source --to "$front" --json
     ended "$receiver_pid" 0
@@ -1467,7 +1467,7 @@ test_c9__both_say_that_it_was_given_away__resolve_names_the_way() {
     run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
     ended "$receiver_pid" 0
     same source target
-    run 0 "$haul" drop --db target --yes # what was reclaimed and given again is over
+    run 0 "$haul" drop --db target --yes # what was reclaimed and given away again is gone
 }
 
 test_c9__drop_is_told_to_accept_the_loss__deletes_it() {
@@ -1497,7 +1497,7 @@ test_c9__other_jobs_came_between__refused_all_the_same() {
     receive
     send 3 --overwrite
     one_error 'no record of ranges that it got from this one.*set back'
-    send 3 --range 0x01:0x02 # nothing of it is in doubt, but all else between the two is
+    send 3 --range 0x01:0x02 # none of it is in doubt, but everything else between the two is
     kill "$receiver_pid"
     ended "$receiver_pid" 143
 }
@@ -1762,7 +1762,7 @@ test_c8__two_jobs_restored__the_owned_one_is_found_and_the_other_was_asked() {
     one_error 'not decided: .haul resume. continues it'
     kill "$receiver_pid"
     ended "$receiver_pid" 143
-    run 0 "$haul" cancel --db source # without a word: it was asked
+    run 0 "$haul" cancel --db source # no flag: its target was asked
 }
 
 test_c7__two_jobs_given_up__the_owned_one_is_found() {

@@ -23,7 +23,7 @@ start_receiver_again() {
     address=$receiver_address
 }
 
-send_command() { # haul send, or what its exit code asked for
+send_command() { # haul send, or the command that its exit code advised
     timeout -k 5 "$give_up" "$haul" "$1" --db source --to "$address" "${@:2}" --json \
         >"$work/send.json" 2>"$work/send.err" </dev/null
 }

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stranger.py — a client of `haul recv` that keeps to docs/PROTOCOL.md, and to nothing else.
+"""stranger.py — a client of `haul recv` that is written from docs/PROTOCOL.md alone.
 
     stranger.py ADDR:PORT STEP...
 
-It is written from the document, with its own encoding and checksums. Each STEP is one of these, with
-the settings KEY=VALUE that follow it:
+It has its own encoding and checksums. Each STEP is one of these, with the settings KEY=VALUE that
+follow it:
 
     connect           TCP connect, and the preamble of a control connection
     hello             Hello; waits for Welcome. job=NAME: the id is made of NAME (default: random);
@@ -21,13 +21,13 @@ the settings KEY=VALUE that follow it:
     abort             Abort. job=NAME: of that one
     keep SECONDS      keep-alives, every 200 ms, until then or until the other side ends
     working SECONDS   the same with Working messages that claim to have done more each time
-    hold SECONDS      nothing at all
+    hold SECONDS      send nothing at all
     close             close the control connection
-    half NUMBER       so many connections with half a preamble each, all kept open
-    tokens NUMBER     so many data links with wrong tokens, one after the other
+    half NUMBER       that many connections with half a preamble each, all kept open
+    tokens NUMBER     that many data links with wrong tokens, one after the other
 
-What comes back is printed, a line each: `Welcome`, `Refused 13 text`, `closed` ... Exit code 0, or 1
-when an answer that a step waits for does not come.
+Prints each answer on a line: `Welcome`, `Refused 13 text`, `closed` ... Exit code 0, or 1 if an answer
+that a step waits for does not come.
 """
 import os
 import select
@@ -78,7 +78,7 @@ def bytes_field(field, data):
 
 
 def fields_of(data):
-    """Field number to value, the last one of each."""
+    """Maps field numbers to values, the last one of each."""
     found, at = {}, 0
 
     def take():

@@ -17,7 +17,7 @@ wait_for() {
     local end=$((SECONDS + limit))
     until [[ -e $1 ]]; do
         ((SECONDS < end)) || fail "${1##*/} never came"
-        ls "$shared" >/dev/null # the file system of the host is looked at again
+        ls "$shared" >/dev/null # refreshes the host's file system
     done
 }
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""bench_slots.py: how long all slots take, by rdma (over TCP) and by upstream's two ways, in turns.
+"""bench_slots.py: how long it takes to move all slots, by rdma (over TCP) and by upstream's two ways, in turn.
 
-KVROCKS_BIN is the patched Kvrocks; KVROCKS_BASELINE_BIN, when set, is the one that runs upstream's ways.
+KVROCKS_BIN is the patched Kvrocks; KVROCKS_BASELINE_BIN, if set, runs upstream's ways.
     bench_slots.py [--mib N] [--kind string|hash] [--value-size BYTES] [--runs N] [--types LIST] [--load WRITES]
                    [--prepared DIR] [--json FILE]
-Upstream is tuned: no speed limit, pipelines of 1024, raw batches of 256 KiB and 1 MiB (the better one counts). The types
-"-16" have upstream's default limit of 16 MB/s. Each run begins with a copy of one database that was filled,
-compacted and left until it was idle; one that other programs disturbed is made again. --load: so many SETs a second to the slots that move, from before the
-migration until behind it; a client follows MOVED and repeats what got TRYAGAIN.
+Upstream is tuned: no speed limit, pipelines of 1024, raw batches of 256 KiB and 1 MiB (the better one counts). The
+types "-16" have upstream's default limit of 16 MB/s. Each run begins with a copy of one database that was filled,
+compacted and left until it was idle; a run that other programs disturbed is repeated. --load: that many SETs a second
+to the slots that move, from before the migration until after it; a client follows MOVED and repeats after TRYAGAIN.
 """
 import argparse
 import base64
@@ -51,7 +51,7 @@ def cpu_seconds(node):
 
 
 def busy_seconds():
-    """Of the whole machine, without what programs at low priority use."""
+    """CPU seconds of the whole machine, except those of programs at low priority."""
     with open("/proc/stat", encoding="ascii") as file:
         fields = [int(field) for field in file.readline().split()[1:]]
     return (fields[0] + fields[2] + sum(fields[5:7])) / os.sysconf("SC_CLK_TCK")
@@ -83,7 +83,7 @@ def fill(node, kind, mib, value_size):
 
 
 def settle(node):
-    """Until the process is idle."""
+    """Wait until the process is idle."""
     before = cpu_seconds(node)
     while True:
         time.sleep(1)
@@ -94,7 +94,7 @@ def settle(node):
 
 
 def load(port, rate, orders, answers):
-    """A process of its own: five SETs at a time; "mark" in `orders` divides before from during, "stop" ends it."""
+    """A process of its own: five SETs at a time; "mark" in `orders` separates before from during, "stop" ends it."""
     clients, batch, number = {}, 5, 0
     latencies, before, last_taken, gap = [], [], time.monotonic(), 0.0
     due, marked = time.monotonic(), 0.0
@@ -130,7 +130,7 @@ def percentile(seconds, share):
 
 
 class Prepared:
-    """A database that all runs begin with."""
+    """The database with which all runs begin."""
 
     def __init__(self, options):
         self.mib, self.kept = options.mib, options.prepared
@@ -148,7 +148,7 @@ class Prepared:
         cluster.close()
 
     def put_into(self, node):
-        """Tables are never written again: they are linked."""
+        """Tables never change, so they are linked."""
         node.stop()
         shutil.rmtree(node.database())
         shutil.copytree(self.database, node.database(), copy_function=link_or_copy)
@@ -168,7 +168,7 @@ def link_or_copy(source, target):
 
 
 def touch_memory(directory, mib):
-    """So much of it, that what the host of a virtual machine has taken back meanwhile is there again."""
+    """Touch memory that the host of a virtual machine may have reclaimed meanwhile."""
     path = os.path.join(directory, "touched")
     block = bytes(1 << 20)
     with open(path, "wb") as file:
@@ -217,7 +217,7 @@ def run_once(name, prepared, rate):
 
 
 def run_alone(name, prepared, options):
-    """Again when other programs took more than a tenth of a processor."""
+    """Repeat the run if other programs took more than a tenth of a processor."""
     for _ in range(3):
         figures = run_once(name, prepared, options.load)
         if figures["others_cpu_s"] <= 0.1 * figures["seconds"]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """haul_proxy.py: stands between a source and one destination, and does something at a named message.
 
-It has a Redis port of its own; the port in the answer to HAUL IMPORT is replaced by a port of its own too, so that
-control channel and data links pass as well. docs/PROTOCOL.md has the messages.
+It has a Redis port of its own, and replaces the port in the answer to HAUL IMPORT by its own, so that
+control channel and data links pass through it as well. docs/PROTOCOL.md has the messages.
 """
 import socket
 import struct
@@ -63,13 +63,13 @@ class HaulProxy:
     # --- what a test does with it ---------------------------------------------------------------------
 
     def at(self, stage, action):
-        """Once, when the message is about to be passed on: action(); "drop" from it loses the message."""
+        """Call action() once, when the message is about to be forwarded; if it returns "drop", the message is lost."""
         self.reached[stage] = threading.Event()
         self.hooks[stage] = action
         return self.reached[stage]
 
     def cut(self):
-        """Every connection ends, new ones are refused, until heal()."""
+        """End every connection and refuse new ones, until heal()."""
         self.refusing = True
         with self.lock:
             ends, self.sockets = self.sockets, set()
@@ -77,7 +77,7 @@ class HaulProxy:
             self.end(end)
 
     def stall(self):
-        """Nothing passes, and nobody is told, until heal()."""
+        """Forward nothing, silently, until heal()."""
         self.open.clear()
 
     def heal(self):
@@ -102,7 +102,7 @@ class HaulProxy:
         end.close()
 
     def message(self, stage):
-        """False: it gets lost, and its connection with it."""
+        """False: the message is lost, and its connection with it."""
         hook = self.hooks.pop(stage, None)
         if hook is None:
             return True
@@ -146,7 +146,7 @@ class HaulProxy:
         self.both(near, far, self.bytes, self.answer)
 
     def answer(self, source, sink):
-        """What a Redis connection answers: the haul endpoint is put before the real one."""
+        """Forward an answer of a Redis connection, with the proxy's haul port in place of the real one."""
         data = source.recv(1 << 16)
         if data.startswith(b"+haul "):
             words = data.split()

@@ -70,7 +70,7 @@ class Client:
         return self.read()
 
     def pipeline(self, commands, size=200):
-        """All replies, errors among them as values."""
+        """All replies, with errors as values."""
         replies = []
         for start in range(0, len(commands), size):
             chunk = commands[start : start + size]
@@ -84,8 +84,8 @@ class Client:
 
 
 def free_port():
-    """A port that is free, and 20000 above it too: the default of migrate-rdma-listen. It lies below the
-    range from which the system serves others, so that it is still free when a killed node comes back."""
+    """A port that is free, and so is the port 20000 above it: the default of migrate-rdma-listen. It lies
+    below the system's range of ephemeral ports, so that it is still free when a killed node comes back."""
     while True:
         with socket.socket() as low, socket.socket() as high:
             port = 10000 + int.from_bytes(os.urandom(2), "big") % 22000
@@ -98,7 +98,7 @@ def free_port():
 
 
 def free_high_port():
-    """One that 20000 cannot be added to."""
+    """A port to which 20000 cannot be added."""
     while True:
         with socket.socket() as probe:
             port = 45536 + int.from_bytes(os.urandom(2), "big") % 15000

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""purged_log.py: the write-ahead log goes away in the middle of a migration; what becomes of the writes in it?
+"""purged_log.py: the write-ahead log disappears in the middle of a migration: are the writes in it lost?
 
 Upstream's way and migrate-type rdma run one after the other. A client writes new keys while the slots are copied
 slowly. Then the log that holds these writes disappears, in one of three ways:
     purged   RocksDB removes it: it keeps no log behind its memtables (rocksdb.wal_ttl_seconds 0, wal_size_limit_mb 0)
-    removed  somebody deletes the files once RocksDB no longer needs them, as a job that clears the disk would
+    removed  a script deletes the files once RocksDB no longer needs them, as a clean-up of the disk would
     unlogged the writes were never logged: rocksdb.write_options.disable_wal
 A migration must not succeed without these writes. libhaul keeps RocksDB from purging. In the two other cases it must
 notice the gap and end the job: the slots stay at the source, complete, and the server's log names the cause.
     purged_log.py [--upstream raw-key-value|redis-command] [--only purged|removed|unlogged] [--json FILE]
-KVROCKS_BIN names a Kvrocks that was built with server_patch; KVROCKS_UNPATCHED_BIN, when set, the one for upstream's way.
+KVROCKS_BIN names a Kvrocks that was built with server_patch; KVROCKS_UNPATCHED_BIN, if set, the one for upstream's way.
 """
 import argparse
 import json
@@ -41,7 +41,7 @@ def log_files(node):
 
 
 def lose_log(node, way):
-    """Everything is flushed. True: no file of before is left, and the migration is still under way."""
+    """Flush everything. True: no old log file is left, and the migration still runs."""
     before, _ = log_files(node)
     node.call("compact")
     if way == "unlogged":
@@ -72,14 +72,14 @@ def owner_of(a, b):
 
 
 def print_log(node):
-    """What an operator finds in it about the end."""
+    """What an operator finds in the server's log about the end."""
     for line in dict.fromkeys(node.log().splitlines()):
         if "igrat" in line and line[0] in "WE" or "ucceed to migrate" in line:
             print(f"    source: {line}")
 
 
 def demonstrate(way, kind):
-    """(acknowledged writes that the owner has not got, result, owner)"""
+    """(acknowledged writes that the owner lacks, result, owner)"""
     settings = dict(COMMON, **TYPES[kind])
     if way == "unlogged":
         settings["rocksdb.write_options.disable_wal"] = "yes"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""slot_case.py: what the tests of slot migrations share: data of every type, a writer with a ledger, comparisons.
+"""slot_case.py: shared by the tests of slot migrations: data of every type, a writer with a ledger, comparisons.
 
 KVROCKS_BIN names a Kvrocks that was built with server_patch; without it everything is skipped (exit code 77).
-KVROCKS_UNPATCHED_BIN, when set, is the destination of the fallback test; otherwise the patched one stands in for it
-with its command HAUL renamed away. KVROCKS_KEEP, when set, leaves the nodes' directories and logs.
+KVROCKS_UNPATCHED_BIN, if set, is the destination of the fallback test; otherwise the patched one stands in for it
+with its command HAUL renamed away. KVROCKS_KEEP, if set, keeps the nodes' directories and logs.
 """
 import os
 import re
@@ -34,7 +34,7 @@ def range_deletion(family, start, end):
 
 
 def fill_every_type(client, tag):
-    """Every type Kvrocks has, with and without a time to live, expired, and expired in part."""
+    """Every data type of Kvrocks, with and without a time to live, expired, and partly expired."""
     commands = []
     for i in range(40):
         key = f"{tag}:{i}"
@@ -83,7 +83,7 @@ def read_every_type(client, tag):
 
 
 class Writer(threading.Thread):
-    """Writes to both nodes as a cluster client does, and keeps a ledger of what was acknowledged."""
+    """Writes to both nodes as a cluster client does, and keeps a ledger of the acknowledged writes."""
 
     def __init__(self, nodes, keys=300, rate=2000):
         super().__init__(daemon=True)
@@ -137,7 +137,7 @@ class Writer(threading.Thread):
         self.join(60)
 
     def check(self, test, node):
-        """Everything acknowledged is there, or what was written over it without an answer."""
+        """Every acknowledged write is there, or a later one to the same key that got no answer."""
         client = node.client()
         for key, value in self.ledger.items():
             found = client.call("get", key)
@@ -168,7 +168,7 @@ class SlotCase(unittest.TestCase):
         self.assertEqual(source.call("clusterx", "migrate", slots, target.id, "sync"), b"OK")
 
     def compact(self, *nodes):
-        """Each node compacts everything: fields whose key is gone go now, and not at some time of its own."""
+        """Make each node compact everything, which removes fields whose key is gone now and not later."""
         for node in nodes:
             node.call("compact")
         for node in nodes:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""slot_faults.py: either node is killed, or the network is cut, at each named stage of a migration; a load runs.
+"""slot_faults.py: either node is killed, or the network is cut, at each named stage of a migration under a load.
 
     slot_faults.py HAUL_TOOL [unittest arguments]
 """
@@ -23,7 +23,7 @@ class SlotFaults(LoadedCase):
         super().tearDown()
 
     def open_with_proxy(self):
-        """The source knows the destination by the proxy's port."""
+        """Give the source the proxy's port for the destination."""
         a, b = self.open()
         self.proxy = HaulProxy(b.port)
         own_port, b.port = b.port, self.proxy.port
@@ -50,7 +50,7 @@ class SlotFaults(LoadedCase):
     # --- the network ---------------------------------------------------------------------------------
 
     def cut_at(self, stage):
-        """The message is lost, every connection ends, and nothing comes through for a while."""
+        """Lose the message, end every connection, and let nothing through for a while."""
         a, b = self.open_with_proxy()
         self.under_load(a, b)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""slot_load.py: for tests of faults: a load and a referee while slots move, and what must hold in the end."""
+"""slot_load.py: for tests of faults: a load and a referee while slots move, and the checks at the end."""
 import threading
 import time
 
@@ -48,12 +48,12 @@ class LoadedCase(SlotCase):
         a.wait_for(lambda: self.writer.acknowledged > 50, "the load")
 
     def start_job(self, a, b):
-        """Asynchronously: with some lag for the log, so that there are deltas."""
+        """Migrate asynchronously, with some lag of the log, so that there are deltas."""
         a.call("config", "set", "migrate-rdma-rate-limit-mb", 1)
         self.assertEqual(a.call("clusterx", "migrate", ALL, b.id, "async"), b"OK")
 
     def settle(self, a, b):
-        """Until no job is on its way at the source; begins one when the slots are still there."""
+        """Wait until no job runs on the source; start one if the slots are still there."""
         def ended():
             info = a.info("migration")
             if "migrate_phase" in info or info["migrate_unconfirmed"] != "0":

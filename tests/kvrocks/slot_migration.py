@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""slot_migration.py: slots move between real Kvrocks processes with migrate-type rdma (slot_case.py tells which).
+"""slot_migration.py: slots move between real Kvrocks processes with migrate-type rdma (slot_case.py names the binaries).
 
     slot_migration.py HAUL_TOOL [unittest arguments]
 """
@@ -168,7 +168,7 @@ class SlotMigration(SlotCase):
         self.assert_equal_databases(a, b)
 
     def test_flushall__between_a_kill_and_the_resumption__carried(self):
-        """Without nodes.conf the killed source waits to be told; what is flushed meanwhile lies behind the old view."""
+        """Without nodes.conf the killed source waits for the topology; data flushed meanwhile is newer than the old view."""
         a, b = self.open(settings={"a": {"persist-cluster-nodes-enabled": "no"}})
         self.begin_slow(a, b)
         a.kill()
@@ -350,7 +350,7 @@ class SlotMigration(SlotCase):
         b.call("cluster", "import", ALL, 2)
 
     def foreign_database(self, node):
-        """A copy of a database: what somebody who has no token might send."""
+        """A copy of a database: what a client without a token might send."""
         copy = os.path.join(self.cluster.directory, "copy")
         node.stop()
         shutil.copytree(node.database(), copy)
@@ -360,7 +360,7 @@ class SlotMigration(SlotCase):
     # --- crashes -------------------------------------------------------------------------------------
 
     def finish_after_crash(self, a, b):
-        """Whatever was left: in the end exactly one node owns, and has everything."""
+        """Whatever was left: at the end exactly one node owns, and has everything."""
         def ended():
             info = a.info("migration")
             on_its_way = "migrate_phase" in info or a.cluster_info().get("migrating_state") == "start"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""slot_rdma_faults.py: over RDMA, either node is killed under a load.
+"""slot_rdma_faults.py: either node is killed under a load, over RDMA.
 
     ci/rxe/run.sh --memory 4096 -- tests/kvrocks/slot_rdma_faults.py HAUL_TOOL [unittest arguments]
-Messages cannot be named here as in slot_faults.py (a queue pair goes past every proxy): faults come while the slots are
-copied, and at random moments (KVROCKS_SEED, KVROCKS_FAULTS of each kind). The network of one host cannot be cut: rdma_rxe
-sends to itself past it, and with its device down or gone the kernel waits for its connection manager for ever.
+Faults cannot be placed at messages as in slot_faults.py (a queue pair bypasses every proxy): they come while the slots
+are copied, and at random moments (KVROCKS_SEED, KVROCKS_FAULTS of each kind). The network of one host cannot be cut: rdma_rxe
+loops back past it, and with its device down or gone the kernel waits for the connection manager for ever.
 """
 import os
 import random
