@@ -17,7 +17,7 @@
 #include "haul/status.h"
 
 enum {
-    CONTROL_CLIENT_COUNT_MAX = 8, /* the next one takes the place of the longest silent */
+    CONTROL_CLIENT_COUNT_MAX = 8, /* one more evicts the one that is silent longest */
     CONTROL_POLL_COUNT = CONTROL_CLIENT_COUNT_MAX + 1,
     CONTROL_PACKET_BYTES_MAX = 2048,
 };
@@ -55,8 +55,8 @@ void control_server_serve(struct control_server *server, const struct pollfd *wa
 
 /* How a command ended. */
 struct control_end {
-    struct haul_error error; /* AGAIN: not reported */
-    bool had_job;            /* false: a receiver that waited for a job */
+    struct haul_error error;          /* AGAIN: not reported */
+    bool had_job;                     /* false: a receiver that waited for a job */
     char job[2 * HAUL_JOB_BYTES + 1]; /* its id, hexadecimal; "": unknown */
 };
 /* Send the end to the clients that wait for it. */

@@ -122,7 +122,7 @@ static enum haul_status open_replacement(struct manifest_writer *writer, const c
                                          struct haul_error *error)
 {
     char real[PATH_MAX];
-    const char *name = realpath(path, real) == NULL ? path : real; /* of what a link leads to */
+    const char *name = realpath(path, real) == NULL ? path : real; /* resolves symbolic links */
     if (is_in_database(name)) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "%s lies inside a database", path);
         haul_error_hint(error, "choose a file outside the database's directory");
@@ -210,7 +210,7 @@ enum haul_status manifest_add(struct manifest_writer *writer, const struct haul_
 static enum haul_status flush(struct manifest_writer *writer, struct haul_error *error)
 {
     bool written = ferror(writer->file) == 0 && fflush(writer->file) == 0 &&
-                   (fsync(fileno(writer->file)) == 0 || errno == EINVAL); /* of a pipe */
+                   (fsync(fileno(writer->file)) == 0 || errno == EINVAL); /* a pipe */
     return written ? HAUL_OK : write_error(writer->path, errno, error);
 }
 

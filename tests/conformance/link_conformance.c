@@ -202,8 +202,7 @@ static bool poll_listener(struct conformance_party *party)
     if (party->listener == NULL || party->incoming_count % 2 != 0) {
         return false;
     }
-    memset(&party->incoming, 0xff,
-           sizeof(party->incoming)); /* the listener sets all of it */
+    memset(&party->incoming, 0xff, sizeof(party->incoming)); /* the listener sets all of it */
     if (listener_poll(party->listener, &party->incoming) != HAUL_OK) {
         return false;
     }

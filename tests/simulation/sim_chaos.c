@@ -243,7 +243,7 @@ static bool lie(struct sim_world *world, struct sim_host *host)
 static bool rot(struct sim_host *host)
 {
     if (sim_command_count(host) > 0) {
-        sim_host_kill(host); /* a process would notice much later, and who could say what is so? */
+        sim_host_kill(host); /* a process would notice too late for any check */
     }
     if (!host->copied) {
         sim_truth_note_decisions(host->truth, host);

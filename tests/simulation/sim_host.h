@@ -46,8 +46,8 @@ struct sim_host {
     uint32_t takes_back;          /* cells that its operator takes back from a lost host */
     uint64_t loss_ns;             /* the earliest time of the next command for that */
     bool copied;                  /* its database is a copy, which no operator has declared yet */
-    bool copied_unmarked;         /* and its folder is of a release that cannot tell: C1 at once */
-    bool was_reset;               /* its database was set back, and nobody has said so yet */
+    bool copied_unmarked;         /* from a release that cannot recognize it: C1 at once */
+    bool was_reset;               /* its database was set back, not declared yet */
     struct sim_store_state *kept; /* NULL: no checkpoint */
     bool moved;  /* its directory has changed or is unknown, which no operator has declared yet */
     bool told;   /* a command was refused for one of these reasons */

@@ -24,7 +24,7 @@ enum thread_state { THREAD_UNUSED, THREAD_READY, THREAD_COND, THREAD_JOIN, THREA
 struct sim_thread {
     enum thread_state state;
     bool ended;
-    uint64_t deadline_ns; /* goes on then; 0: at once; CLOCK_NEVER: when another one lets it */
+    uint64_t deadline_ns; /* runs then; 0: at once; CLOCK_NEVER: when woken */
     uint64_t seen; /* generation */
     struct sim_process *process;
     int fd; /* the descriptor with the awaited event */

@@ -34,7 +34,7 @@ struct sim_kernel {
     uint64_t now_ns;
     uint64_t steps;
     bool calm; /* no more faults */
-    uint32_t preempt_parts; /* of ten thousand: how often an unlocked mutex is a place to switch */
+    uint32_t preempt_parts; /* of ten thousand: switches at an unlocked mutex */
     struct sim_process processes[SIM_PROCESS_COUNT];
 };
 

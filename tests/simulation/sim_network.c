@@ -559,7 +559,7 @@ void sim_network_close(struct sim_descriptor *descriptor)
         for (int i = 0; i < connection_count; i++) {
             struct connection *made = connections[i];
             bool waits = made->listener == descriptor->network && !made->accepted;
-            made->listener = waits ? -1 : made->listener; /* another one may take its place */
+            made->listener = waits ? -1 : made->listener; /* its place is free */
             if (waits && made->state == CONNECTION_OPEN) {
                 reset(made, ECONNRESET);
                 made->ends[1].fd = FD_CLOSED;

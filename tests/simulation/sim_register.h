@@ -15,7 +15,7 @@ struct sim_register {
     bool in_use; /* the host has the hook `version_get` */
     uint64_t version;
     uint32_t owned;                                       /* cells */
-    uint8_t jobs[SIM_REGISTER_JOB_COUNT][HAUL_JOB_BYTES]; /* whose end it has noted; a ring */
+    uint8_t jobs[SIM_REGISTER_JOB_COUNT][HAUL_JOB_BYTES]; /* ended ones; a ring */
     uint32_t job_count;
 };
 

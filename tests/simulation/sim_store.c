@@ -615,7 +615,7 @@ void sim_store_kill(struct sim_store *store)
     store->readers = 0;
     store->open_tables = 0;
     for (int i = 0; i < SIM_STORE_TABLE_COUNT_MAX; i++) {
-        store->files[i].finished = false; /* nobody can ingest what an earlier process has left */
+        store->files[i].finished = false; /* an earlier process's file */
     }
     store->foreign_ingests = 0; /* counted since the store was opened */
     store->fail_in = 0;

@@ -43,7 +43,7 @@ struct sim_store {
     const char *path;
     const char *identity;
     uint32_t features;
-    uint64_t record_bytes; /* what range_size counts a record for: decides the number of streams */
+    uint64_t record_bytes; /* bytes a record for range_size, which sets the stream count */
     struct haul_family families[SIM_STORE_FAMILY_COUNT_MAX];
     size_t family_count;
     struct sim_versions versions;
@@ -63,8 +63,8 @@ struct sim_store {
     enum haul_status fail_status;
     bool dead; /* after a failed write or sync, all writes fail until a restart */
     uint64_t failures;
-    uint32_t drop_in; /* the n-th record that a process writes from now is dropped; 0: none */
-    uint32_t hide_in; /* the n-th record that a process's scan reaches is skipped */
+    uint32_t drop_in;     /* the n-th record that a process writes from now is dropped; 0: none */
+    uint32_t hide_in;     /* the n-th record that a process's scan reaches is skipped */
     uint32_t stall_parts; /* of ten thousand: calls that are slow */
     uint64_t stalls;
     uint64_t stalled_ns; /* the sum of their durations */

@@ -140,7 +140,7 @@ static const struct listener_ops dummy_listener_ops = {
     .destroy = listener_of_destroy,
 };
 
-/* The port of the address is TCP's own: another one is taken, as a description would tell. */
+/* The address has TCP's own port: take another one, as a description would have. */
 static enum haul_status dummy_listen(const struct link_address *address,
                                      const struct link_config *config, struct listener **listener,
                                      struct haul_error *error)

@@ -5,7 +5,8 @@
 
 #include "apply_lane.h"
 
-/* Sync the log after so much: a resume repeats at most this of a stream. In a pause sooner. */
+/* Sync the log after this many bytes: a resume repeats at most this much of a stream. Earlier in a
+ * pause. */
 enum { SYNC_BYTES = 32 << 20, SYNC_IN_PAUSE_BYTES = 256 << 10 };
 
 struct dummy_lane {

@@ -284,7 +284,7 @@ static void test_load_writer_hook__frozen__stands_still_until_it_thaws(void)
     hooks.unfreeze(hooks.context);
     await(frozen_at + 5);
     stop();
-    check_equal(result.before.writes + result.during.writes, writes - 1); /* one had to wait */
+    check_equal(result.before.writes + result.during.writes, writes - 1); /* one waited */
     check(result.longest_gap_ms >= 19);
 }
 

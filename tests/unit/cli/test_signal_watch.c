@@ -109,7 +109,7 @@ static void test_signal_watch__ignored_before__left_alone(void)
     sigset_t none;
     check_equal(sigemptyset(&none), 0);
     for (size_t i = 0; i < CHECK_COUNT(stops_of); i++) {
-        check_equal(pthread_sigmask(SIG_SETMASK, &none, NULL), 0); /* as a process begins */
+        check_equal(pthread_sigmask(SIG_SETMASK, &none, NULL), 0); /* as at the start */
         check_or_stop(signal(stops_of[i], SIG_IGN) != SIG_ERR);
         begin();
         signal_watch_set(&watch, migration());

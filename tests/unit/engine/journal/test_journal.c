@@ -254,7 +254,7 @@ static void test_journal_open__read_only_while_open_elsewhere__sees_the_state(vo
     struct journal *reader = NULL;
     unsigned writable = disk.writable_count;
     check_status(journal_open(&config, &reader, &error), HAUL_OK);
-    check_equal(disk.writable_count, writable); /* it may be another user's, or on such a disk */
+    check_equal(disk.writable_count, writable); /* read-only: another user's, say */
     check_equal(journal_state(reader)->phase, JOURNAL_PHASE_PLANNED);
     check_text(journal_identity(reader), "database-one");
     check_error(journal_append(reader, &sample_target[1], true, &error), HAUL_INVALID, error);

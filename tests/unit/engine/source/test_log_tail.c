@@ -143,7 +143,7 @@ static void test_log_tail_lag_bytes__before_and_behind_a_round__what_was_not_rea
 {
     begin();
     go_back(0);
-    check_equal(log_tail_lag_bytes(tail, 10), RECORDS * 10); /* nothing is known but the caller's */
+    check_equal(log_tail_lag_bytes(tail, 10), RECORDS * 10); /* only the argument is known */
     check_equal(log_tail_sequence(tail), 0);
     (void)round_of(TWO);
     check_equal(log_tail_sequence(tail), RECORDS);

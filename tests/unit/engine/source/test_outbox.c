@@ -70,7 +70,7 @@ static void test_outbox_emit__filled__header_and_room_are_kept(void)
     check_equal(block->header.epoch, 3);
     check(block->header.payload_crc != 0);
     outbox_give_back(&outbox, block);
-    check_status(outbox_reserve(&outbox, FRAGMENT_SESSION_BYTES_MAX), HAUL_OK); /* all is back */
+    check_status(outbox_reserve(&outbox, FRAGMENT_SESSION_BYTES_MAX), HAUL_OK); /* all free */
     outbox_fini(&outbox);
 }
 

@@ -543,7 +543,7 @@ static void record_is_damaged(void)
 static enum haul_status rebuild(void)
 {
     enum haul_status status = owner_rebuild(&failing.disk.calls, "/db/haul", true, &error);
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* it is sound: the last time it was done */
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* sound: done before */
 }
 
 static void check_rebuilt(bool was_failed)

@@ -725,7 +725,7 @@ static void test_target_admission_check__records_in_a_family_of_nobody_else__not
     rocks_fixture_fill(&target, rocks_fixture_family(&target, "two"), "k", RECORD_COUNT, 10);
     check_status(say_that_it_is_over("k", "n"), HAUL_NOT_EMPTY);
     check_equal(rocks_fixture_count(&target, "two"), RECORD_COUNT);
-    check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT); /* nor is that touched */
+    check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT); /* unchanged, too */
     finish();
 }
 

@@ -405,7 +405,7 @@ static void test_message_decode__torn_at_every_byte__refused_or_exactly_the_rest
     for (unsigned type = 1; type <= MESSAGE_COUNT; type++) {
         struct haul_slice bytes = sample(type);
         for (size_t size = 0; size < bytes.size; size++) {
-            uint8_t *torn = malloc(size + (size == 0)); /* so that a sanitizer sees each overrun */
+            uint8_t *torn = malloc(size + (size == 0)); /* sanitizers see overruns */
             check_or_stop(torn != NULL);
             memcpy(torn, bytes.data, size);
             enum haul_status status = decode(type, torn, size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_acceptor.c — who comes in by which door, and which doors there are. */
+/* test_acceptor.c — which connection comes in by which door, and which doors there are. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,7 +73,7 @@ static enum haul_status read_answer(int fd)
                : HAUL_INTERNAL;
 }
 
-/* The next arrival, waited for as a loop does. */
+/* The next arrival, awaited as a loop does. */
 static enum haul_status next(struct acceptor_arrival *arrival)
 {
     for (int i = 0; i < 100; i++) {
@@ -125,7 +125,7 @@ static void test_acceptor_take__control_connection__socket_is_ours(void)
     end();
 }
 
-/* Control connections come by TCP whatever the links do. */
+/* Control connections come over TCP whatever the links use. */
 static void test_acceptor_poll__list_without_tcp__control_comes_and_links_are_refused(void)
 {
     struct acceptor_arrival arrival;
@@ -148,7 +148,7 @@ static void test_acceptor_poll__list_without_tcp__control_comes_and_links_are_re
     end();
 }
 
-/* A transport listens at the address that TCP was given, and its links come by the same poll. */
+/* A transport listens at the address that TCP was given, and the same poll returns its links. */
 static void test_acceptor_poll__second_transport__its_links_come_in(void)
 {
     struct acceptor_arrival arrival;
@@ -173,8 +173,8 @@ static void test_acceptor_poll__second_transport__its_links_come_in(void)
     end();
 }
 
-/* One that cannot listen is left out when another can stand in for it, and said; alone it is an
- * error. */
+/* A transport that cannot listen is left out, with a log line, if another can replace it; alone it
+ * is an error. */
 static void test_acceptor_create__transport_cannot_listen__left_out_or_an_error(void)
 {
     const enum haul_transport unknown = (enum haul_transport)77;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_tcp_causes.c — each answer of the kernel to a call of a socket: status, words, and what
- * helps. The calls are answered here (by the linker's --wrap). */
+/* test_tcp_causes.c — each result of a socket call: status, text, and hint. The calls are replaced
+ * here (by the linker's --wrap). */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,7 +13,7 @@
 #include "tcp_socket.h"
 
 static int next_code;   /* of the next call; 0: it succeeds */
-static int interrupted; /* so many calls before it are interrupted */
+static int interrupted; /* this many calls before it are interrupted */
 static ssize_t moved;   /* of a call that succeeds */
 static unsigned calls;
 static struct haul_error error;
@@ -115,7 +115,7 @@ static void test_tcp_socket_connect__on_its_way__a_socket(void)
     }
 }
 
-/* Of both directions: they answer alike. */
+/* Both directions return the same. */
 static enum haul_status transfer(bool sends, size_t *bytes)
 {
     static uint8_t memory[16];
@@ -166,7 +166,7 @@ static void test_tcp_socket_transfer__nothing_now_or_interrupted__again_or_on(vo
         check_equal(bytes, 7);
     }
     size_t bytes = 99;
-    begin(0); /* no byte: to send it is nothing, to receive it is the end */
+    begin(0); /* no byte: sending it does nothing, receiving it is the end */
     check_status(transfer(true, &bytes), HAUL_OK);
     check_equal(bytes, 0);
     check_error(transfer(false, &bytes), HAUL_CLOSED, error);
