@@ -205,7 +205,7 @@ static bool is_met(const char *name, const char *group, const void *caller)
     if (!own && !rule.all) {
         return false;
     }
-    /* The library has another address each time: report its sites relative to the program's end. */
+    /* The JSON library's address varies: number its sites after all of the program's. */
     uintptr_t site = within(address, rule.json_begin, rule.json_end)
                          ? address - rule.json_begin + JSON_SITES_AT
                          : address - rule.base;

@@ -240,7 +240,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         cursor_slice(&input, file_size > FILE_BYTES_MAX ? FILE_BYTES_MAX : file_size);
     enum journal_role role = (flags & TARGET) != 0 ? JOURNAL_TARGET : JOURNAL_SOURCE;
     fake_disk_init(&disk, 1);
-    disk.space_bytes = SIZE_MAX / 2; /* cutting files releases memory */
+    disk.space_bytes = SIZE_MAX / 2; /* truncation adds to it */
     struct journal_config config = config_of(&disk, role);
     struct fake_inode *inode = put_file(&disk, &config, file);
     if ((flags & MEND) != 0) {

@@ -158,8 +158,8 @@ test_large_values__more_readers_than_memory_for_their_pieces__moved() {
 
 # --- the source's disk ----------------------------------------------------------------------------
 
-# The log of a slow job, and tables that were merged meanwhile, are kept while it runs. The job
-# waits for nothing but the rate and the receiver.
+# The log of a slow job, and tables that were merged meanwhile, are kept while it runs. A stop
+# does not wait for blocks that the rate or the receiver holds up.
 test_pinned__while_the_rate_holds_the_sender_up__stops_soon() {
     "$maker" source 'options write_buffer_size=262144' 'fill key 500 50' flush
     receive

@@ -271,7 +271,7 @@ static void test_instance_begin__another_was_faster__its_name_and_its_sequence(v
     finish();
 }
 
-/* The database is used from there on: later data is lost for good. */
+/* The database is used from there on: what it has lost is gone for good. */
 static void test_instance_begin__set_back_without_records__goes_on_for_good(void)
 {
     char after[HAUL_IDENTITY_BYTES_MAX];

@@ -87,8 +87,8 @@ static bool is_marked(const char *start, const char *end, const char *identity)
     return marked;
 }
 
-/* Only for a job that the target was informed of: it could name any, and the source would give that
- * up. */
+/* Only for a job that the target was informed of: it could name any, and the source would not
+ * continue that one. */
 static void test_source_earlier_is_owned__not_told_of__stays_as_it_is(void)
 {
     struct plan plan;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_clear.c — clears a range in pieces; a stop in between leaves every record either there
- * or gone. */
+/* test_rocks_clear.c — clears a range in pieces; ending it early leaves no record either. */
 #include <stdlib.h>
 
 #include "call_steps.h"
@@ -48,7 +47,7 @@ static void start(void)
     steps_left = UINT32_MAX;
 }
 
-/* In four pieces, of which the steps allow some. */
+/* In four pieces, as many as the steps allow. */
 static void clear(uint32_t steps_max)
 {
     struct haul_slice keys[CUT_COUNT] = {text_slice("k00001000"), text_slice("k00002000"),
