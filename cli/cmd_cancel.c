@@ -271,7 +271,7 @@ static enum haul_status nothing_to_cancel(const struct cancel_options *options, 
                        "the job is over; its receiver does not know yet");
         haul_error_hint(error,
                         "`haul resolve --db %s --to ADDR:PORT` informs it, and so does the "
-                        "next job that goes there; when it is lost, or has forgotten its jobs: "
+                        "next job that goes there; if it is lost or has forgotten its jobs: "
                         "`haul cancel --db %s --job ID --accept-two-owners`",
                         word, word);
     } else if (options->job != NULL) {

@@ -131,7 +131,7 @@ static void print_over(const struct haul_job *jobs, size_t count, const char *di
     if (over > 0) {
         (void)printf("%zu job%s over, but the receiver does not know yet:\n  %s: %s\n", over,
                      over == 1 ? " is" : "s are", ways.first.purpose, ways.first.command);
-        (void)printf("  it is lost, or has forgotten them (`haul status --json` has the ids): "
+        (void)printf("  if it is lost or has forgotten them (`haul status --json` has the ids): "
                      "haul cancel --db %s --job ID --accept-two-owners\n",
                      shell_word(directory, "DIR", word, sizeof(word)));
     }

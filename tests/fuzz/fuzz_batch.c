@@ -129,7 +129,7 @@ static void watch_record(void *context, const struct raw_record *record)
     haul_assert(plan_contains(&rig->plan, record->key));
     bool bounded = record->kind == RAW_DELETE_RANGE && rig->plan.range_count > 1;
     if (bounded && record->value.size > 0 && slice_compare(record->key, record->value) < 0) {
-        /* The whole block lies in one of the fields, up to its end. */
+        /* A DeleteRange lies in one range of the plan, including its end. */
         bool first = key_range_contains(&rig->ranges[0], record->key);
         haul_assert(!first || slice_compare(record->value, key_range_end(&rig->ranges[0])) <= 0);
     }

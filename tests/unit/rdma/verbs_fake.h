@@ -510,7 +510,7 @@ static inline int fake_get_cm_event(struct rdma_event_channel *channel,
 
 static inline int fake_ack_cm_event(struct rdma_cm_event *event)
 {
-    /* Later calls must not look at it. */
+    /* Makes any later use visible. */
     memset(event, 0xee, sizeof(*event));
     fake.cm_events--;
     return 0;

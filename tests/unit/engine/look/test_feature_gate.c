@@ -180,7 +180,7 @@ static void test_feature_gate_check__merge_operators_and_table_factories__known_
     (void)snprintf(stored.table_factory, sizeof(stored.table_factory), "test.Table");
     check_status(gate(false), HAUL_MISMATCH);
     check(strstr(error.text, "table factory 'test.Table'") != NULL);
-    check_status(gate(true), HAUL_OK); /* nobody else will flush */
+    check_status(gate(true), HAUL_OK); /* read-only: nothing is flushed with another factory */
 }
 
 /* RocksDB's own statistics family does not count. */
