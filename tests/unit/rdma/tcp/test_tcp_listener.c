@@ -229,7 +229,7 @@ static void test_tcp_listener_poll__peer_leaves_early__forgotten(void)
     check(raw_write(fd, "HAUL", 4));
     (void)close(fd);
     poll_until_refusal();
-    check(strstr(lines.last, "left before") != NULL);
+    check(strstr(lines.last, "disconnected before") != NULL);
     check_equal(listener_deadline_ns(listener), CLOCK_NEVER);
     check_still_open();
     close_listener();
