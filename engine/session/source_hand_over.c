@@ -47,7 +47,7 @@ void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns
         send_commit(session, now_ns);
     } else if (session->welcome.job_phase == JOB_COPYING) {
         source_leave_in_doubt(session, "it holds only a part of the job and was set back "
-                                       "to a state before the decision");
+                                       "to before the decision");
         haul_error_hint(&session->outcome, "the copy here is complete: `haul owner --db DIR "
                                            "--reclaim --accept-two-owners` takes the ranges back");
     } else {
