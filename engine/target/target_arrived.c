@@ -130,7 +130,7 @@ static enum haul_status compare(struct target_journal *journal, struct haul_erro
 static enum haul_status begin_anew(struct target_journal *journal, struct haul_error *error)
 {
     struct haul_store *store = journal->target->store;
-    haul_log(journal->target->log, HAUL_LOG_WARNING, "the job is copied anew: %s",
+    haul_log(journal->target->log, HAUL_LOG_WARNING, "the job is copied from the start: %s",
              journal->begun_anew);
     for (size_t i = 0; i < journal->plan.stream_count; i++) {
         stream_position_fini(&journal->positions[i]);

@@ -137,7 +137,7 @@ test_options__source_merges_otherwise__refused_until_they_are_changed() {
 
 # --- the target's records -------------------------------------------------------------------------
 
-changed='the job is copied anew: the target holds [0-9]+ records where [0-9]+ had arrived'
+changed='the job is copied from the start: the target holds [0-9]+ records where [0-9]+ had arrived'
 
 # goes_on_behind COMMAND...: store_maker does this to the target between the attempts.
 goes_on_behind() {
