@@ -612,7 +612,7 @@ static enum haul_status freeze_too_long(void *context, uint32_t deadline_ms,
 static void count_late_hook(void *context, enum haul_log_level level, const char *line)
 {
     (void)level;
-    *(unsigned *)context += strstr(line, "waits for the freeze hook") != NULL;
+    *(unsigned *)context += strstr(line, "waits only for the freeze hook") != NULL;
 }
 
 static void test_migration__freeze_hook_returns_late__log_tells_what_is_waited_for(void)
