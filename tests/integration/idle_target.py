@@ -61,7 +61,8 @@ class Target:
             if kind == HELLO and self.comes("welcome"):
                 self.say(WELCOME, number_field(1, 1) + number_field(2, 1) + bytes_field(6, b"idle")
                          + bytes_field(7, os.urandom(16)) + number_field(10, 16) + number_field(11, SLOT_BYTES)
-                         + bytes_field(13, os.urandom(16)) + number_field(14, 5000))
+                         + bytes_field(13, os.urandom(16)) + number_field(14, 5000)
+                         + bytes_field(20, number_field(1, 2)))
             elif kind == PLAN and self.comes("accepted"):
                 self.say(ACCEPTED, bytes_field(1, bytes([0])) + number_field(5, 2))
 
