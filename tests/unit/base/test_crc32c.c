@@ -2,7 +2,10 @@
 /* test_crc32c.c — published values (RFC 3720, B.4), and pieces against the whole. */
 #include "crc32c.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -70,6 +73,37 @@ static void test_crc32c_copy__sizes_around_a_piece__copied_and_summed(void)
     }
 }
 
+/* --- bytes that change meanwhile -------------------------------------------------------------- */
+
+static uint8_t *guarded; /* the copy; its second half cannot be written yet */
+static size_t guarded_bytes;
+
+/* The first half is copied: whoever may write to the original does so now. */
+static void change_source(int number)
+{
+    (void)number;
+    source[guarded_bytes / 4] ^= 0xff;
+    (void)mprotect(guarded, guarded_bytes, PROT_READ | PROT_WRITE);
+}
+
+/* The sum is of the bytes that were copied, whatever the original is by then. */
+static void test_crc32c_copy__original_changes_meanwhile__sum_of_the_copy(void)
+{
+    struct sigaction action = {.sa_handler = change_source};
+    struct sigaction before;
+    fill_source();
+    guarded_bytes = 2 * (size_t)sysconf(_SC_PAGESIZE);
+    check_or_stop(guarded_bytes <= 16384); /* one piece of the copy */
+    guarded = mmap(NULL, guarded_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    check_or_stop(guarded != MAP_FAILED);
+    check_or_stop(mprotect(guarded + guarded_bytes / 2, guarded_bytes / 2, PROT_READ) == 0);
+    check_or_stop(sigaction(SIGSEGV, &action, &before) == 0);
+    uint32_t crc = crc32c_copy(guarded, source, guarded_bytes);
+    check_or_stop(sigaction(SIGSEGV, &before, NULL) == 0);
+    check_equal(crc, crc32c(guarded, guarded_bytes));
+    check_equal(munmap(guarded, guarded_bytes), 0);
+}
+
 #ifdef __x86_64__
 /* The upper halves of the first eight vector registers, all bits together. */
 __attribute__((target("avx"))) static uint64_t upper_halves(void)
@@ -111,6 +145,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_crc32c_extend__large__leaves_no_wide_registers_in_use),
 #endif
     CHECK_TEST(test_crc32c_copy__sizes_around_a_piece__copied_and_summed),
+    CHECK_TEST(test_crc32c_copy__original_changes_meanwhile__sum_of_the_copy),
 };
 
 CHECK_MAIN("crc32c", tests)

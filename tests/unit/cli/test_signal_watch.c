@@ -102,6 +102,31 @@ static void test_signal_watch__status_asked_for__only_awake(void)
     end();
 }
 
+/* A process that nohup(1) or a script has told to ignore them. */
+static void test_signal_watch__ignored_before__left_alone(void)
+{
+    static const int stops_of[] = {SIGINT, SIGTERM, SIGHUP};
+    sigset_t none;
+    check_equal(sigemptyset(&none), 0);
+    for (size_t i = 0; i < CHECK_COUNT(stops_of); i++) {
+        check_equal(pthread_sigmask(SIG_SETMASK, &none, NULL), 0); /* as a process begins */
+        check_or_stop(signal(stops_of[i], SIG_IGN) != SIG_ERR);
+        begin();
+        signal_watch_set(&watch, migration());
+        send(stops_of[i]);
+        send(SIGUSR1); /* which it wakes by */
+        check(is_awake(WAIT_MS));
+        check_equal(signal_watch_number(&watch), 0);
+        for (size_t j = 0; j < CHECK_COUNT(stops_of); j++) {
+            check_equal(sigismember(&watch.signals, stops_of[j]), j != i);
+        }
+        end();
+        check_equal(atomic_load(&stops), 0);
+        check_or_stop(signal(stops_of[i], SIG_IGN) != SIG_ERR); /* none is left waiting */
+        check_or_stop(signal(stops_of[i], SIG_DFL) != SIG_ERR);
+    }
+}
+
 /* --- ended at once, in a process of its own --------------------------------------------------- */
 
 /* What a process does that gets these signals, one behind the other; 0: none. */
@@ -157,6 +182,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_signal_watch__before_the_migration__it_is_stopped_when_it_comes),
     CHECK_TEST(test_signal_watch__while_it_runs__stopped_once),
     CHECK_TEST(test_signal_watch__status_asked_for__only_awake),
+    CHECK_TEST(test_signal_watch__ignored_before__left_alone),
 };
 
 CHECK_MAIN("signal_watch", tests)

@@ -122,6 +122,36 @@ static void test_given_ranges_commit__merged_with_a_later_job__mismatch(void)
     rocks_fixture_close(&fixture);
 }
 
+/* Each family and each range of the plan has to be there: what is not named is the source's. */
+static void test_given_ranges_cover__a_family_is_not_named__not_covered(void)
+{
+    haul_control_Range range = {.start = message_bytes(slice("b")),
+                                .end = message_bytes(slice("y"))};
+    haul_control_Given from = {.family = "default", .ranges_count = 1, .ranges = &range};
+    const haul_control_Commit commit = {.given_count = 1, .given = &from};
+    struct ownership given;
+    struct plan plan;
+    rocks_fixture_open(&fixture);
+    (void)rocks_fixture_family(&fixture, "another");
+    make_plan(&plan, "c", "d");
+    check_or_stop(plan.family_count == 2);
+    for (size_t i = 0; i < 2; i++) { /* either may be the first */
+        const struct plan_family first = plan.families[0];
+        check_or_stop(given_ranges_read(&given, &commit, &error) == HAUL_OK);
+        check(!given_ranges_cover(&given, &plan));
+        plan.family_count = 1;
+        check_equal(given_ranges_cover(&given, &plan), strcmp(first.family.name, "default") == 0);
+        plan.family_count = 2;
+        ownership_fini(&given);
+        plan.families[0] = plan.families[1];
+        plan.families[1] = first;
+    }
+    plan_fini(&plan);
+    free(range.start);
+    free(range.end);
+    rocks_fixture_close(&fixture);
+}
+
 static void test_given_ranges_read__a_range_that_is_none__protocol(void)
 {
     struct ownership given;
@@ -250,6 +280,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_given_ranges_commit__a_part_came_back__names_the_rest),
     CHECK_TEST(test_given_ranges_commit__nothing_is_left__mismatch),
     CHECK_TEST(test_given_ranges_commit__merged_with_a_later_job__mismatch),
+    CHECK_TEST(test_given_ranges_cover__a_family_is_not_named__not_covered),
     CHECK_TEST(test_given_ranges_read__a_range_that_is_none__protocol),
     CHECK_TEST(test_given_ranges_read__more_than_a_source_names__protocol),
     CHECK_TEST(test_version_record_move__a_part_is_given__the_rest_is_the_peers),

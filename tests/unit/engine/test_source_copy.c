@@ -358,6 +358,28 @@ static void test_source_copy_poll__log_grows__followed_unless_frozen(void)
     end();
 }
 
+/* What was asked for before the path was lost is owed to nobody behind it. */
+static void test_source_copy_close__round_waits_for_the_follower__gone_with_it(void)
+{
+    enum { WRITES = 12000 };
+    begin();
+    start();
+    expect(SOURCE_EVENT_COPIED);
+    rocks_fixture_fill(&fixture, 0, "kk", WRITES, 10);
+    (void)source_copy_poll(&copy, true);
+    check(copy.following);
+    source_copy_round(&copy);
+    check(copy.round_waiting);
+    copy.follow_failed = true;
+    copy.links_reported = true;
+    copy.digests_ready = true;
+    source_copy_close(&copy);
+    check(!copy.following && !copy.rounding && !copy.round_waiting && !copy.follow_failed);
+    check(!copy.links_reported && !copy.digests_ready);
+    check_or_stop(source_copy_open(&copy, &error) == HAUL_OK);
+    end();
+}
+
 /* --- to the end ------------------------------------------------------------------------------- */
 
 static void test_source_copy_event__a_whole_copy__each_event_once_and_its_figures(void)
@@ -420,6 +442,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_copy_start__stream_finished_before__done_and_counted),
     CHECK_TEST(test_source_copy_event__links_go_up_and_down__each_once),
     CHECK_TEST(test_source_copy_poll__log_grows__followed_unless_frozen),
+    CHECK_TEST(test_source_copy_close__round_waits_for_the_follower__gone_with_it),
     CHECK_TEST(test_source_copy_event__a_whole_copy__each_event_once_and_its_figures),
     CHECK_TEST(test_source_copy_digest__closed_before_it_came__the_next_one_comes),
 };

@@ -33,20 +33,27 @@ static void bind_range(const char *start, const char *end, const struct plan *ea
     plan_fini(&next);
 }
 
-static void test_source_earlier_bind__other_ranges_of_the_same_target__both_stay(void)
+/* A job of k to l that was begun with the target "id" is left over. */
+static void leave_job(struct plan *plan)
 {
-    const struct haul_range range = {.start = text_slice("k"), .end = text_slice("l")};
-    struct plan plan;
+    static struct haul_range range;
+    range = (struct haul_range){.start = text_slice("k"), .end = text_slice("l")};
     rocks_fixture_open(&source);
     options =
         (struct haul_source_options){.store = source.store, .ranges = &range, .range_count = 1};
-    check_or_stop(plan_make(&plan, source.store, &options, 0, &error) == HAUL_OK);
-    plan.new_version = 1;
+    check_or_stop(plan_make(plan, source.store, &options, 0, &error) == HAUL_OK);
+    plan->new_version = 1;
     source_record_init(&record, &options);
     memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    check_status(source_record_begin(&record, plan, 0, &error), HAUL_OK);
     check_status(job_journal_bind(record.journal, "id", "host:1", &error), HAUL_OK);
     source_record_fini(&record);
+}
+
+static void test_source_earlier_bind__other_ranges_of_the_same_target__both_stay(void)
+{
+    struct plan plan;
+    leave_job(&plan);
     bind_range("x", "y", &plan, 0);
     bind_range("l", "m", &plan, 0);
     bind_range("k5", "m", &plan, 1);
@@ -55,7 +62,44 @@ static void test_source_earlier_bind__other_ranges_of_the_same_target__both_stay
     rocks_fixture_close(&source);
 }
 
+/* A new job of `start` to `end` is refused by the target `identity`, which says that it owns by the
+ * job that is left over. Is that one marked so? */
+static bool is_marked(const char *start, const char *end, const char *identity)
+{
+    const struct haul_range range = {.start = text_slice(start), .end = text_slice(end)};
+    uint8_t job[HAUL_JOB_BYTES];
+    struct plan next;
+    options.ranges = &range;
+    memset(job, 3, sizeof(job));
+    check_or_stop(plan_make(&next, source.store, &options, 0, &error) == HAUL_OK);
+    source_record_init(&record, &options);
+    check_status(source_record_find(&record, &error), HAUL_OK);
+    check_status(source_record_bind(&record, "id", &next, &error), HAUL_OK);
+    source_earlier_is_owned(&record.earlier, job, identity);
+    source_record_fini(&record);
+    source_record_init(&record, &options);
+    check_status(source_record_find(&record, &error), HAUL_OK);
+    check_or_stop(record.earlier.left_over.count == 1);
+    bool marked = journal_state(record.earlier.left_over.journals[0])->restored;
+    source_record_fini(&record);
+    plan_fini(&next);
+    return marked;
+}
+
+/* Only of a job that it was told of: it could name any, and the source would not go on with it. */
+static void test_source_earlier_is_owned__not_told_of__stays_as_it_is(void)
+{
+    struct plan plan;
+    leave_job(&plan);
+    check(!is_marked("x", "y", "id"));
+    check(!is_marked("k", "l", "another"));
+    check(is_marked("k", "l", "id"));
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_earlier_is_owned__not_told_of__stays_as_it_is),
     CHECK_TEST(test_source_earlier_bind__other_ranges_of_the_same_target__both_stay),
 };
 

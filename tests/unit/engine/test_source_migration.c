@@ -34,6 +34,7 @@ static unsigned warnings;
 static unsigned releases;
 static uint64_t released_version;
 static bool resolves;
+static bool two_addresses; /* has the target's host */
 
 /* --- the target ------------------------------------------------------------------------------- */
 
@@ -125,6 +126,20 @@ enum haul_status __wrap_migration_start(struct haul_migration *started, struct h
     return HAUL_OK; /* the test runs it */
 }
 
+enum haul_status __real_link_addresses_parse(const char *text, struct link_addresses *addresses,
+                                             struct haul_error *failed);
+enum haul_status __wrap_link_addresses_parse(const char *text, struct link_addresses *addresses,
+                                             struct haul_error *failed);
+enum haul_status __wrap_link_addresses_parse(const char *text, struct link_addresses *addresses,
+                                             struct haul_error *failed)
+{
+    enum haul_status status = __real_link_addresses_parse(text, addresses, failed);
+    if (two_addresses) {
+        addresses->items[addresses->count++] = addresses->items[0];
+    }
+    return status;
+}
+
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
                               bool rdma_offered, const char *rdma_refusal);
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
@@ -177,7 +192,7 @@ static void begin(void)
     connected_peer_begin();
     opened_links = warnings = releases = 0;
     released_version = 0;
-    resolves = false;
+    resolves = two_addresses = false;
     on_hello = on_plan = ANSWER_AS_IT_SHOULD;
     stop_behind = cancel_behind = 0;
     migration = NULL;
@@ -376,6 +391,26 @@ static void test_run_source__target_hangs_up__comes_back_and_warns_once(void)
     finish();
 }
 
+/* Another address serves who has had no answer yet; behind one, the session decides. */
+static void test_run_source__target_hangs_up_and_has_two_addresses__session_hears_of_each_loss(void)
+{
+    for (int fails = 0; fails < 2; fails++) {
+        begin();
+        two_addresses = true;
+        on_plan = ANSWER_HANG_UP;
+        failing_connects = (unsigned)fails;
+        const struct haul_result *result = run();
+        unsigned answered = connects - (unsigned)fails;
+        check(answered >= 2);
+        check_equal(heard[MESSAGE_HELLO], answered);
+        check_equal(events[SOURCE_EVENT_CHANNEL_UP], answered);
+        check_equal(events[SOURCE_EVENT_CHANNEL_DOWN], answered);
+        check_status(result->status, HAUL_CLOSED);
+        check_equal(result->retries, answered - 1);
+        finish();
+    }
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_haul_source_start__no_way_to_the_target__unreachable_and_nothing_left),
     CHECK_TEST(test_run_source__connected__says_hello_of_this_database),
@@ -386,5 +421,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_run_source__cancel__told_once_and_nothing_left),
     CHECK_TEST(test_run_source__resolve__released_again),
     CHECK_TEST(test_run_source__target_hangs_up__comes_back_and_warns_once),
+    CHECK_TEST(test_run_source__target_hangs_up_and_has_two_addresses__session_hears_of_each_loss),
 };
 CHECK_MAIN("source_migration", tests)

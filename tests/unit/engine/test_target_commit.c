@@ -204,6 +204,36 @@ static void test_target_commit_finish_all__hook_fails__committed_stays(void)
     finish();
 }
 
+static void damage_journal(const uint8_t *id)
+{
+    char directory[512];
+    char name[JOURNAL_NAME_BYTES_MAX];
+    char path[600];
+    check_or_stop(haul_directory_of(fixture.store, directory, sizeof(directory)));
+    journal_name_format(JOURNAL_TARGET, id, name);
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+    FILE *file = fopen(path, "wb");
+    check_or_stop(file != NULL);
+    check(fputs("a journal that nobody can read any more", file) >= 0);
+    check_equal(fclose(file), 0);
+}
+
+/* Whichever of them is listed first. */
+static void test_target_commit_finish_all__one_cannot_be_read__the_other_owns(void)
+{
+    static const uint8_t damaged[][HAUL_JOB_BYTES] = {{0}, {0xff}};
+    for (size_t i = 0; i < CHECK_COUNT(damaged); i++) {
+        start();
+        leave_at(JOURNAL_COMMITTED);
+        damage_journal(damaged[i]);
+        check_error(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_CORRUPT, error);
+        check_equal(own_count, 1);
+        check(is_imported());
+        check_equal(file_count(), 1);
+        finish();
+    }
+}
+
 /* The power failed before the directory forgot the file. */
 static void test_target_commit_finish_all__done__only_its_file_goes(void)
 {
@@ -418,6 +448,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_commit_finish_all__committed__history_has_what_was_prepared),
     CHECK_TEST(test_target_commit_finish_all__prepared__stays),
     CHECK_TEST(test_target_commit_finish_all__hook_fails__committed_stays),
+    CHECK_TEST(test_target_commit_finish_all__one_cannot_be_read__the_other_owns),
     CHECK_TEST(test_target_commit_finish_all__done__only_its_file_goes),
     CHECK_TEST(test_target_commit_finish_all__sent_on_since__not_owned_again),
     CHECK_TEST(test_target_record_look_up__done__committed_and_not_owned_again),

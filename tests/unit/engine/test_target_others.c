@@ -220,6 +220,28 @@ static void test_target_others_waiting__prepared_and_bound__only_these(void)
     check_status(target_others_waiting(target.store, "source/2", waiting, 2, &count, &error),
                  HAUL_OK);
     check_equal(count, 0);
+    damage_journal(3); /* that is its operator's, and keeps no other job from its end */
+    check_status(target_others_waiting(target.store, "source/1", waiting, 2, &count, &error),
+                 HAUL_OK);
+    check_equal(count, 1);
+    check_equal(waiting[0], 1);
+    finish();
+}
+
+static void test_target_others_was_made__another_journal_is_damaged__told_by_the_others(void)
+{
+    bool made = false;
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    leave();
+    for (uint8_t damaged = 1; damaged <= 2; damaged++) {
+        damage_journal(damaged);
+        check_status(target_others_was_made(target.store, "one", &made, &error), HAUL_OK);
+        check_equal(made, damaged == 1); /* then there is nobody left who could tell */
+    }
     finish();
 }
 
@@ -233,6 +255,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_clear__another_job_needs_its_families__they_stay),
     CHECK_TEST(test_target_record_clear__another_job_is_being_let_in__its_family_stays),
     CHECK_TEST(test_target_others_waiting__prepared_and_bound__only_these),
+    CHECK_TEST(test_target_others_was_made__another_journal_is_damaged__told_by_the_others),
 };
 
 CHECK_MAIN("target_others", tests)

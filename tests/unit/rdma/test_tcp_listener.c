@@ -373,6 +373,36 @@ static void test_tcp_listener_accept_link__data_peer__link_reports_connected(voi
     (void)close(fd);
 }
 
+/* The peer hears why, and nothing of it is left open here. */
+static void test_tcp_listener_accept_link__link_cannot_be_made__answered_and_closed(void)
+{
+    static const struct haul_link_options impossible[] = {
+        {.slot_count = HAUL_SLOT_COUNT_MAX + 1},
+        {.slot_count = 1, .slot_size_bytes = HAUL_SLOT_SIZE_BYTES_MIN + 1},
+    };
+    for (size_t i = 0; i < CHECK_COUNT(impossible); i++) {
+        open_listener();
+        uint8_t bytes[TCP_PREAMBLE_BYTES];
+        enum tcp_purpose purpose;
+        struct link_incoming incoming;
+        struct link *link = NULL;
+        struct haul_error error = {.status = HAUL_OK};
+        int fd = connect_peer();
+        make_preamble(TCP_DATA, LINK_VERSION_MAX, bytes);
+        check(raw_write(fd, bytes, sizeof(bytes)));
+        check_or_stop(poll_until(&purpose, &incoming, 1) == HAUL_OK);
+        config.options = impossible[i];
+        check_error(tcp_listener_accept_link(listener, &incoming, &config, &link, &error),
+                    HAUL_INVALID, error);
+        check(link == NULL && incoming.handle == NULL);
+        check_status(read_answer(fd), HAUL_INVALID);
+        check(raw_ends(fd));
+        (void)close(fd);
+        check_still_open();
+        close_listener();
+    }
+}
+
 static void test_tcp_listener_destroy__peers_pending__dropped(void)
 {
     open_listener();
@@ -431,6 +461,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_listener_poll__more_than_eight_of_a_host__have_to_be_quick),
     CHECK_TEST(test_tcp_listener_poll__no_descriptor_left__sleeps_and_accepts_later),
     CHECK_TEST(test_tcp_listener_accept_link__data_peer__link_reports_connected),
+    CHECK_TEST(test_tcp_listener_accept_link__link_cannot_be_made__answered_and_closed),
     CHECK_TEST(test_tcp_listener_destroy__peers_pending__dropped),
     CHECK_TEST(test_tcp_listener_create__port_in_use__busy_with_hint),
     CHECK_TEST(test_tcp_listener_create__any_ipv6__takes_ipv4_too),

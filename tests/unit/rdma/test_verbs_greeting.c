@@ -117,6 +117,33 @@ static void test_verbs_description_decode__any_byte_damaged__refused(void)
     }
 }
 
+/* Sound as it is, and what this release does not know. */
+static void test_verbs_description_decode__unknown_version_or_role__protocol(void)
+{
+    static const struct {
+        uint16_t version;
+        uint16_t role;
+        enum haul_status status;
+    } cases[] = {
+        {LINK_VERSION_MIN, 1, HAUL_OK},           {LINK_VERSION_MAX, 2, HAUL_OK},
+        {LINK_VERSION_MIN - 1, 1, HAUL_PROTOCOL}, {LINK_VERSION_MAX + 1, 1, HAUL_PROTOCOL},
+        {LINK_VERSION_MAX, 0, HAUL_PROTOCOL},     {LINK_VERSION_MAX, 3, HAUL_PROTOCOL},
+    };
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        uint8_t bytes[VERBS_DESCRIPTION_BYTES];
+        struct verbs_description description = make_description();
+        struct haul_error error = {.status = HAUL_OK};
+        verbs_description_encode(&description, bytes);
+        put_u16(bytes + 4, cases[i].version);
+        put_u16(bytes + 6, cases[i].role);
+        put_u32(bytes + sizeof(bytes) - 4, crc32c(bytes, sizeof(bytes) - 4));
+        check_status(verbs_description_decode(bytes, sizeof(bytes), &description, &error),
+                     cases[i].status);
+        check_status(error.status, cases[i].status);
+        check_equal(description.sending, cases[i].role != 2); /* unchanged where it is refused */
+    }
+}
+
 static void test_verbs_description_decode__counts_that_cannot_be__protocol(void)
 {
     struct verbs_description description = make_description();
@@ -142,6 +169,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_verbs_refusal_decode__unknown_or_ok_status__protocol),
     CHECK_TEST(test_verbs_description_decode__encoded__same),
     CHECK_TEST(test_verbs_description_decode__any_byte_damaged__refused),
+    CHECK_TEST(test_verbs_description_decode__unknown_version_or_role__protocol),
     CHECK_TEST(test_verbs_description_decode__counts_that_cannot_be__protocol),
 };
 CHECK_MAIN("verbs_greeting", tests)
