@@ -279,6 +279,7 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
         return migration_run_refused(status, &error, watch, output);
     }
     if (watch->load != NULL) {
+        migration_run_lead(watch, output);
         load_writer_hook(watch->load, &options.hooks);
         load_writer_mark(watch->load);
     }

@@ -123,9 +123,11 @@ void control_server_wait(const struct control_server *server, struct pollfd *wai
 static void answer_status(const struct control_server *server, int client,
                           struct haul_migration *migration)
 {
-    struct running_job job = {.pid = getpid()};
+    struct running_job job = {.pid = getpid(), .figures.phase = HAUL_PHASE_CONNECTING};
     char text[CONTROL_PACKET_BYTES_MAX];
-    haul_migration_progress(migration, &job.figures);
+    if (migration != NULL) {
+        haul_migration_progress(migration, &job.figures);
+    }
     (void)snprintf(job.command, sizeof(job.command), "%s", server->command);
     (void)snprintf(job.phase, sizeof(job.phase), "%s", haul_phase_name(job.figures.phase));
     if (running_job_format(&job, text, sizeof(text))) {
@@ -134,7 +136,7 @@ static void answer_status(const struct control_server *server, int client,
 }
 
 /* One request. False: the client is gone, or speaks another language. */
-static bool serve_client(const struct control_server *server, struct control_client *client,
+static bool serve_client(struct control_server *server, struct control_client *client,
                          struct haul_migration *migration)
 {
     char request[16];
@@ -148,7 +150,11 @@ static bool serve_client(const struct control_server *server, struct control_cli
         return true;
     }
     if (strcmp(request, "cancel") == 0) {
-        haul_migration_cancel(migration);
+        if (migration != NULL) {
+            haul_migration_cancel(migration);
+        } else {
+            server->cancelled = true;
+        }
         client->waits_for_end = true;
         (void)!send(client->fd, "ok", 2, MSG_NOSIGNAL);
         return true;

@@ -35,6 +35,7 @@ struct control_server {
     int listen_fd;
     struct control_client clients[CONTROL_CLIENT_COUNT_MAX];
     uint64_t client_number;
+    bool cancelled; /* somebody has asked for it while there was no migration */
 };
 
 /* The caller has the database open, so a socket that is there was left by a dead process.
@@ -49,7 +50,7 @@ enum haul_status control_server_hide(struct control_server *server,
 void control_server_close(struct control_server *server);
 /* Fill `waits` (CONTROL_POLL_COUNT) before poll(2); unused ones have a negative descriptor. */
 void control_server_wait(const struct control_server *server, struct pollfd *waits);
-/* After it: take in clients, answer them. */
+/* After it: take in clients, answer them. `migration` NULL: there is none yet. */
 void control_server_serve(struct control_server *server, const struct pollfd *waits,
                           struct haul_migration *migration);
 

@@ -287,9 +287,15 @@ enum haul_status load_writer_start(const struct load_options *given, struct haul
         free(writer);
         return status;
     }
-    wait_until(writer->started_ns + (uint64_t)options->lead_ms * NS_PER_MS);
     *out = writer;
     return HAUL_OK;
+}
+
+uint32_t load_writer_lead_ms(const struct load_writer *writer)
+{
+    uint64_t end_ns = writer->started_ns + (uint64_t)writer->options.lead_ms * NS_PER_MS;
+    uint64_t now = now_ns();
+    return now >= end_ns ? 0 : (uint32_t)((end_ns - now + NS_PER_MS - 1) / NS_PER_MS);
 }
 
 static struct load_latencies latencies_of(const struct latency_histogram *histogram)

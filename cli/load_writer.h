@@ -33,13 +33,15 @@ struct load_result {
 struct load_writer;
 
 /* Fill in the defaults; check that the keys lie in one of `ranges` (none: everything) and that the
- * family is there. Then write for the lead. Errors: INVALID, NOT_FOUND, and those of the store. */
+ * family is there. Then write. Errors: INVALID, NOT_FOUND, and those of the store. */
 enum haul_status load_writer_start(const struct load_options *options, struct haul_store *store,
                                    const struct haul_range *ranges, size_t range_count,
                                    struct load_writer **writer,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* For the source's hooks: freeze, unfreeze, release. */
 void load_writer_hook(struct load_writer *writer, struct haul_hooks *hooks);
+/* What is left of the lead, in which it writes alone; 0: it is over. */
+uint32_t load_writer_lead_ms(const struct load_writer *writer);
 /* From now on latencies count as "during". */
 void load_writer_mark(struct load_writer *writer);
 /* End it if it still writes, and free it. */

@@ -21,14 +21,17 @@
 /* Of a directory in what is printed for people. */
 enum { PATH_TEXT_BYTES_MAX = 1024 };
 
+/* `migration` NULL: there is none yet. */
 static void answer_status(struct haul_migration *migration, struct signal_watch *signals,
                           struct progress *progress)
 {
     uint64_t wakes = 0;
     ssize_t count = read(signals->wake_fd, &wakes, sizeof(wakes));
     if (count == (ssize_t)sizeof(wakes) && signal_watch_number(signals) == 0) {
-        struct haul_progress figures;
-        haul_migration_progress(migration, &figures);
+        struct haul_progress figures = {.phase = HAUL_PHASE_CONNECTING};
+        if (migration != NULL) {
+            haul_migration_progress(migration, &figures);
+        }
         progress_answer(progress, &figures);
     }
 }
@@ -36,12 +39,36 @@ static void answer_status(struct haul_migration *migration, struct signal_watch 
 /* What is waited for: the end, a signal, then the control socket's. */
 enum { WAIT_END, WAIT_SIGNAL, WAIT_CONTROL, WAIT_COUNT = WAIT_CONTROL + CONTROL_POLL_COUNT };
 
+void migration_run_lead(struct migration_watch *watch, struct output *output)
+{
+    struct progress progress;
+    progress_init(&progress, output);
+    struct pollfd waits[WAIT_COUNT] = {
+        [WAIT_END] = {.fd = -1},
+        [WAIT_SIGNAL] = {.fd = watch->signals.wake_fd, .events = POLLIN},
+    };
+    uint32_t left_ms = load_writer_lead_ms(watch->load);
+    while (left_ms > 0 && !watch->control.cancelled && signal_watch_number(&watch->signals) == 0) {
+        control_server_wait(&watch->control, &waits[WAIT_CONTROL]);
+        if (poll(waits, WAIT_COUNT, (int)left_ms) > 0) {
+            if ((waits[WAIT_SIGNAL].revents & POLLIN) != 0) {
+                answer_status(NULL, &watch->signals, &progress);
+            }
+            control_server_serve(&watch->control, &waits[WAIT_CONTROL], NULL);
+        }
+        left_ms = load_writer_lead_ms(watch->load);
+    }
+}
+
 static void wait_for_end(struct haul_migration *migration, struct migration_watch *watch,
                          struct output *output, struct haul_result *result)
 {
     struct progress progress;
     progress_init(&progress, output);
     signal_watch_set(&watch->signals, migration);
+    if (watch->control.cancelled) {
+        haul_migration_cancel(migration);
+    }
     struct pollfd waits[WAIT_COUNT] = {
         [WAIT_END] = {.fd = haul_migration_fd(migration), .events = POLLIN},
         [WAIT_SIGNAL] = {.fd = watch->signals.wake_fd, .events = POLLIN},

@@ -41,6 +41,10 @@ struct migration_work {
 int migration_run_store(const char *directory, const struct migration_work *work,
                         struct output *output);
 
+/* Let the load write for its lead, before there is a migration. A signal ends that, and so does
+ * `haul cancel`: then the migration that is started behind it ends at once. */
+void migration_run_lead(struct migration_watch *watch, struct output *output);
+
 /* Wait for the end of a started migration, destroy it, print error line and summary or JSON
  * document. Signals and `haul cancel` cancel it while it runs. Returns the exit code. */
 int migration_run_finish(struct haul_migration *migration, struct migration_watch *watch,

@@ -36,5 +36,5 @@ void pinned_disk_explain(const struct pinned_disk *disk, struct haul_error *erro
                    " of old table files on the source's disk, more than the %" PRIu64 " allowed",
                    disk->log_bytes, disk->table_bytes, disk->bytes_max);
     haul_error_hint(error, "run it again when fewer writes come, or with a higher limit "
-                           "(--pinned-max); the target keeps what has arrived");
+                           "(--pinned-max); what has arrived at the target is kept there");
 }

@@ -369,6 +369,25 @@ static bool poll_calls(struct source_migration *source)
     return any;
 }
 
+/* The target has taken the job on: something may have arrived, and there is a job to go on with. */
+static bool may_have_arrived(const struct source_migration *source)
+{
+    return source->was_accepted || source->job.record.continued;
+}
+
+static void explain_stop(const struct source_migration *source, struct haul_error *error)
+{
+    if (source->job.options.resolve) {
+        haul_error_set(error, HAUL_STOPPED, NULL, 0, "stopped");
+        haul_error_hint(error, "the same command asks again");
+    } else if (may_have_arrived(source)) {
+        haul_error_set(error, HAUL_STOPPED, NULL, 0, "stopped; the target keeps what has arrived");
+    } else {
+        haul_error_set(error, HAUL_STOPPED, NULL, 0, "stopped before anything was sent");
+        haul_error_hint(error, "the same command begins anew");
+    }
+}
+
 static void check_request(struct source_migration *source)
 {
     if (poll_group_take_ready(source->group, source->base.request_fd)) {
@@ -382,8 +401,7 @@ static void check_request(struct source_migration *source)
     struct source_event event = {.type = request == MIGRATION_STOPS ? SOURCE_EVENT_STOP
                                                                     : SOURCE_EVENT_CANCEL};
     if (request == MIGRATION_STOPS) {
-        haul_error_set(&event.error, HAUL_STOPPED, NULL, 0,
-                       "stopped; the target keeps what has arrived");
+        explain_stop(source, &event.error);
     } else {
         haul_error_set(&event.error, HAUL_CANCELLED, NULL, 0, "cancelled by the operator");
     }
@@ -590,8 +608,7 @@ static void run_source(struct haul_migration *migration)
     struct source_session_figures figures;
     source_session_figures(source->session, &figures);
     struct source_ending ending = {.outcome = &source->base.result.error,
-                                   .was_accepted =
-                                       source->was_accepted || source->job.record.continued,
+                                   .was_accepted = may_have_arrived(source),
                                    .kept = figures.kept,
                                    .peer_knows = figures.peer_knows,
                                    .owned_job = figures.was_owned ? figures.owned_job : NULL};

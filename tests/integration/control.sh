@@ -226,6 +226,42 @@ test_send__second_job_on_the_target__busy_and_the_first_goes_on() {
     same source target
 }
 
+# It has no job yet that the target knows of, and so nothing to go on with.
+test_stop__send_that_waits_for_a_busy_target__says_that_nothing_was_sent() {
+    make_database other 100
+    start_copy
+    kill -STOP "$sender" # a busy machine does not let it end first
+    local first=$sender
+    "$haul" send --db other --to "$receiver_address" --transport tcp --retry 1m --json \
+        >"$work/wait.json" 2>"$work/wait.err" </dev/null &
+    sender=$!
+    sender_reaches '.running.phase == "retrying"' other
+    kill -TERM "$sender"
+    ended "$sender" 143
+    kill -CONT "$first"
+    equal "$(json_of "$work/wait.json" '[.error.message, .error.hint] | tojson')" \
+        '["stopped before anything was sent","the same command begins anew"]'
+    run 0 "$haul" status --db other
+    grep -qx 'no job' "$work/out"
+    ended "$first" 0
+    ended "$receiver_pid" 0
+}
+
+# The load writes by itself before there is a migration; it does not outlive a cancel of that.
+test_cancel__send_in_the_lead_of_its_load__ends_at_once() {
+    make_database source 100
+    receive
+    "$haul" send --db source --to "$receiver_address" --transport tcp --load 100 --load-for 10m --json \
+        >"$work/send.json" 2>"$work/send.err" </dev/null &
+    sender=$!
+    sender_reaches '.running.phase == "connecting"'
+    run 0 "$haul" cancel --db source --json
+    equal "$(json .cancelled)" 1
+    ended "$sender" 9
+    run 0 "$haul" status --db source
+    grep -qx 'no job' "$work/out"
+}
+
 test_send__same_database_twice__busy() {
     start_copy
     kill -STOP "$sender"

@@ -36,6 +36,7 @@ static struct {
     unsigned looks;
     unsigned loads;
     unsigned load_hooks;
+    unsigned leads;
     unsigned load_marks;
     unsigned load_stops;
 } calls;
@@ -217,6 +218,17 @@ enum haul_status __wrap_load_writer_start(const struct load_options *options, st
     return answer(load_answer, error);
 }
 
+/* The load writes by itself first, and only then there is a migration. */
+void __wrap_migration_run_lead(struct migration_watch *watch, struct output *output);
+void __wrap_migration_run_lead(struct migration_watch *watch, struct output *output)
+{
+    (void)output;
+    check((void *)watch->load == &load_memory);
+    check_equal(calls.loads, 1);
+    check_equal(calls.load_marks + calls.starts, 0);
+    calls.leads++;
+}
+
 static enum haul_status freeze(void *context, uint32_t deadline_ms, struct haul_error *error)
 {
     (void)context;
@@ -342,6 +354,7 @@ static void test_send__load__writes_to_the_first_family_and_is_marked_before_the
     check_text(load.family, "one");
     check(source.hooks.freeze == freeze);
     check_equal(calls.loads + calls.load_hooks + calls.load_marks, 3);
+    check_equal(calls.leads, 1);
     check_equal(calls.load_stops, 0);
     begin();
     check_equal(run(&command_send, "--db /a --to h:1 --load 100"), RUN_EXIT_CODE);

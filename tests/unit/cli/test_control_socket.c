@@ -25,6 +25,8 @@ static struct control_server server;
 static pthread_t thread;
 static atomic_bool stops;
 static atomic_uint cancels;
+static char migration_memory;
+static struct haul_migration *served; /* NULL: none yet */
 static struct haul_error error;
 
 void __wrap_haul_migration_progress(struct haul_migration *migration,
@@ -51,13 +53,13 @@ static void *serve(void *context)
     while (!atomic_load(&stops)) {
         control_server_wait(&server, waits);
         if (poll(waits, CONTROL_POLL_COUNT, TURN_MS) > 0) {
-            control_server_serve(&server, waits, NULL);
+            control_server_serve(&server, waits, served);
         }
     }
     return NULL;
 }
 
-static void begin(void)
+static void begin_without(void)
 {
     (void)snprintf(directory, sizeof(directory), "/tmp/haul-test-XXXXXX");
     check_or_stop(mkdtemp(directory) != NULL);
@@ -65,6 +67,12 @@ static void begin(void)
     atomic_store(&stops, false);
     atomic_store(&cancels, 0);
     check_or_stop(pthread_create(&thread, NULL, serve, NULL) == 0);
+}
+
+static void begin(void)
+{
+    served = (struct haul_migration *)(void *)&migration_memory;
+    begin_without();
 }
 
 /* The command's loop ends: its end is told, and the server closed, by nobody else. */
@@ -140,6 +148,26 @@ static void test_control_client_ask__status_and_cancel__answered(void)
     check(told.had_job);
     check_text(told.job, "");
     (void)close(other);
+    (void)close(fd);
+}
+
+/* A load runs before it. */
+static void test_control_client_ask__no_migration_yet__answered_and_kept_for_it(void)
+{
+    struct running_job job;
+    char answer[CONTROL_PACKET_BYTES_MAX];
+    served = NULL;
+    begin_without();
+    int fd = come();
+    check_status(control_client_ask(fd, "status", answer, WAIT_MS, &error), HAUL_OK);
+    check(running_job_parse(answer, &job));
+    check_text(job.phase, "connecting");
+    check_equal(job.figures.records, 0);
+    expect_answer(fd, "cancel", "ok");
+    end_loop();
+    check(server.cancelled);
+    check_equal(atomic_load(&cancels), 0);
+    end_server();
     (void)close(fd);
 }
 
@@ -270,6 +298,7 @@ static void test_control_client_ask__nobody_answers__timeout(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_control_client_ask__nobody_answers__timeout),
     CHECK_TEST(test_control_client_ask__status_and_cancel__answered),
+    CHECK_TEST(test_control_client_ask__no_migration_yet__answered_and_kept_for_it),
     CHECK_TEST(test_control_client_ask__another_language__hung_up),
     CHECK_TEST(test_control_client_ask__command_hangs__its_process_is_named),
     CHECK_TEST(test_control_client_open__nobody_there__not_found),

@@ -207,6 +207,20 @@ static void test_load_writer_start__what_does_not_fit__refused_and_nothing_writt
     check_equal(written(), 0);
 }
 
+static void test_load_writer_lead_ms__until_it_is_over__counted_down(void)
+{
+    begin();
+    options.lead_ms = 3600000;
+    start();
+    check(load_writer_lead_ms(writer) > 3500000 && load_writer_lead_ms(writer) <= 3600000);
+    stop();
+    options.lead_ms = 1;
+    start();
+    (void)poll(NULL, 0, 2);
+    check_equal(load_writer_lead_ms(writer), 0);
+    stop();
+}
+
 /* --- writes ----------------------------------------------------------------------------------- */
 
 static void test_load_writer__some_writes__each_sound_one_in_ten_deletes(void)
@@ -367,6 +381,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_load_options_resolve__nothing_given__the_defaults),
     CHECK_TEST(test_load_options_check__keys_at_the_ends_of_a_range__inside_or_invalid),
     CHECK_TEST(test_load_writer_start__what_does_not_fit__refused_and_nothing_written),
+    CHECK_TEST(test_load_writer_lead_ms__until_it_is_over__counted_down),
     CHECK_TEST(test_load_writer__some_writes__each_sound_one_in_ten_deletes),
     CHECK_TEST(test_load_writer__durable_writes__asked_for_with_each),
     CHECK_TEST(test_load_writer_mark__from_then_on__counted_apart),

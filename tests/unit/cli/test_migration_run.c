@@ -93,6 +93,24 @@ void __wrap_haul_migration_progress(struct haul_migration *migration,
     *progress = result.progress;
 }
 
+void __wrap_haul_migration_cancel(struct haul_migration *migration);
+void __wrap_haul_migration_cancel(struct haul_migration *migration)
+{
+    check((void *)migration == &migration_memory);
+    say("cancel");
+}
+
+static uint32_t lead_ms; /* one turn of it is left, and then none */
+
+uint32_t __wrap_load_writer_lead_ms(const struct load_writer *writer);
+uint32_t __wrap_load_writer_lead_ms(const struct load_writer *writer)
+{
+    uint32_t left_ms = lead_ms;
+    check((const void *)writer == &load_memory);
+    lead_ms = 0;
+    return left_ms;
+}
+
 void __wrap_haul_migration_destroy(struct haul_migration *migration);
 void __wrap_haul_migration_destroy(struct haul_migration *migration)
 {
@@ -212,6 +230,7 @@ void __wrap_control_server_wait(const struct control_server *server, struct poll
 
 static unsigned serves;
 static bool ends_now;
+static bool leads; /* the load writes, and there is no migration yet; somebody cancels it */
 
 void __wrap_control_server_serve(struct control_server *server, const struct pollfd *waits,
                                  struct haul_migration *migration);
@@ -219,9 +238,9 @@ void __wrap_control_server_serve(struct control_server *server, const struct pol
                                  struct haul_migration *migration)
 {
     const uint64_t one = 1;
-    (void)server;
     (void)waits;
-    check((void *)migration == &migration_memory);
+    check((void *)migration == (leads ? NULL : &migration_memory));
+    server->cancelled = leads;
     serves++;
     if (ends_now) { /* the end comes in the middle of the first turn */
         check(write(end_fd, &one, sizeof(one)) == (ssize_t)sizeof(one));
@@ -395,6 +414,47 @@ static void test_finish__asked_by_a_signal__a_line_and_it_goes_on(void)
     }
 }
 
+/* Whoever asks while the load writes by itself is answered, and the migration hears of a cancel. */
+static void test_lead__asked_and_cancelled__over_and_handed_on(void)
+{
+    begin("send", &plain);
+    struct migration_watch watch = {
+        .directory = "/a", .peer = "h:1", .load = (struct load_writer *)(void *)&load_memory};
+    watch.signals.wake_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    end_fd = eventfd(1, EFD_CLOEXEC);
+    check_or_stop(end_fd >= 0 && watch.signals.wake_fd >= 0);
+    lead_ms = 60000;
+    serves = 0;
+    leads = true;
+    ran_begin();
+    migration_run_lead(&watch, &output);
+    leads = false;
+    check_equal(serves, 1);
+    check(strstr(said, "cancel") == NULL);
+    ran_end(
+        migration_run_finish((struct haul_migration *)(void *)&migration_memory, &watch, &output));
+    check(strstr(said, "watched cancel ") != NULL);
+    (void)close(end_fd);
+    (void)close(watch.signals.wake_fd);
+    output_fini(&output);
+}
+
+static void test_lead__over_or_a_signal_was_there__no_wait(void)
+{
+    for (int stopped = 0; stopped < 2; stopped++) {
+        begin("send", &plain);
+        struct migration_watch watch = {.directory = "/a",
+                                        .signals = {.wake_fd = -1},
+                                        .load = (struct load_writer *)(void *)&load_memory};
+        lead_ms = stopped != 0 ? 60000 : 0;
+        signal_number = stopped != 0 ? 15 : 0;
+        serves = 0;
+        migration_run_lead(&watch, &output);
+        check_equal(serves, 0);
+        output_fini(&output);
+    }
+}
+
 static void test_finish__load__its_figures_and_its_failure(void)
 {
     begin("send", &plain);
@@ -554,6 +614,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_finish__each_status__its_exit_code_and_one_line),
     CHECK_TEST(test_finish__stopped__how_to_go_on_and_the_signal),
     CHECK_TEST(test_finish__asked_by_a_signal__a_line_and_it_goes_on),
+    CHECK_TEST(test_lead__asked_and_cancelled__over_and_handed_on),
+    CHECK_TEST(test_lead__over_or_a_signal_was_there__no_wait),
     CHECK_TEST(test_finish__load__its_figures_and_its_failure),
     CHECK_TEST(test_finish__quiet_or_json__no_summary_or_one_document),
     CHECK_TEST(test_job_ended__receiver_goes_on__summary_document_or_nothing),
