@@ -78,11 +78,24 @@ static const struct state restored = {
 
 /* Its target owned the ranges, and has given a part of them back. */
 static const struct state parted = {
-    .first = {"on its receiver, send what that has of the ranges (`haul send --overwrite`); then, "
-              "here",
+    .first = {"on its receiver, send what that owns of the ranges (`haul owner` lists it: `haul "
+              "send --overwrite --range R` for each); then, here",
               "cancel", " --job %s --accept-two-owners"},
     .second = {"ask its receiver whether it has given all of them back", "resolve",
                " --to ADDR:PORT"}};
+
+/* The job was decided, and its target has given back what this database, set back, misses. */
+static const struct state some_back = {
+    .first = {"take back what its receiver has given back (`haul owner` there lists it), each "
+              "range",
+              "owner", " --reclaim --accept-two-owners --range R"},
+    .second = {"when that is done, leave the rest to the receiver", "cancel",
+               " --job %s --accept-two-owners"}};
+static const struct state all_back = {
+    .first = {"its receiver has given everything back: take it back, when nobody else has got it "
+              "from here since",
+              "owner", " --reclaim --accept-two-owners"},
+    .second = {"ask its receiver once more", "resolve", " --to ADDR:PORT"}};
 
 bool job_text_is_over(const struct haul_job *job)
 {
@@ -95,7 +108,11 @@ const char *job_text_claim(const struct haul_job *job)
     case HAUL_JOB_SERVES:
         return "this database owns the ranges";
     case HAUL_JOB_YIELDS:
-        return "the other database owns the ranges";
+        return job->returned ? "nobody owns the ranges: the receiver has given them back, of which "
+                               "this database, set back, does not know"
+               : job->parted ? "the receiver owns a part of the ranges; nobody owns what it has "
+                               "given back, of which this database, set back, does not know"
+                             : "the other database owns the ranges";
     case HAUL_JOB_IN_DOUBT:
         break;
     }
@@ -112,6 +129,9 @@ static const struct state *find_state(const struct haul_job *job)
     }
     if (job->restored) {
         return job->parted ? &parted : &restored;
+    }
+    if (job->condition == HAUL_JOB_SOUND && (job->returned || job->parted)) {
+        return job->returned ? &all_back : &some_back;
     }
     size_t i = 0;
     while (i + 1 < STATE_COUNT &&

@@ -179,9 +179,10 @@ static enum haul_status not_sure(struct haul_error *error)
                    "the target was set back, and the record does not tell which of its ranges it "
                    "owns by the job that it waits for: others went to it since, and something came "
                    "back");
-    haul_error_hint(error, "compare (`haul verify --to`); `haul owner --db DIR --reclaim "
-                           "--accept-two-owners` takes the ranges back; then `haul cancel "
-                           "--accept-two-owners` there");
+    haul_error_hint(error, "the copy here is still there (`haul verify --to`): `haul owner "
+                           "--reclaim --accept-two-owners`, then `haul cancel "
+                           "--accept-two-owners` there; it was dropped, what is there is the "
+                           "last: `haul owner --db DIR --forget --accept-two-owners` there");
     return HAUL_MISMATCH;
 }
 

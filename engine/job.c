@@ -67,8 +67,10 @@ static void describe(const struct journal *journal, struct haul_job *job)
     const struct journal_state *state = journal_state(journal);
     uint64_t epoch = job->role == HAUL_JOB_SOURCE ? state->snapshot_count : state->epoch;
     job->claim = claim_of(state);
-    job->restored = state->restored && state->outcome != JOURNAL_COMMIT;
-    job->parted = job->restored && state->parted;
+    bool decided = state->outcome == JOURNAL_COMMIT;
+    job->restored = state->restored && !decided;
+    job->parted = (job->restored || decided) && state->parted;
+    job->returned = state->returned;
     job->epoch = epoch == 0 ? 1 : epoch;
     for (size_t i = 0; i < state->stream_count; i++) {
         job->durable_records += state->streams[i].position.digest.count;

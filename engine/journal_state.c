@@ -234,6 +234,12 @@ static bool may_be_doubted(const struct journal_state *state)
            state->phase == JOURNAL_PHASE_ABORTED;
 }
 
+/* Its target owned by it, and says that it has given ranges back since. */
+static bool is_decided(const struct journal_state *state)
+{
+    return state->phase == JOURNAL_PHASE_COMMITTED || state->phase == JOURNAL_PHASE_RELEASED;
+}
+
 static bool may_follow(const struct journal_state *state, const struct journal_record *record)
 {
     if (!journal_type_is_of(record->type, state->role)) {
@@ -249,9 +255,9 @@ static bool may_follow(const struct journal_state *state, const struct journal_r
     case JOURNAL_PEER:
         return may_name_peer(state, &record->peer);
     case JOURNAL_RESTORED:
-        return may_be_doubted(state);
+        return may_be_doubted(state) || is_decided(state);
     case JOURNAL_PARTED:
-        return may_be_doubted(state) && state->restored;
+        return (may_be_doubted(state) && state->restored) || is_decided(state);
     case JOURNAL_SNAPSHOT:
         return is_moving(state);
     case JOURNAL_FROZEN: /* behind another one: the disk did not take the UNFROZEN in between */
@@ -379,6 +385,7 @@ static void on_unfrozen(struct journal_state *state)
 static void on_decision(struct journal_state *state, const struct journal_decision *decision)
 {
     state->decided = true;
+    state->parted = false;
     state->decision = *decision;
     state->outcome = decision->commit ? JOURNAL_COMMIT : JOURNAL_ABORT;
     state->phase = decision->commit ? JOURNAL_PHASE_COMMITTED : JOURNAL_PHASE_ABORTED;
@@ -393,6 +400,16 @@ static void on_cleared(struct journal_state *state)
         state->cleared = true;
     } else {
         state->phase = JOURNAL_PHASE_PLANNED;
+    }
+}
+
+static void on_restored(struct journal_state *state)
+{
+    if (is_decided(state)) {
+        state->returned = true;
+        state->parted = false;
+    } else {
+        state->restored = true;
     }
 }
 
@@ -419,10 +436,11 @@ static void on_source_record(struct journal_state *state, const struct journal_r
         state->phase = JOURNAL_PHASE_RELEASED;
         return;
     case JOURNAL_RESTORED:
-        state->restored = true;
+        on_restored(state);
         return;
     case JOURNAL_PARTED:
         state->parted = true;
+        state->returned = false;
         return;
     default:
         haul_unreachable();

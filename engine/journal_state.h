@@ -92,7 +92,9 @@ struct journal_state {
     /* Source. */
     uint32_t snapshot_count; /* attempts so far: the epoch of the last one */
     bool restored;           /* may be of before its decision: the database was set back */
-    bool parted;             /* restored; the target owned by the job, and gave a part back */
+    bool parted;             /* the target owned by the job, and gave a part back, of which this
+                              * database, restored or decided, does not know */
+    bool returned;           /* decided; the same, and it gave everything back */
     bool frozen;             /* writes to the range are to be refused, also after a restart */
     bool decided;
     struct journal_snapshot snapshot;

@@ -73,6 +73,18 @@ static enum haul_status settle_left(struct source_calls *calls, struct haul_erro
     return source_done_answer(record, &done, &calls->commit, &calls->asks_again, error);
 }
 
+/* What the target has said stays said, for `haul status`; when it cannot be kept, the answer stays
+ * the same. */
+static void note_returned(struct source_record *record, const struct source_peer *peer,
+                          enum haul_status status)
+{
+    struct haul_error ignored;
+    if (status == HAUL_MISMATCH && record->journal != NULL) {
+        (void)!source_earlier_mark_returned(record->journal, peer->returned != VERSION_RETURNED,
+                                            &ignored);
+    }
+}
+
 static void call_bind(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
@@ -93,6 +105,7 @@ static void call_bind(void *context, struct haul_error *error)
     if (error->status == HAUL_OK && peer->owns && !yields) {
         error->status = source_done_check_returned(&job->record, &job->plan, peer->returned,
                                                    peer->names_given_back, error);
+        note_returned(&job->record, peer, error->status);
     }
     if (error->status == HAUL_OK) {
         error->status = yields ? source_job_yield(job, &peer->version, error)

@@ -149,13 +149,32 @@ enum haul_status source_earlier_mark_owned(struct journal *journal, bool parted,
     return status;
 }
 
-enum haul_status source_earlier_parted(enum haul_status refused, struct haul_error *error)
+enum haul_status source_earlier_mark_returned(struct journal *journal, bool parted,
+                                              struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(journal);
+    bool is_said = parted ? state->parted : state->returned;
+    return is_said
+               ? HAUL_OK
+               : job_journal_mark(journal, parted ? JOURNAL_PARTED : JOURNAL_RESTORED, true, error);
+}
+
+enum haul_status source_earlier_parted(enum haul_status refused, bool has_lost,
+                                       struct haul_error *error)
 {
     haul_error_set(error, refused, NULL, 0,
                    "the target has taken the ranges over by this very job, and has given ranges to "
                    "this database since: nobody knows which of the job's it still owns");
-    haul_error_hint(error, "send what it has of them from there (`haul send --overwrite`); then "
-                           "`haul cancel --db DIR --job ID --accept-two-owners` here");
+    if (has_lost) {
+        haul_error_hint(error, "what it gave back is newer there: `haul owner --db DIR --reclaim "
+                               "--accept-two-owners` there, then `haul send --overwrite` of all "
+                               "of it from there; then `haul cancel --db DIR --job ID "
+                               "--accept-two-owners` here");
+        return refused;
+    }
+    haul_error_hint(error, "send what it owns of them from there (`haul owner` lists it: `haul "
+                           "send --overwrite --range R` for each); then `haul cancel --db DIR "
+                           "--job ID --accept-two-owners` here");
     return refused;
 }
 
@@ -163,7 +182,7 @@ enum haul_status source_earlier_restored(const struct journal *journal, struct h
 {
     const struct journal_state *state = journal_state(journal);
     if (state->parted) {
-        return source_earlier_parted(HAUL_UNCONFIRMED, error);
+        return source_earlier_parted(HAUL_UNCONFIRMED, false, error);
     }
     haul_error_set(
         error, HAUL_UNCONFIRMED, NULL, 0,

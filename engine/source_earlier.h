@@ -53,13 +53,18 @@ bool source_earlier_is_overtaken(const struct source_earlier *earlier,
  * in doubt, durably, and nothing gives it up in silence. Errors: those of journal_append. */
 enum haul_status source_earlier_mark_owned(struct journal *journal, bool parted,
                                            struct haul_error *error) HAUL_MUST_CHECK;
+/* The job is decided, and its target has given ranges back since, of which this database does not
+ * know (`parted`: not all): `haul status` names the way out. Errors: those of journal_append. */
+enum haul_status source_earlier_mark_returned(struct journal *journal, bool parted,
+                                              struct haul_error *error) HAUL_MUST_CHECK;
 /* So says the database `identity` of one of the jobs that it was told are over: the same, when it
  * was told that, and the job is bound to no other one; what fails is logged. */
 void source_earlier_is_owned(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTES],
                              const char *identity);
-/* The target has said that it owned by the job, and gave a part of the ranges back. Returns
- * `refused`, and names the way out. */
-enum haul_status source_earlier_parted(enum haul_status refused, struct haul_error *error);
+/* The target has said that it owned by the job, and gave a part of the ranges back (`has_lost`: of
+ * which this database, set back, has nothing). Returns `refused`, and names the way out. */
+enum haul_status source_earlier_parted(enum haul_status refused, bool has_lost,
+                                       struct haul_error *error);
 /* Another database than the one that the job is bound to has answered: the hint of that error. */
 void source_earlier_hint_stranger(const struct journal *journal, const char *peer,
                                   struct haul_error *error);

@@ -528,6 +528,17 @@ static void note_warning(struct source_migration *source, const char *theirs,
     }
 }
 
+/* `resolve` may have come to another job than it began with, or to none: one that is done was named
+ * only to ask what the target waits for. */
+static void note_job(const struct source_record *record, struct haul_result *result)
+{
+    bool none = record->answers && !record->answered && result->status != HAUL_OK;
+    memcpy(result->job, record->job, HAUL_JOB_BYTES);
+    if (none) {
+        memset(result->job, 0, HAUL_JOB_BYTES);
+    }
+}
+
 static void fill_result(struct source_migration *source)
 {
     struct haul_result *result = &source->base.result;
@@ -539,12 +550,13 @@ static void fill_result(struct source_migration *source)
     if (source->has_copy) {
         sender_links_stats(&source->copy.links, &result->link);
     }
-    result->verified = figures.verified && !source->job.record.yielded;
+    bool asked_in_vain = source->job.options.resolve && result->status != HAUL_OK;
+    result->verified = figures.verified && !source->job.record.yielded && !asked_in_vain;
     result->lag_bytes_at_freeze = figures.lag_bytes_at_freeze;
     result->old_version = source->job.plan.old_version;
     result->new_version = source->job.plan.new_version;
     const struct source_record *record = &source->job.record;
-    memcpy(result->job, record->job, HAUL_JOB_BYTES); /* resolve may have come to another one */
+    note_job(record, result);
     result->told_count = record->only_tells && result->status == HAUL_OK
                              ? (uint32_t)record->earlier.told_count + record->came_back
                              : 0;

@@ -599,7 +599,7 @@ static enum haul_status check_kept(struct source_record *record, const struct pl
         return refused;
     }
     (void)!source_earlier_mark_owned(record->journal, true, &second);
-    return source_earlier_parted(refused, error);
+    return source_earlier_parted(refused, record->has_lost, error);
 }
 
 enum haul_status source_record_yield(struct source_record *record, const struct plan *plan,

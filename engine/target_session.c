@@ -322,6 +322,19 @@ static void on_abort(struct target_session *session, const haul_control_Abort *m
     }
 }
 
+static void explain_peer_stop(const struct target_session *session,
+                              const haul_control_Stop *message, struct haul_error *error)
+{
+    if (session->hello.epoch == MESSAGE_EPOCH_NONE) { /* it has sent nothing, and only asked */
+        haul_error_set(error, HAUL_CLOSED, NULL, 0, "the source has asked, and ends: %s",
+                       message->text);
+        return;
+    }
+    haul_error_set(error, HAUL_CLOSED, NULL, 0,
+                   "the source has ended its attempt; what it sent is kept: %s", message->text);
+    haul_error_hint(error, "`haul send` or `haul resume` on the source goes on");
+}
+
 /* The source has ended its attempt, and says so: nothing is decided by it, nothing given up. */
 static void on_peer_stop(struct target_session *session, const haul_control_Stop *message)
 {
@@ -334,9 +347,7 @@ static void on_peer_stop(struct target_session *session, const haul_control_Stop
                        message->text);
         target_fail(session, &error);
     } else if (session->state != TARGET_KEEPING && session->state != TARGET_CLEARING) {
-        haul_error_set(&error, HAUL_CLOSED, NULL, 0,
-                       "the source has ended its attempt; what it sent is kept: %s", message->text);
-        haul_error_hint(&error, "`haul send` or `haul resume` on the source goes on");
+        explain_peer_stop(session, message, &error);
         target_keep(session, &error);
     }
 }

@@ -134,8 +134,8 @@ static enum haul_status refuse_released(const struct ownership *ownership,
     haul_error_set(error, status, NULL, 0,
                    "column family '%s' was handed over from key %s on: database %s owns it now",
                    family, start, peer[0] == '\0' ? "(not recorded)" : peer);
-    haul_error_hint(error, "send from the database that owns it; `haul owner --db DIR` lists what "
-                           "is left here");
+    haul_error_hint(error, "send from the database that owns it; what is left here goes with "
+                           "`--range` (`haul owner --db DIR` lists what is not)");
     return status;
 }
 

@@ -419,8 +419,11 @@ test_c9__set_back_to_its_decision_and_all_came_back__in_doubt_until_it_is_reclai
         run 10 "$haul" resolve --db source --to "$front" --json
         jq -e '.error.message + .error.hint | test("nobody owns.*--reclaim --accept-two-owners")' "$work/out" >/dev/null ||
             { cat "$work/out"; fail 'the way out is not named'; }
+        equal "$(json .verified)" false
         kill_and_reap "$receiver_pid"
     done
+    says source 'nobody owns the ranges: the receiver has given them back'
+    says source '^  its receiver has given everything back.*haul owner --db source --reclaim --accept-two-owners$'
     run 0 "$haul" owner --db source --reclaim --accept-two-owners
     no_job source
     run 0 "$haul" owner --db source
@@ -435,7 +438,19 @@ test_c9__set_back_to_its_decision_and_a_part_came_back__not_taken_for_done() {
     run 10 "$haul" resolve --db source --to "$front" --json
     jq -e '.error.message + .error.hint | test("nobody knows which.*--reclaim --accept-two-owners")' "$work/out" >/dev/null ||
         { cat "$work/out"; fail 'the way out is not named'; }
+    equal "$(json .verified)" false
     kill_and_reap "$receiver_pid"
+    # What status names makes no second owner of the rest.
+    run 0 "$haul" status --db source --json
+    equal "$(json '.jobs[0].way_out')" 'haul owner --db source --reclaim --accept-two-owners --range R'
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners --range :0x0000000000000080
+    run 0 "$haul" status --db source --json
+    equal "$(json '.jobs[0].other_way_out')" \
+        "haul cancel --db source --job $(json '.jobs[0].job[0:8]') --accept-two-owners"
+    run 0 "$haul" cancel --db source --job "$(json '.jobs[0].job')" --accept-two-owners
+    no_job source
+    run 0 "$haul" owner --db source --json
+    equal "$(json '[.ranges[] | .state + " " + .start + "-" + .end] | join(", ")')" 'released 0x0000000000000080-'
 }
 
 # --- the target -----------------------------------------------------------------------------------
@@ -638,10 +653,13 @@ test_t7__set_back_to_prepared_and_the_source_has_dropped__its_record_answers() {
     run 0 "$haul" owner --db target
     grep -q 'taken over' "$work/out" || { cat "$work/out"; fail 'nobody owns'; }
     receive # it has nothing to tell a second time
-    run 3 "$haul" resolve --db source --to "$front"
+    run 3 "$haul" resolve --db source --to "$front" --json
     one_error 'no job of this database is in doubt'
+    equal "$(json .job)" null
     kill "$receiver_pid"
     ended "$receiver_pid" 143
+    grep -q 'the source has asked, and ends: no job' "$work/recv.log" || { cat "$work/recv.log"; fail 'not told'; }
+    ! grep -q 'what it sent is kept' "$work/recv.log" || fail 'nothing was sent'
 }
 
 # It has given a part back since, of which the source's record tells: that part does not become its own.
@@ -1364,6 +1382,28 @@ test_c9__set_back_to_before_it_got_them_back__warned_and_refused() {
     same source target
 }
 
+# Of what came back only the target has the newer copy: it takes that back, and sends everything.
+test_c9__set_back_to_before_a_part_came_back__the_newer_copy_is_brought() {
+    in_document C7 'haul owner --db B --reclaim --accept-two-owners'
+    local journal
+    handed_over
+    "$kv" put target newer value
+    give_back 0x01:
+    set_back
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'newer there: .haul owner --db DIR --reclaim --accept-two-owners. there, then .haul send --overwrite'
+    kill_and_reap "$receiver_pid"
+    run 0 "$haul" owner --db target --reclaim --accept-two-owners
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    run 0 "$haul" cancel --db source --accept-two-owners \
+        --job "$("$haul" status --db source --json | jq -r '.jobs[0].job')"
+    same source target
+    "$kv" scan source | grep -q "newer.*value" || fail "it is not the newer copy"
+}
+
 test_c9__resolve_comes_first__warned_too() {
     local journal
     set_back_to_before_the_return
@@ -1442,7 +1482,7 @@ test_c7__a_part_given_back__nothing_is_released() {
     give_back :0x0000000000002000
     receive
     run 3 "$haul" resolve --db source --to "$front"
-    one_error 'has given ranges to this database since.*send --overwrite'
+    one_error 'has given ranges to this database since.*send --overwrite --range R'
     run 0 "$haul" owner --db source
     ! grep -q 'given away' "$work/out" || fail 'released on a guess'
     kill_and_reap "$receiver_pid"
@@ -1462,10 +1502,10 @@ test_c7__a_part_given_back_and_said__asks_for_the_word() {
     give_back :0x0000000000002000
     receive
     run 3 "$haul" resolve --db source --to "$front"
-    one_error 'has given ranges to this database since.*send --overwrite'
+    one_error 'has given ranges to this database since.*send --overwrite --range R'
     kill_and_reap "$receiver_pid"
     says source 'COPYING \(in doubt\)'
-    says source 'haul send --overwrite.*haul cancel --db source --job [0-9a-f]* --accept-two-owners$'
+    says source 'haul send --overwrite --range R.*haul cancel --db source --job [0-9a-f]* --accept-two-owners$'
     run 3 "$haul" cancel --db source
     one_error 'has given ranges to this database since.*accept-two-owners'
     run 3 "$haul" owner --db source --forget

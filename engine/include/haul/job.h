@@ -49,8 +49,9 @@ struct haul_job {
                    * or it was set back; the source's decision stands all the same */
     bool restored; /* a source's: it may have been decided after the state that this database was
                     * set back to; only its target knows */
-    bool parted;   /* restored, and its target has said that it owned by the job, and that it has
-                    * given a part of the ranges back; which part, nobody knows */
+    bool parted;   /* restored or decided, and its target has said that it owned by the job, and
+                    * that it has given a part of the ranges back; which, this side does not know */
+    bool returned; /* decided, and the same of all of them: by the records nobody owns them */
     char peer[HAUL_IDENTITY_BYTES_MAX];     /* identity of the other database; "": none yet */
     char phase[HAUL_JOB_TEXT_BYTES_MAX];    /* "COPYING" */
     char sentence[HAUL_JOB_TEXT_BYTES_MAX]; /* what the phase means */

@@ -72,9 +72,35 @@ static void test_job_text_ways__restored_or_parted__ask_or_take_the_rest(void)
         check_text(ways.second.command, "haul cancel --db /d --job abcdef01 --accept-two-owners");
         job.parted = true;
         job_text_ways(&job, "/d", &ways);
-        check(strstr(ways.first.purpose, "`haul send --overwrite`") != NULL);
+        check(strstr(ways.first.purpose, "`haul send --overwrite --range R`") != NULL);
         check_text(ways.first.command, "haul cancel --db /d --job abcdef01 --accept-two-owners");
         check_text(ways.second.command, "haul resolve --db /d --to ADDR:PORT");
+    }
+}
+
+/* It was decided, and what came back since is not taken back with what did not. */
+static void test_job_text_ways__decided_and_given_back__take_that_back(void)
+{
+    static const char *const phases[] = {"COMMITTED", "RELEASED"};
+    for (size_t i = 0; i < CHECK_COUNT(phases); i++) {
+        struct haul_job job = job_in(HAUL_JOB_SOURCE, phases[i]);
+        struct job_text_ways ways;
+        job.claim = HAUL_JOB_YIELDS;
+        job.parted = true;
+        job_text_ways(&job, "/d", &ways);
+        check_text(ways.first.command,
+                   "haul owner --db /d --reclaim --accept-two-owners --range R");
+        check_text(ways.second.command, "haul cancel --db /d --job abcdef01 --accept-two-owners");
+        check(strstr(job_text_claim(&job), "owns a part of the ranges") != NULL);
+        job.parted = false;
+        job.returned = true;
+        job_text_ways(&job, "/d", &ways);
+        check_text(ways.first.command, "haul owner --db /d --reclaim --accept-two-owners");
+        check_text(ways.second.command, "haul resolve --db /d --to ADDR:PORT");
+        check(strstr(job_text_claim(&job), "nobody owns the ranges") != NULL);
+        job.condition = HAUL_JOB_FOREIGN;
+        job_text_ways(&job, "/d", &ways);
+        check_text(ways.first.command, "haul owner --db /d --forget --accept-two-owners");
     }
 }
 
@@ -141,6 +167,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_job_text_ways__directory_with_blanks__one_word_of_the_shell),
     CHECK_TEST(test_job_text_ways__damaged__moved_aside_whatever_its_phase),
     CHECK_TEST(test_job_text_ways__restored_or_parted__ask_or_take_the_rest),
+    CHECK_TEST(test_job_text_ways__decided_and_given_back__take_that_back),
     CHECK_TEST(test_job_text_ways__of_a_copy__forget_or_adopt),
     CHECK_TEST(test_job_text_ways__name_with_control_characters__escaped),
     CHECK_TEST(test_job_text_is_over__aborted_source_only),

@@ -116,6 +116,8 @@ static void test_given_ranges_commit__merged_with_a_later_job__mismatch(void)
     check_status(given_ranges_commit(fixture.store, job, "peer/1", &message, &error),
                  HAUL_MISMATCH);
     check(strstr(error.text, "does not tell") != NULL);
+    check(strstr(error.hint, "it was dropped, what is there is the last: `haul owner --db DIR "
+                             "--forget --accept-two-owners` there") != NULL);
     check_status(given_ranges_commit(fixture.store, later_job, "peer/1", &message, &error),
                  HAUL_OK); /* its id is the one that stays */
     message_release(&message);

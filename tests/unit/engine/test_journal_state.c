@@ -90,13 +90,40 @@ static void test_journal_state_reserve__source_phases__only_listed_records_follo
 {
     static const struct phase_case cases[] = {
         {"", "PAb"},       {"P", "ASbo"},     {"PS", "ASFbo"},    {"PSF", "AFUCob"},
-        {"PSFU", "ASFbo"}, {"PSFC", "R"},     {"PSFCR", "D"},     {"PSFCRD", ""},
+        {"PSFU", "ASFbo"}, {"PSFC", "Roq"},   {"PSFCR", "Doq"},   {"PSFCRD", ""},
         {"PSA", "Do"},     {"PSFA", "Uo"},    {"PSFAU", "Do"},    {"A", "Do"},
         {"PSFAUD", ""},    {"PSb", "ASFbo"},  {"PSbF", "AFUCob"}, {"PSFo", "AFUCobq"},
-        {"PSo", "ASFboq"}, {"PSob", "ASFbo"}, {"PSAo", "Doq"},    {"PSAoq", "Doq"},
+        {"PSo", "ASFboq"}, {"PSob", "ASFbo"}, {"PSFCo", "Roq"},   {"PSFCRq", "Doq"},
+        {"PSAo", "Doq"},   {"PSAoq", "Doq"},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         check_phase(JOURNAL_SOURCE, &cases[i]);
+    }
+}
+
+/* The last word of the target counts, and none of it makes the decided job an undecided one. */
+static void test_journal_state_apply__given_back_behind_the_decision__a_part_or_all(void)
+{
+    static const struct {
+        const char *path;
+        bool parted;
+        bool returned;
+    } cases[] = {{"PSFoqCR", false, false},
+                 {"PSFCRq", true, false},
+                 {"PSFCRo", false, true},
+                 {"PSFCRqo", false, true},
+                 {"PSFCoRq", true, false}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        struct journal_state state;
+        journal_state_init(&state, JOURNAL_SOURCE);
+        for (const char *at = cases[i].path; *at != '\0'; at++) {
+            check_status(step(&state, by_letter(*at)), HAUL_OK);
+        }
+        check_equal(state.parted, cases[i].parted);
+        check_equal(state.returned, cases[i].returned);
+        check_equal(state.restored, i == 0);
+        check_equal(journal_state_claim(&state), JOURNAL_YIELDS);
+        journal_state_fini(&state);
     }
 }
 
@@ -467,6 +494,7 @@ static void test_journal_state_claim__each_phase__as_the_recovery_table_says(voi
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_journal_state_reserve__source_phases__only_listed_records_follow),
+    CHECK_TEST(test_journal_state_apply__given_back_behind_the_decision__a_part_or_all),
     CHECK_TEST(test_journal_state_apply__snapshot_after_a_restart__counted),
     CHECK_TEST(test_journal_state_reserve__target_phases__only_listed_records_follow),
     CHECK_TEST(test_journal_state_reserve__decision_abort__reason_may_follow_once),
