@@ -8,6 +8,7 @@
 #include "haul/owner.h"
 #include "job_journal.h"
 #include "key_range.h"
+#include "ownership_file.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
 #include "version_record.h"
@@ -183,6 +184,38 @@ static void test_owner_drop__a_job_brings_it_back__refused_and_all_stays(void)
     finish();
 }
 
+/* An ownership_change: as the first format had it. */
+static enum haul_status release_all(void *context, struct ownership *ownership,
+                                    struct haul_error *failed)
+{
+    struct key_range whole;
+    (void)context;
+    (void)failed;
+    check_or_stop(key_range_init(&whole, slice_of(NULL, 0), slice_of(NULL, 0)) == HAUL_OK);
+    const struct ownership_move move = {
+        .family = "", .ranges = &whole, .range_count = 1, .mark = {.state = OWNERSHIP_RELEASED}};
+    enum haul_status status = ownership_put(ownership, &move);
+    key_range_fini(&whole);
+    return status;
+}
+
+/* The record names no family, and the job one that is among all of them. */
+static void test_owner_reclaim__all_families_are_given_away__a_job_of_one_is_met(void)
+{
+    char directory[512];
+    rocks_fixture_open(&fixture);
+    check_or_stop(haul_directory_of(fixture.store, directory, sizeof(directory)));
+    check_status(
+        ownership_update(haul_files_of(fixture.store), directory, release_all, NULL, &error),
+        HAUL_OK);
+    leave_returning_job();
+    check_error(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_EXISTS, error);
+    check_status(haul_owner_of_store(fixture.store, &owner, &error), HAUL_OK);
+    check_equal(owner->range_count, 1);
+    check_equal(owner->ranges[0].state, HAUL_OWNER_RELEASED);
+    finish();
+}
+
 static void test_key_range_check_order__orders__bounds_only_in_that_of_bytes(void)
 {
     const struct haul_slice none = {NULL, 0};
@@ -208,6 +241,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner__range_of_a_reverse_family__unsupported_and_nothing_changes),
     CHECK_TEST(test_owner_drop__range_of_the_bytewise_family_alone__exactly_that),
     CHECK_TEST(test_owner_drop__a_job_brings_it_back__refused_and_all_stays),
+    CHECK_TEST(test_owner_reclaim__all_families_are_given_away__a_job_of_one_is_met),
     CHECK_TEST(test_key_range_check_order__orders__bounds_only_in_that_of_bytes),
 };
 

@@ -9,6 +9,7 @@
 #include "check.h"
 #include "foreign_database.h"
 #include "haul/store.h"
+#include "rocks_door.h"
 #include "store_look.h"
 
 enum { VALUE_BYTES = 100000 };
@@ -96,6 +97,46 @@ static void test_rocks_receive_check__options__refused_by_name(void)
         }
         close_all();
     }
+}
+
+static const struct rocks_family_facts *facts_now; /* of "data"; NULL: its own */
+
+void __real_rocks_door_family(rocksdb_t *db, rocksdb_column_family_handle_t *handle,
+                              struct rocks_family_facts *facts);
+void __wrap_rocks_door_family(rocksdb_t *db, rocksdb_column_family_handle_t *handle,
+                              struct rocks_family_facts *facts);
+void __wrap_rocks_door_family(rocksdb_t *db, rocksdb_column_family_handle_t *handle,
+                              struct rocks_family_facts *facts)
+{
+    if (facts_now == NULL || handle != handles[1]) {
+        __real_rocks_door_family(db, handle, facts);
+    } else {
+        *facts = *facts_now;
+    }
+}
+
+/* What only the database in force tells, and no option of the C interface makes. */
+static void test_rocks_receive_check__facts_of_the_family__refused_by_name(void)
+{
+    static const struct {
+        struct rocks_family_facts facts;
+        const char *feature; /* NULL: not refused */
+    } cases[] = {
+        {{.table_factory = "BlockBasedTable"}, NULL},        {{.table_factory = ""}, NULL},
+        {{.timestamp_bytes = 8}, "user-defined timestamps"}, {{.has_paths = true}, "cf_paths"},
+        {{.table_factory = "CuckooTable"}, "CuckooTable"},
+    };
+    open_with("compression=kNoCompression");
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        facts_now = &cases[i].facts;
+        if (cases[i].feature == NULL) {
+            check_status(receive("data", ""), HAUL_OK);
+        } else {
+            check_refused(cases[i].feature, false);
+        }
+    }
+    facts_now = NULL;
+    close_all();
 }
 
 static void test_rocks_receive_check__families_that_are_not_there__their_own_answer(void)
@@ -193,6 +234,7 @@ static void test_rocks_space__memory_not_flushed__in_the_figures(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_receive_check__options__refused_by_name),
+    CHECK_TEST(test_rocks_receive_check__facts_of_the_family__refused_by_name),
     CHECK_TEST(test_rocks_receive_check__families_that_are_not_there__their_own_answer),
     CHECK_TEST(test_rocks_receive_check__tables_in_other_directories__unsupported),
     CHECK_TEST(test_rocks_receive_check__compaction_filter__only_as_at_the_source),

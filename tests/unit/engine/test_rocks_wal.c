@@ -2,6 +2,7 @@
 /* test_rocks_wal.c — the log read batch by batch; whatever is missing is a GAP, never silence. */
 #include <dirent.h>
 #include <poll.h>
+#include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -301,6 +302,56 @@ static void test_rocks_wal_next__log_flushed_by_hand__tail_is_found(void)
     close_all();
 }
 
+static const char *status_now; /* what RocksDB says of the log; NULL: as it is */
+
+unsigned char __real_rocksdb_wal_iter_valid(const rocksdb_wal_iterator_t *iterator);
+unsigned char __wrap_rocksdb_wal_iter_valid(const rocksdb_wal_iterator_t *iterator);
+unsigned char __wrap_rocksdb_wal_iter_valid(const rocksdb_wal_iterator_t *iterator)
+{
+    return status_now == NULL ? __real_rocksdb_wal_iter_valid(iterator) : 0;
+}
+
+void __real_rocksdb_wal_iter_status(const rocksdb_wal_iterator_t *iterator, char **message);
+void __wrap_rocksdb_wal_iter_status(const rocksdb_wal_iterator_t *iterator, char **message);
+void __wrap_rocksdb_wal_iter_status(const rocksdb_wal_iterator_t *iterator, char **message)
+{
+    if (status_now == NULL) {
+        __real_rocksdb_wal_iter_status(iterator, message);
+    } else {
+        *message = strdup(status_now);
+    }
+}
+
+/* A disk that fails is no hole in the log, and a hole is no damage. */
+static void test_rocks_wal_next__log_cannot_be_read__by_its_cause(void)
+{
+    static const struct {
+        const char *message;
+        enum haul_status status;
+    } cases[] = {
+        {"IO error: While pread offset 0 len 32768: /db/000004.log: Input/output error", HAUL_IO},
+        {"Corruption: checksum mismatch", HAUL_CORRUPT},
+        {"Corruption: Gap in sequence numbers. Could not seek to 3", HAUL_GAP},
+        {"IO error: No such file or directory: /db/000004.log", HAUL_GAP},
+        {"Try again: create a new iterator to fetch the new tail", HAUL_GAP},
+    };
+    open_fixture();
+    put("a");
+    put("b");
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        open_reader(1);
+        check_status(next(), HAUL_OK);
+        status_now = cases[i].message;
+        check_error(next(), cases[i].status, error);
+        check_equal(strstr(error.text, "has a hole") != NULL, cases[i].status == HAUL_GAP);
+        status_now = NULL;
+        check_status(next(), HAUL_OK); /* it has lost nothing */
+        check_equal(batch.sequence, 2);
+        close_reader();
+    }
+    close_all();
+}
+
 static void test_rocks_wal_next__two_readers__each_at_its_own_place(void)
 {
     open_fixture();
@@ -488,6 +539,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_wal_next__after_a_restart__the_same_numbers),
     CHECK_TEST(test_rocks_wal_next__after_a_restart_with_kept_log__the_same_numbers),
     CHECK_TEST(test_rocks_wal_next__log_flushed_by_hand__tail_is_found),
+    CHECK_TEST(test_rocks_wal_next__log_cannot_be_read__by_its_cause),
     CHECK_TEST(test_rocks_wal_next__two_readers__each_at_its_own_place),
     CHECK_TEST(test_rocks_wal_next__asked_again_and_again_at_an_empty_log__gap_each_time),
     CHECK_TEST(test_rocks_wal_next__log_purged__gap),

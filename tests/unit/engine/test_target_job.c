@@ -3,6 +3,9 @@
  * message does to the records, and what the source hears of it. */
 #include "target_job.h"
 
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,6 +41,11 @@ static bool no_random;
 static bool no_copy;
 static const struct haul_error *news; /* what the appliers bring once; NULL: nothing */
 static uint64_t crc_errors;
+static unsigned durable_news;  /* so many positions come from the appliers */
+static atomic_bool disk_hangs; /* while positions are recorded */
+static atomic_uint order_used;
+static char order[8];     /* of what is recorded: p for positions, P for PREPARED */
+static bool others_write; /* to the range, just before the copy starts */
 
 enum haul_status __real_migration_random(uint8_t *bytes, size_t size_bytes);
 enum haul_status __wrap_migration_random(uint8_t *bytes, size_t size_bytes);
@@ -53,14 +61,69 @@ enum haul_status __wrap_target_copy_start(struct target_copy *copy, const uint8_
 enum haul_status __wrap_target_copy_start(struct target_copy *copy, const uint8_t *id,
                                           uint64_t now_ns, struct haul_error *failed)
 {
+    if (others_write) {
+        rocks_fixture_put(&target, 0, text_slice("k1"), text_slice("somebody's"));
+    }
     return no_copy ? haul_error_set(failed, HAUL_LIMIT, NULL, 0, "no threads")
                    : __real_target_copy_start(copy, id, now_ns, failed);
+}
+
+static void note_recorded(char what)
+{
+    unsigned at = atomic_fetch_add(&order_used, 1);
+    if (at < sizeof(order) - 1) {
+        order[at] = what;
+    }
+}
+
+enum haul_status __wrap_target_record_positions(struct target_record *record,
+                                                const struct stream_position *positions,
+                                                size_t count, struct haul_error *failed);
+enum haul_status __wrap_target_record_positions(struct target_record *record,
+                                                const struct stream_position *positions,
+                                                size_t count, struct haul_error *failed)
+{
+    (void)record;
+    (void)positions;
+    (void)failed;
+    (void)count;
+    note_recorded('p');
+    for (int i = 0; i < TURNS_MAX && atomic_load(&disk_hangs); i++) {
+        (void)poll(NULL, 0, TURN_MS);
+    }
+    return HAUL_OK;
+}
+
+enum haul_status __real_target_record_prepare(struct target_record *record,
+                                              const haul_control_Prepare *prepare,
+                                              const struct digest *digests,
+                                              struct haul_error *failed);
+enum haul_status __wrap_target_record_prepare(struct target_record *record,
+                                              const haul_control_Prepare *prepare,
+                                              const struct digest *digests,
+                                              struct haul_error *failed);
+enum haul_status __wrap_target_record_prepare(struct target_record *record,
+                                              const haul_control_Prepare *prepare,
+                                              const struct digest *digests,
+                                              struct haul_error *failed)
+{
+    note_recorded('P');
+    return __real_target_record_prepare(record, prepare, digests, failed);
 }
 
 enum target_copy_news __real_target_copy_next(struct target_copy *copy, struct haul_error *failed);
 enum target_copy_news __wrap_target_copy_next(struct target_copy *copy, struct haul_error *failed);
 enum target_copy_news __wrap_target_copy_next(struct target_copy *copy, struct haul_error *failed)
 {
+    if (durable_news > 0) {
+        struct stream_position *position = calloc(1, sizeof(*position));
+        check_or_stop(position != NULL);
+        position->stream = PLAN_DELTA_STREAM;
+        position->resumable = true;
+        durable_news--;
+        check_status(position_queue_add(&copy->positions, position, 1), HAUL_OK);
+        return TARGET_COPY_DURABLE;
+    }
     if (news == NULL) {
         return __real_target_copy_next(copy, failed);
     }
@@ -522,6 +585,46 @@ static void test_target_job_poll__prepare_and_commit__owned(void)
     finish();
 }
 
+/* A disk hangs at the first positions, and more of them come: PREPARED stands behind them all. */
+static void test_target_job_poll__positions_wait_for_a_slow_disk__prepared_behind_them(void)
+{
+    begin_receiving();
+    memset(order, 0, sizeof(order));
+    atomic_store(&order_used, 0);
+    atomic_store(&disk_hangs, true);
+    durable_news = 1;
+    for (int i = 0; i < TURNS_MAX && atomic_load(&order_used) == 0; i++) {
+        turn(job);
+    }
+    durable_news = 1;
+    say_prepare(0);
+    struct haul_progress progress = {.phase = HAUL_PHASE_LISTENING};
+    for (int i = 0; i < TURNS_MAX && progress.phase != target_state_phase(TARGET_RECORDING); i++) {
+        turn(job);
+        target_job_progress(job, &progress);
+    }
+    for (int i = 0; i < 20; i++) { /* nothing of the job is left to do but what the disk keeps */
+        turn(job);
+    }
+    atomic_store(&disk_hangs, false);
+    check(hear(MESSAGE_PREPARED));
+    check_text(order, "ppP");
+    finish();
+}
+
+/* It is in no digest that was accumulated: the range is scanned, and what is found differs. */
+static void test_target_job_poll__others_write_before_the_copy__noticed(void)
+{
+    begin();
+    greet();
+    others_write = true;
+    say_plan(&peer, "k", "l");
+    check(hear(MESSAGE_PLAN_ACCEPTED));
+    others_write = false;
+    say_prepare(0);
+    check_aborted(HAUL_CORRUPT);
+}
+
 static void test_target_job_poll__digests_differ__aborted(void)
 {
     begin_receiving();
@@ -599,6 +702,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_job_poll__source_aborts__cleared_and_said),
     CHECK_TEST(test_target_job_poll__source_hangs_up__kept_for_it),
     CHECK_TEST(test_target_job_poll__prepare_and_commit__owned),
+    CHECK_TEST(test_target_job_poll__positions_wait_for_a_slow_disk__prepared_behind_them),
+    CHECK_TEST(test_target_job_poll__others_write_before_the_copy__noticed),
     CHECK_TEST(test_target_job_poll__digests_differ__aborted),
     CHECK_TEST(test_target_job_poll__prepared_and_aborted__cleared_and_said),
     CHECK_TEST(test_target_job_poll__prepared_and_hung_up__in_doubt),

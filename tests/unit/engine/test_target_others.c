@@ -12,6 +12,7 @@
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "target_record_fixture.h"
+#include "version_record.h"
 
 static void make_two_families(void)
 {
@@ -184,6 +185,42 @@ static void test_target_record_clear__another_job_is_being_let_in__its_family_st
     finish();
 }
 
+/* Job 1 is owned, and a part of it given back: the rest may well be this database's. */
+static void test_target_record_clear__over_and_given_back_in_part__mismatch(void)
+{
+    static const uint8_t back[HAUL_JOB_BYTES] = {9};
+    const struct haul_range part = {.start = text_slice("k"), .end = text_slice("k5")};
+    const struct haul_source_options source_options = {
+        .ranges = &part, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    struct plan plan;
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, 1, sizeof(job));
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    prepare();
+    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    leave();
+    check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
+    const struct version_move move = {.outcome = VERSION_RELEASED,
+                                      .job = back,
+                                      .peer = "source/1",
+                                      .plan = &plan,
+                                      .new_version = 2,
+                                      .epoch = 1};
+    check_status(version_record_move(target.store, &options.hooks, &move, &error), HAUL_OK);
+    plan_fini(&plan);
+    check_equal(come(1, true), JOB_COMMITTED);
+    check_equal(record.returned, VERSION_PERHAPS_RETURNED);
+    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_error(target_record_clear(&record, &reason, &error), HAUL_MISMATCH, error);
+    check(target_record_owned_job(&record) != NULL &&
+          memcmp(target_record_owned_job(&record), job, HAUL_JOB_BYTES) == 0);
+    leave();
+    finish();
+}
+
 /* Jobs 1 and 2 are prepared; 2 has no PEER, and 3 is not prepared. */
 static void test_target_others_waiting__prepared_and_bound__only_these(void)
 {
@@ -254,6 +291,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_record_clear__another_job_needs_its_families__they_stay),
     CHECK_TEST(test_target_record_clear__another_job_is_being_let_in__its_family_stays),
+    CHECK_TEST(test_target_record_clear__over_and_given_back_in_part__mismatch),
     CHECK_TEST(test_target_others_waiting__prepared_and_bound__only_these),
     CHECK_TEST(test_target_others_was_made__another_journal_is_damaged__told_by_the_others),
 };
