@@ -2,6 +2,7 @@
 /* source_machine.c — actions, states, coming back, and the ends of a source session. */
 #include "source_machine.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "assertion.h"
@@ -114,6 +115,49 @@ void source_end_kept(struct source_session *session, const struct haul_error *er
         source_say_stop(session, error);
     }
     source_end(session);
+}
+
+void source_end_unfit(struct source_session *session, const struct haul_error *error,
+                      uint64_t now_ns)
+{
+    bool something_is_there =
+        session->options.continued || message_durable_mark(&session->accepted.as.plan_accepted) > 1;
+    if (something_is_there) {
+        source_end_kept(session, error, now_ns);
+    } else {
+        source_abort_job(session, error, true, now_ns);
+    }
+}
+
+/* --- greeting --------------------------------------------------------------------------------- */
+
+enum haul_status source_check_welcome(const struct source_session *session,
+                                      const haul_control_Welcome *welcome, struct haul_error *error)
+{
+    uint32_t ours = session->options.source.link.slot_size_bytes;
+    if (welcome->wire_version != MESSAGE_WIRE_VERSION) {
+        haul_error_set(error, HAUL_VERSION, NULL, 0, "the target speaks another batch format");
+        haul_error_hint(error, "install the same release of haul on both sides");
+        return HAUL_VERSION;
+    }
+    if (welcome->token.size != MESSAGE_TOKEN_BYTES ||
+        welcome->session.size != MESSAGE_SESSION_BYTES) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "the target's Welcome carries no token");
+    }
+    if (!message_is_identity(welcome->target_identity.bytes, welcome->target_identity.size)) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "the target's Welcome does not name its database");
+    }
+    bool has_slots = !session->options.only_tells && welcome->slot_size_bytes > 0;
+    if (has_slots && welcome->slot_size_bytes != ours) {
+        haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                       "the target's slots have %" PRIu32 " bytes, ours %" PRIu32,
+                       welcome->slot_size_bytes, ours);
+        haul_error_hint(error, "set the same `--slot-size` on both sides");
+        return HAUL_MISMATCH;
+    }
+    return HAUL_OK;
 }
 
 /* --- coming back ------------------------------------------------------------------------------ */

@@ -79,6 +79,14 @@ void source_say_stop(struct source_session *session, const struct haul_error *er
 /* Before the decision: this attempt ends, and both sides keep what has arrived. */
 void source_end_kept(struct source_session *session, const struct haul_error *error,
                      uint64_t now_ns);
+/* The two sides do not fit as they were started: what an earlier attempt has brought stays, for one
+ * that does; without that the job ends. */
+void source_end_unfit(struct source_session *session, const struct haul_error *error,
+                      uint64_t now_ns);
+/* Can this side do with that one? Errors: VERSION, PROTOCOL, MISMATCH (other slots). */
+enum haul_status source_check_welcome(const struct source_session *session,
+                                      const haul_control_Welcome *welcome,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
 /* The decision stands, and the target has not confirmed it: end with IN_DOUBT. */
 /* Hello once more, on a connection of its own: it names another job. */
 void source_ask_next(struct source_session *session, const struct source_event *event);

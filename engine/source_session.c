@@ -71,20 +71,9 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
         ask_to_bind(session, now_ns);
         return;
     }
-    if (welcome->wire_version != MESSAGE_WIRE_VERSION) {
-        source_abort_with(session, HAUL_VERSION, "the target speaks another batch format",
-                          "install the same release of haul on both sides", now_ns);
-        return;
-    }
-    if (welcome->token.size != MESSAGE_TOKEN_BYTES ||
-        welcome->session.size != MESSAGE_SESSION_BYTES) {
-        source_abort_with(session, HAUL_PROTOCOL, "the target's Welcome carries no token", "",
-                          now_ns);
-        return;
-    }
-    if (!message_is_identity(welcome->target_identity.bytes, welcome->target_identity.size)) {
-        source_abort_with(session, HAUL_PROTOCOL, "the target's Welcome does not name its database",
-                          "", now_ns);
+    struct haul_error error = {0};
+    if (source_check_welcome(session, welcome, &error) != HAUL_OK) {
+        source_end_unfit(session, &error, now_ns);
         return;
     }
     ask_to_bind(session, now_ns);
@@ -277,6 +266,9 @@ static void on_failure(struct source_session *session, const struct haul_error *
     } else if (session->state == SOURCE_ABORTING) {
         source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
         (void)source_push(session, SOURCE_ACTION_END);
+    } else if (session->state == SOURCE_LINKING &&
+               (error->status == HAUL_MISMATCH || error->status == HAUL_UNSUPPORTED)) {
+        source_end_unfit(session, error, now_ns);
     } else {
         source_abort_job(session, error, true, now_ns);
     }

@@ -177,6 +177,42 @@ test_send__after_a_killed_sender__goes_on() {
     same source target
 }
 
+# refused_and_kept ARGUMENT...: this attempt fits not, and costs nothing of what has arrived.
+refused_and_kept() {
+    local status
+    run 3 "$haul" send --db source --to "$receiver_address" --json "$@"
+    for status in source target; do
+        run 0 "$haul" status --db "$status" --json
+        equal "$(json '.jobs | length')" 1
+        equal "$(json '.over | length')" 0
+    done
+}
+
+test_send__unfit_after_a_killed_sender__kept_and_goes_on() {
+    start_copy
+    kill_and_reap "$sender"
+    refused_and_kept --transport tcp --slot-size 8M
+    kill -TERM "$receiver_pid"
+    end_process "$receiver_pid" || true
+    receive_into target "$receiver_address" --once --transport tcp
+    refused_and_kept --transport rdma
+    run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --json
+    equal "$(json .resumed)" true
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_send__other_slots_at_the_first_attempt__refused_and_nothing_is_left() {
+    make_database source 100
+    receive
+    run 3 "$haul" send --db source --to "$receiver_address" --transport tcp --slot-size 8M
+    one_error "the target's slots have 4194304 bytes, ours 8388608.*--slot-size"
+    run 0 "$haul" status --db source
+    grep -qx "no job" "$work/out" || { cat "$work/out"; fail "a job"; }
+    run 0 "$haul" status --db target
+    ! grep -q '^job' "$work/out" || fail 'a job was left'
+}
+
 test_send__other_range_after_a_killed_sender__begins_anew() {
     start_copy
     kill_and_reap "$sender"

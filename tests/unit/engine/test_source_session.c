@@ -110,6 +110,29 @@ static void test_source_session__welcome_that_names_no_database__protocol(void)
     }
 }
 
+/* Both sides have other slots: what an earlier attempt has brought is not given up for that. */
+static void test_source_session__welcome_of_other_slots__ends_and_an_earlier_attempt_is_kept(void)
+{
+    for (unsigned continued = 0; continued < 2; continued++) {
+        struct message message;
+        struct source_session_figures figures;
+        bool resume = false;
+        open_session_as(&(struct source_session_options){.continued = continued == 1});
+        feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+        check(sends(MESSAGE_HELLO, &resume));
+        message = welcome_message(JOB_UNKNOWN);
+        message.as.welcome.slot_size_bytes = 12345;
+        feed_message(&message, 2);
+        check(continued == 1 || does(SOURCE_ACTION_STOP));
+        check(sends(continued == 1 ? MESSAGE_STOP : MESSAGE_ABORT, &resume));
+        check_status(source_session_outcome(session)->status, HAUL_MISMATCH);
+        check(strstr(source_session_outcome(session)->hint, "--slot-size") != NULL);
+        source_session_figures(session, &figures);
+        check_equal(figures.kept, continued == 1);
+        source_session_destroy(session);
+    }
+}
+
 /* This database was set back to before its decision. */
 static void check_owned_there(enum haul_status recorded)
 {
@@ -702,6 +725,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__accepted_before_the_plan__no_links),
     CHECK_TEST(test_source_session__welcome_without_token_or_session__protocol),
     CHECK_TEST(test_source_session__welcome_that_names_no_database__protocol),
+    CHECK_TEST(test_source_session__welcome_of_other_slots__ends_and_an_earlier_attempt_is_kept),
     CHECK_TEST(test_source_session__undecided_and_owned_there__in_doubt),
     CHECK_TEST(test_source_session__answer_that_does_not_fit_the_plan__protocol),
     CHECK_TEST(test_source_session__copied_and_not_yet_applied__no_round),
