@@ -78,6 +78,26 @@ static bool is_in_doubt(const struct journal_state *state)
            (state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE);
 }
 
+/* What an unfinished job has brought would count as this database's own. */
+static bool has_brought(const struct journal_state *state)
+{
+    return state->role == JOURNAL_TARGET && state->plan_size > 0 && !state->cleared &&
+           state->phase != JOURNAL_PHASE_DONE;
+}
+
+static enum haul_status refuse_brought(const struct journal_entry *entry, struct haul_error *error)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    journal_name_format(JOURNAL_TARGET, entry->job_id, name);
+    haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                   "%s is not finished: what it has brought, a part of another database's records, "
+                   "would stay and count as this one's",
+                   name);
+    haul_error_hint(error, "`haul cancel --db DIR` removes it first; for a copy that nobody serves "
+                           "from: --accept-two-owners");
+    return HAUL_UNCONFIRMED;
+}
+
 /* Errors: UNCONFIRMED. */
 static enum haul_status check_one_forgotten(const struct file_calls *calls, const char *directory,
                                             const struct journal_entry *entry,
@@ -89,9 +109,13 @@ static enum haul_status check_one_forgotten(const struct file_calls *calls, cons
     bool in_doubt = status != HAUL_OK || is_in_doubt(journal_state(journal));
     const char *phase = status == HAUL_OK ? journal_phase_name(journal_state(journal)->phase)
                                           : "its journal is damaged";
+    bool brought = status == HAUL_OK && has_brought(journal_state(journal));
     journal_close(journal);
-    if (status == HAUL_NOT_FOUND || !in_doubt) {
+    if (status == HAUL_NOT_FOUND || (!in_doubt && !brought)) {
         return HAUL_OK;
+    }
+    if (!in_doubt) {
+        return refuse_brought(entry, error);
     }
     haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
                    "a %s job of this database is in doubt (%s): this database and another one may "

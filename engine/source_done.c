@@ -96,7 +96,8 @@ static enum haul_status lost_there(struct haul_error *error)
                    "the target has no record that it owns by the last job that went from here: it "
                    "was set back to before that, or has lost its record");
     haul_error_hint(error, "look there (`haul owner`, its data); when it has not got the records: "
-                           "`haul owner --db DIR --reclaim --accept-two-owners` here");
+                           "`haul owner --db DIR --reclaim --accept-two-owners` here, with "
+                           "`--range` for what that job gave (`haul owner --db DIR`)");
     return HAUL_NOT_FOUND;
 }
 

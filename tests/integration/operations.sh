@@ -474,6 +474,8 @@ test_t1__source_does_not_come_back__cancel_removes_what_arrived() {
     ended "$sender" 143
     kill "$receiver_pid"
     ended "$receiver_pid" 143
+    run 3 "$haul" owner --db target --forget # half of the source's records would be its own
+    one_error 'target-.* is not finished.*haul cancel --db DIR. removes it first'
     says target '^  safe here: [1-9][0-9]* records'
     run 0 "$haul" cancel --db target
     no_job target

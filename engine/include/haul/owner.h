@@ -122,9 +122,9 @@ enum haul_status haul_owner_reclaim(const char *directory,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Make a copy (a rehearsal, a restored backup) a database of its own that never took part in a job:
- * its record, its journals and its identity go. Records that an unfinished job has left stay where
- * they are. Risk when a job is in doubt, a range RELEASED or the origin not SAME: this database and
- * another one own the same keys.
+ * its record, its journals and its identity go. Records that an unfinished job has brought stay
+ * where they are, and count as this database's: it asks. Risk when a job is in doubt, a range
+ * RELEASED or the origin not SAME: this database and another one own the same keys.
  * Errors: UNCONFIRMED, BUSY (a process runs a job, or changes the record: nothing is gone), LIMIT
  * (also: more journals than the process can open), and those of haul_owner_read. Thread: any. */
 enum haul_status haul_owner_forget(const char *directory, bool accept_two_owners,

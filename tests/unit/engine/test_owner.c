@@ -314,17 +314,16 @@ static void test_owner_reclaim__a_target_journal_is_damaged__corrupt_and_the_way
 
 /* --- forgetting ------------------------------------------------------------------------------- */
 
-static void test_owner_forget__handed_over_or_in_doubt__unconfirmed(void)
+static void test_owner_forget__handed_over_or_brought__unconfirmed(void)
 {
-    for (int prepared = 0; prepared < 2; prepared++) {
+    for (int jobs = 0; jobs < 3; jobs++) {
         start();
-        if (prepared == 1) {
-            leave_prepared();
-        } else {
-            move(VERSION_RELEASED, "b", "c");
-        }
+        jobs == 0   ? move(VERSION_RELEASED, "b", "c")
+        : jobs == 1 ? leave_prepared()
+                    : journal_close(make_journal(JOURNAL_TARGET, "c", "d"));
         check_status(haul_owner_forget(fixture.path, false, &error), HAUL_UNCONFIRMED);
-        check_equal(job_count(), prepared);
+        check_equal(strstr(error.hint, "haul cancel --db DIR") != NULL, jobs == 2);
+        check_equal(job_count(), jobs > 0);
         check_status(haul_owner_forget(fixture.path, true, &error), HAUL_OK);
         check_equal(job_count(), 0);
         check_equal(state_of("a", "z"), HAUL_OWNER_OWN);
@@ -332,11 +331,11 @@ static void test_owner_forget__handed_over_or_in_doubt__unconfirmed(void)
     }
 }
 
-static void test_owner_forget__only_taken_over_and_copying__without_a_word(void)
+static void test_owner_forget__only_taken_over_and_sending__without_a_word(void)
 {
     start();
     move(VERSION_IMPORTED, "b", "c");
-    journal_close(make_journal(JOURNAL_TARGET, "c", "d"));
+    journal_close(make_journal(JOURNAL_SOURCE, "c", "d"));
     check_status(haul_owner_forget(fixture.path, false, &error), HAUL_OK);
     check_equal(job_count(), 0);
     check_equal(state_of("b", "c"), HAUL_OWNER_OWN);
@@ -777,8 +776,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner_reclaim__a_job_decides_behind_the_question__busy),
     CHECK_TEST(test_owner_reclaim__a_target_waits_for_its_plan__busy),
     CHECK_TEST(test_owner_reclaim__a_target_journal_is_damaged__corrupt_and_the_way_out),
-    CHECK_TEST(test_owner_forget__handed_over_or_in_doubt__unconfirmed),
-    CHECK_TEST(test_owner_forget__only_taken_over_and_copying__without_a_word),
+    CHECK_TEST(test_owner_forget__handed_over_or_brought__unconfirmed),
+    CHECK_TEST(test_owner_forget__only_taken_over_and_sending__without_a_word),
     CHECK_TEST(test_owner_forget__a_process_runs_a_job__busy),
     CHECK_TEST(test_owner_forget__the_second_job_runs__busy_and_the_first_stays),
     CHECK_TEST(test_owner_forget__the_record_is_being_changed__busy_and_unchanged),
