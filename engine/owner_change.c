@@ -80,6 +80,57 @@ static bool covers_plan(const struct haul_owner_selection *selection, const stru
     return covered;
 }
 
+/* Errors: NO_MEMORY. */
+static enum haul_status put_released(struct range_map *map, const struct range_map *from)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < from->count && status == HAUL_OK; i++) {
+        const struct range_map_part *part = &from->parts[i];
+        if (part->mark.state == OWNERSHIP_RELEASED) {
+            status = range_map_put(map, &part->range, 1, &part->mark);
+        }
+    }
+    return status;
+}
+
+/* Errors: INVALID, NO_MEMORY. */
+static enum haul_status take_selected(struct range_map *map,
+                                      const struct haul_owner_selection *selection)
+{
+    const struct range_mark ours = {.state = OWNERSHIP_OWN};
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < selection->range_count && status == HAUL_OK; i++) {
+        struct key_range range;
+        status = key_range_init(&range, selection->ranges[i].start, selection->ranges[i].end);
+        if (status == HAUL_OK) {
+            status = range_map_put(map, &range, 1, &ours);
+            key_range_fini(&range);
+        }
+    }
+    return status;
+}
+
+/* Is nothing of what the plan gave given away any more, behind the change? */
+static bool leaves_nothing(const struct haul_owner_selection *selection,
+                           const struct ownership *ownership, const struct plan *plan)
+{
+    bool nothing = true;
+    for (size_t i = 0; i < plan->family_count && nothing; i++) {
+        const char *family = plan->families[i].family.name;
+        const struct range_map *now = ownership_map(ownership, family);
+        struct range_map map = {.count = 0};
+        bool selected = owner_selects(selection, family);
+        bool all = now == NULL || (selected && selection->range_count == 0);
+        nothing = all || (put_released(&map, now) == HAUL_OK &&
+                          (!selected || take_selected(&map, selection) == HAUL_OK));
+        for (size_t j = 0; j < plan->range_count && nothing && !all; j++) {
+            nothing = range_map_find(&map, &plan->ranges[j], OWNERSHIP_RELEASED) == NULL;
+        }
+        range_map_fini(&map);
+    }
+    return nothing;
+}
+
 /* The hand-over was decided, by either record. */
 static bool was_decided(const struct journal *journal, const struct ownership *ownership)
 {
@@ -145,7 +196,9 @@ static enum haul_status end_all_decided(const struct file_calls *calls, const ch
         bool ends = status == HAUL_OK && was_decided(journal, ownership) &&
                     job_journal_read_plan(journal, &plan, error) == HAUL_OK;
         if (ends) {
-            ends = covers_plan(selection, &plan);
+            bool known = ownership_has_moved(ownership, journal_job_id(journal), OWNERSHIP_GAVE);
+            ends = covers_plan(selection, &plan) ||
+                   (known && leaves_nothing(selection, ownership, &plan));
             plan_fini(&plan);
         }
         journal_close(journal);

@@ -270,12 +270,85 @@ static bool meets(const struct journal *journal, const struct plan *plan)
     return meets_or(journal, plan, false);
 }
 
+/* Does the map say of all of the range that `peer` got it, or gave it back? Errors: NO_MEMORY. */
+static enum haul_status look_whole(const struct ownership *ownership, const struct range_map *map,
+                                   const struct key_range *range, const char *peer, bool *whole)
+{
+    struct range_map theirs = {.count = 0};
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; map != NULL && i < map->count && status == HAUL_OK; i++) {
+        const struct range_map_part *part = &map->parts[i];
+        if (version_record_is_peer(ownership, part->mark.peer, peer)) {
+            status = range_map_put(&theirs, &part->range, 1, &part->mark);
+        }
+    }
+    *whole = range_map_covers(&theirs, range, 0);
+    range_map_fini(&theirs);
+    return status;
+}
+
+static enum haul_status refuse_taken_back(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "a part of what the job gave was taken back here since (`haul owner "
+                   "--reclaim`): the receiver, informed now, would own it as well");
+    haul_error_hint(error, "`haul cancel --db DIR --job ID --accept-two-owners` ends the job as "
+                           "the record has it; then `haul resolve` gives the receiver, which "
+                           "waits, what is left to it");
+    return HAUL_MISMATCH;
+}
+
+enum haul_status source_earlier_check_whole(const struct haul_source_options *source,
+                                            const struct journal *journal, const struct plan *plan,
+                                            struct haul_error *error)
+{
+    struct ownership ownership;
+    bool whole = true;
+    if (source->hooks.version_get != NULL) {
+        return HAUL_OK;
+    }
+    enum haul_status status = version_record_read(source->store, &ownership, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    const struct ownership_job *gave =
+        ownership_moved(&ownership, journal_job_id(journal), OWNERSHIP_GAVE);
+    const char *peer = gave == NULL ? "" : ownership_peer_name(&ownership, gave->peer);
+    size_t count = gave == NULL ? 0 : plan->family_count * plan->range_count;
+    for (size_t i = 0; i < count && whole && status == HAUL_OK; i++) {
+        const char *family = plan->families[i / plan->range_count].family.name;
+        status = look_whole(&ownership, ownership_map(&ownership, family),
+                            &plan->ranges[i % plan->range_count], peer, &whole);
+    }
+    ownership_fini(&ownership);
+    if (status != HAUL_OK) {
+        return haul_error_set(error, status, "malloc", 0, "no memory for the ranges");
+    }
+    return whole ? HAUL_OK : refuse_taken_back(error);
+}
+
+/* The record knows of the hand-over, and says that the ranges are this database's: they were taken
+ * back, or came back. */
+static bool is_ours_again(const struct source_earlier *earlier, const struct journal *journal,
+                          const struct plan *plan)
+{
+    const struct haul_source_options *source = earlier->source;
+    struct haul_error ignored;
+    uint64_t version = 0;
+    bool gave = false;
+    return source->hooks.version_get == NULL &&
+           version_record_released(source->store, journal_job_id(journal), &gave, &version,
+                                   &ignored) == HAUL_OK &&
+           gave && version_record_check(source->store, &source->hooks, plan, &ignored) == HAUL_OK;
+}
+
 enum haul_status source_earlier_check_decided(const struct source_earlier *earlier,
                                               const struct plan *plan, struct haul_error *error)
 {
     bool in_doubt = false;
     for (size_t i = 0; i < earlier->decided.count; i++) {
-        in_doubt = in_doubt || meets(earlier->decided.journals[i], plan);
+        const struct journal *journal = earlier->decided.journals[i];
+        in_doubt = in_doubt || (meets(journal, plan) && !is_ours_again(earlier, journal, plan));
     }
     if (!in_doubt) {
         return HAUL_OK;

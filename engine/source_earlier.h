@@ -36,7 +36,14 @@ enum haul_status source_earlier_find(struct source_earlier *earlier,
 enum haul_status source_earlier_look_decided(struct haul_store *store,
                                              const struct journal *journal, bool *decided,
                                              struct haul_error *error) HAUL_MUST_CHECK;
-/* A decided job has moved, or may have, a part of the plan: resolve it first. Errors: IN_DOUBT. */
+/* A decided job whose target is to be informed: does the record still say, of all of the plan, that
+ * it went there? Errors: MISMATCH (a part was taken back, and perhaps given on), those of the
+ * record. */
+enum haul_status source_earlier_check_whole(const struct haul_source_options *source,
+                                            const struct journal *journal, const struct plan *plan,
+                                            struct haul_error *error) HAUL_MUST_CHECK;
+/* A decided job has moved, or may have, a part of the plan that the record does not say is here
+ * again: resolve it first. Errors: IN_DOUBT. */
 enum haul_status source_earlier_check_decided(const struct source_earlier *earlier,
                                               const struct plan *plan,
                                               struct haul_error *error) HAUL_MUST_CHECK;

@@ -197,6 +197,9 @@ enum haul_status source_record_adopt(struct source_record *record, struct plan *
         status = adopt_decided(record, plan, error);
     }
     if (status == HAUL_OK) {
+        status = source_earlier_check_whole(record->source, record->journal, plan, error);
+    }
+    if (status == HAUL_OK) {
         status = source_done_recall(record, error);
     }
     return status;

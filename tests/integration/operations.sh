@@ -388,6 +388,38 @@ test_s2__target_set_back_to_before_it_was_prepared__named() {
     kill_and_reap "$receiver_pid"
 }
 
+# A part was taken back while nobody had informed the target, which is there after all.
+test_s3__a_part_is_taken_back__has_one_owner_whatever_comes() {
+    in_document S3 'haul cancel --db A --job ID --accept-two-owners'
+    local part=(--range :0x0000000000000080) job
+    decided
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners "${part[@]}"
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'a part of what the job gave was taken back.*haul cancel --db DIR --job ID --accept-two-owners'
+    kill_and_reap "$receiver_pid"
+    says target 'PREPARED'
+    receive other # it is the source's, and may go to another one
+    send 0 "${part[@]}"
+    ended "$receiver_pid" 0
+    job=$("$haul" status --db source --json | jq -r '.jobs[0].job')
+    run 0 "$haul" cancel --db source --job "$job" --accept-two-owners
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    run 0 "$haul" owner --db target --json
+    equal "$(json '[.ranges[] | .state + " " + .start + "-" + .end] | join(", ")')" \
+        'released -0x0000000000000080, imported 0x0000000000000080-'
+}
+
+test_s3__all_is_taken_back_in_two_parts__the_job_ends() {
+    decided
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners --range :0x0000000000000080
+    says source 'RELEASED'
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners --range 0x0000000000000080:
+    no_job source
+}
+
 # decided_and_given_back [ARGUMENT...]: the source is set back to its decision; the target owned by it, and
 # has given it back since.
 decided_and_given_back() {
