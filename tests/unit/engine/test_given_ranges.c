@@ -154,6 +154,33 @@ static void test_given_ranges_cover__a_family_is_not_named__not_covered(void)
     rocks_fixture_close(&fixture);
 }
 
+/* What holds for all comes first, wherever it stands: a family that is named has its own. */
+static void test_given_ranges_read__all_and_one_family__each_its_own(void)
+{
+    haul_control_Range range = {.start = message_bytes(slice("b")),
+                                .end = message_bytes(slice("y"))};
+    const haul_control_Given all = {.ranges_count = 1, .ranges = &range};
+    const haul_control_Given one = {.family = "default"};
+    struct plan plan;
+    rocks_fixture_open(&fixture);
+    make_plan(&plan, "c", "d");
+    for (int last = 0; last < 2; last++) {
+        haul_control_Given from[] = {last ? all : one, last ? one : all};
+        const haul_control_Commit commit = {.given_count = 2, .given = from};
+        struct ownership given;
+        check_or_stop(given_ranges_read(&given, &commit, &error) == HAUL_OK);
+        check(!given_ranges_cover(&given, &plan));
+        (void)snprintf(plan.families[0].family.name, HAUL_NAME_BYTES_MAX, "another");
+        check(given_ranges_cover(&given, &plan));
+        (void)snprintf(plan.families[0].family.name, HAUL_NAME_BYTES_MAX, "default");
+        ownership_fini(&given);
+    }
+    plan_fini(&plan);
+    free(range.start);
+    free(range.end);
+    rocks_fixture_close(&fixture);
+}
+
 static void test_given_ranges_read__a_range_that_is_none__protocol(void)
 {
     struct ownership given;
@@ -283,6 +310,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_given_ranges_commit__nothing_is_left__mismatch),
     CHECK_TEST(test_given_ranges_commit__merged_with_a_later_job__mismatch),
     CHECK_TEST(test_given_ranges_cover__a_family_is_not_named__not_covered),
+    CHECK_TEST(test_given_ranges_read__all_and_one_family__each_its_own),
     CHECK_TEST(test_given_ranges_read__a_range_that_is_none__protocol),
     CHECK_TEST(test_given_ranges_read__more_than_a_source_names__protocol),
     CHECK_TEST(test_version_record_move__a_part_is_given__the_rest_is_the_peers),

@@ -184,6 +184,35 @@ static void test_owner_drop__a_job_brings_it_back__refused_and_all_stays(void)
     finish();
 }
 
+/* What was handed over is in the record, whatever became of the journal. */
+static void test_owner_reclaim__a_source_journal_is_damaged__taken_back(void)
+{
+    static const uint8_t job[HAUL_JOB_BYTES] = {3};
+    const struct haul_source_options whole = {.lane = HAUL_LANE_WRITE_BATCH};
+    char name[JOURNAL_NAME_BYTES_MAX];
+    char path[1024];
+    struct journal *journal = NULL;
+    struct plan plan;
+    bool existed = false;
+    start();
+    check_or_stop(plan_make(&plan, fixture.store, &whole, 0, &error) == HAUL_OK);
+    check_or_stop(job_journal_open(fixture.store, JOURNAL_SOURCE, job, &journal, &existed,
+                                   &error) == HAUL_OK);
+    check_status(job_journal_plan(journal, &plan, &error), HAUL_OK);
+    journal_close(journal);
+    plan_fini(&plan);
+    journal_name_format(JOURNAL_SOURCE, job, name);
+    (void)snprintf(path, sizeof(path), "%s/haul/%s", fixture.path, name);
+    FILE *file = fopen(path, "r+");
+    check_or_stop(file != NULL);
+    check(fseek(file, 24, SEEK_SET) == 0 && fputs("damage", file) >= 0);
+    check_equal(fclose(file), 0);
+    check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_OK);
+    check_status(haul_owner_read_released(fixture.path, &everything, &owner, &error), HAUL_OK);
+    check_equal(owner->range_count, 0);
+    finish();
+}
+
 /* An ownership_change: as the first format had it. */
 static enum haul_status release_all(void *context, struct ownership *ownership,
                                     struct haul_error *failed)
@@ -241,6 +270,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner__range_of_a_reverse_family__unsupported_and_nothing_changes),
     CHECK_TEST(test_owner_drop__range_of_the_bytewise_family_alone__exactly_that),
     CHECK_TEST(test_owner_drop__a_job_brings_it_back__refused_and_all_stays),
+    CHECK_TEST(test_owner_reclaim__a_source_journal_is_damaged__taken_back),
     CHECK_TEST(test_owner_reclaim__all_families_are_given_away__a_job_of_one_is_met),
     CHECK_TEST(test_key_range_check_order__orders__bounds_only_in_that_of_bytes),
 };

@@ -322,6 +322,48 @@ void __wrap_rocksdb_wal_iter_status(const rocksdb_wal_iterator_t *iterator, char
     }
 }
 
+static const char *opening_now; /* what it says when the log is opened */
+
+rocksdb_wal_iterator_t *__real_rocksdb_get_updates_since(rocksdb_t *db, uint64_t sequence,
+                                                         const rocksdb_wal_readoptions_t *options,
+                                                         char **message);
+rocksdb_wal_iterator_t *__wrap_rocksdb_get_updates_since(rocksdb_t *db, uint64_t sequence,
+                                                         const rocksdb_wal_readoptions_t *options,
+                                                         char **message);
+rocksdb_wal_iterator_t *__wrap_rocksdb_get_updates_since(rocksdb_t *db, uint64_t sequence,
+                                                         const rocksdb_wal_readoptions_t *options,
+                                                         char **message)
+{
+    if (opening_now == NULL) {
+        return __real_rocksdb_get_updates_since(db, sequence, options, message);
+    }
+    *message = strdup(opening_now);
+    return NULL;
+}
+
+static void test_rocks_wal_next__log_cannot_be_opened__by_its_cause(void)
+{
+    static const struct {
+        const char *message;
+        enum haul_status status;
+    } cases[] = {
+        {"IO error: While opendir: /db: Input/output error", HAUL_IO},
+        {"Corruption: missing or truncated header", HAUL_CORRUPT},
+        {"NotFound: Requested sequence not yet written in the db", HAUL_GAP},
+    };
+    open_fixture();
+    put("a");
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        open_reader(1);
+        opening_now = cases[i].message;
+        check_error(next(), cases[i].status, error);
+        opening_now = NULL;
+        check_status(next(), HAUL_OK);
+        close_reader();
+    }
+    close_all();
+}
+
 /* A disk that fails is no hole in the log, and a hole is no damage. */
 static void test_rocks_wal_next__log_cannot_be_read__by_its_cause(void)
 {
@@ -539,6 +581,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_wal_next__after_a_restart__the_same_numbers),
     CHECK_TEST(test_rocks_wal_next__after_a_restart_with_kept_log__the_same_numbers),
     CHECK_TEST(test_rocks_wal_next__log_flushed_by_hand__tail_is_found),
+    CHECK_TEST(test_rocks_wal_next__log_cannot_be_opened__by_its_cause),
     CHECK_TEST(test_rocks_wal_next__log_cannot_be_read__by_its_cause),
     CHECK_TEST(test_rocks_wal_next__two_readers__each_at_its_own_place),
     CHECK_TEST(test_rocks_wal_next__asked_again_and_again_at_an_empty_log__gap_each_time),

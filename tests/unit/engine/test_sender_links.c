@@ -631,6 +631,38 @@ static void test_sender_links_pack__everything_is_out__never_tried(void)
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
+/* Whatever an attempt had come to, the next one begins with nothing of it. */
+static void test_sender_links_reset__in_the_middle_of_everything__as_new(void)
+{
+    struct message message;
+    begin_up();
+    emit(LANE_DELTA, 0);
+    (void)sender_links_poll(&links);
+    has_credit = false; /* the next one stands still */
+    emit(LANE_DELTA, 0);
+    (void)sender_links_poll(&links);
+    check(links.submitted_blocks == 1 && links.in_flight_blocks == 1);
+    check_equal(links.queued_blocks, 1);
+    links.queued_delta_bytes = 5;
+    links.rate_ready_ns = 7;
+    sender_links_reset(&links);
+    check_equal(links.in_flight_blocks + links.submitted_blocks, 0);
+    check_equal(links.queued_blocks + links.queued_delta_bytes, 0);
+    check_equal(sender_links_deadline_ns(&links), CLOCK_NEVER);
+    check(sender_links_is_idle(&links));
+    check_equal(links.state, SENDER_LINKS_CLOSED);
+    has_credit = true;
+    open_links(true);
+    (void)sender_links_poll(&links);
+    describe();
+    check_or_stop(sender_links_next_message(&links, &message));
+    unsigned before = submitted_count;
+    emit(LANE_DELTA, 0);
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, before + 1);
+    end_with_blocks();
+}
+
 static void test_sender_links_poll__closed_by_the_target__down_and_why(void)
 {
     begin_up_with(0);
@@ -664,6 +696,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_sender_links_pack__states__the_outbox_is_told),
     CHECK_TEST(test_sender_links_pack__links_are_behind__tried_and_kept_when_it_pays),
     CHECK_TEST(test_sender_links_pack__everything_is_out__never_tried),
+    CHECK_TEST(test_sender_links_reset__in_the_middle_of_everything__as_new),
     CHECK_TEST(test_sender_links_poll__closed_by_the_target__down_and_why),
     CHECK_TEST(test_sender_links_poll__stalled_and_a_block_is_done__goes_on_without_a_credit),
     CHECK_TEST(test_sender_links_poll__deltas__the_one_that_nothing_follows_is_urgent),

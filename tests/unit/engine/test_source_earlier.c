@@ -2,6 +2,7 @@
 /* test_source_earlier.c — which earlier jobs of a source end with a new one, and which stay. */
 #include "source_earlier.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "check.h"
@@ -98,7 +99,58 @@ static void test_source_earlier_is_owned__not_told_of__stays_as_it_is(void)
     rocks_fixture_close(&source);
 }
 
+/* Job `number` was given up, and "id" has not been told of it. */
+static void leave_aborted(const struct plan *plan, uint8_t number)
+{
+    source_record_init(&record, &options);
+    memset(record.job, number, sizeof(record.job));
+    check_status(source_record_begin(&record, plan, 0, &error), HAUL_OK);
+    check_status(job_journal_bind(record.journal, "id", "host:1", &error), HAUL_OK);
+    check_status(source_earlier_abort(record.journal, HAUL_CANCELLED, "no", &error), HAUL_OK);
+    source_record_fini(&record);
+}
+
+static bool has_journal(uint8_t number, bool damage)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    char path[1024];
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, number, sizeof(job));
+    journal_name_format(JOURNAL_SOURCE, job, name);
+    (void)snprintf(path, sizeof(path), "%s/haul/%s", source.path, name);
+    FILE *file = fopen(path, damage ? "r+" : "r");
+    if (file != NULL) {
+        check(!damage || (fseek(file, 20, SEEK_SET) == 0 && fputs("damage", file) >= 0));
+        check_equal(fclose(file), 0);
+    }
+    return file != NULL;
+}
+
+/* One that cannot be removed is told of as the failure, and the other goes all the same. */
+static void test_source_earlier_were_told__one_fails__the_other_goes(void)
+{
+    for (uint8_t damaged = 4; damaged <= 5; damaged++) {
+        struct plan plan;
+        leave_job(&plan);
+        leave_aborted(&plan, 4);
+        leave_aborted(&plan, 5);
+        source_record_init(&record, &options);
+        check_status(source_record_find(&record, &error), HAUL_OK);
+        check_status(source_record_bind(&record, "id", &plan, &error), HAUL_OK);
+        check_equal(record.earlier.told_count, 3);
+        check(has_journal(damaged, true));
+        check_error(source_earlier_were_told(&record.earlier, &error), HAUL_CORRUPT, error);
+        source_record_fini(&record);
+        for (uint8_t number = 3; number <= 5; number++) {
+            check_equal(has_journal(number, false), number == damaged);
+        }
+        plan_fini(&plan);
+        rocks_fixture_close(&source);
+    }
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_earlier_were_told__one_fails__the_other_goes),
     CHECK_TEST(test_source_earlier_is_owned__not_told_of__stays_as_it_is),
     CHECK_TEST(test_source_earlier_bind__other_ranges_of_the_same_target__both_stay),
 };

@@ -124,6 +124,22 @@ static void test_target_record_clear__another_journal_is_damaged__ends_and_the_f
     finish();
 }
 
+static void test_target_record_give_up__another_journal_is_damaged__given_up(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, 2, sizeof(job));
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    leave();
+    damage_journal(1);
+    check_status(target_record_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
+    check_equal(job_count(), 1);
+    finish();
+}
+
 static void test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
@@ -288,6 +304,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_clear__family_made_for_a_job_that_ended_before__goes),
     CHECK_TEST(test_target_record_clear__family_of_a_range_that_is_owned__stays),
     CHECK_TEST(test_target_record_clear__another_journal_is_damaged__ends_and_the_family_stays),
+    CHECK_TEST(test_target_record_give_up__another_journal_is_damaged__given_up),
     CHECK_TEST(test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_record_clear__another_job_needs_its_families__they_stay),
     CHECK_TEST(test_target_record_clear__another_job_is_being_let_in__its_family_stays),

@@ -373,6 +373,33 @@ static void test_tcp_listener_accept_link__data_peer__link_reports_connected(voi
     (void)close(fd);
 }
 
+/* All places are taken by peers that somebody else has yet to answer. */
+static void test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed(void)
+{
+    struct link_incoming incoming[TCP_PENDING_MAX];
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    enum tcp_purpose purpose;
+    int fds[TCP_PENDING_MAX];
+    open_listener();
+    make_preamble(TCP_CONTROL, LINK_VERSION_MAX, bytes);
+    for (int i = 0; i < TCP_PENDING_MAX; i++) {
+        fds[i] = connect_peer();
+        check(raw_write(fds[i], bytes, sizeof(bytes)));
+        check_or_stop(poll_until(&purpose, &incoming[i], UINT32_MAX) == HAUL_OK);
+    }
+    int fd = connect_peer();
+    poll_until_refusal();
+    check_status(read_answer(fd), HAUL_BUSY);
+    check(raw_ends(fd));
+    (void)close(fd);
+    for (int i = 0; i < TCP_PENDING_MAX; i++) {
+        tcp_listener_reject(listener, &incoming[i], HAUL_FENCED);
+        (void)close(fds[i]);
+    }
+    check_still_open();
+    close_listener();
+}
+
 /* The peer hears why, and nothing of it is left open here. */
 static void test_tcp_listener_accept_link__link_cannot_be_made__answered_and_closed(void)
 {
@@ -461,6 +488,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_listener_poll__more_than_eight_of_a_host__have_to_be_quick),
     CHECK_TEST(test_tcp_listener_poll__no_descriptor_left__sleeps_and_accepts_later),
     CHECK_TEST(test_tcp_listener_accept_link__data_peer__link_reports_connected),
+    CHECK_TEST(test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed),
     CHECK_TEST(test_tcp_listener_accept_link__link_cannot_be_made__answered_and_closed),
     CHECK_TEST(test_tcp_listener_destroy__peers_pending__dropped),
     CHECK_TEST(test_tcp_listener_create__port_in_use__busy_with_hint),
