@@ -71,8 +71,8 @@ static const struct option_rule rules[] = {
      .help = "copy this column family before the others; may be repeated",
      AT(option_names, metadata_families)},
     {.name = "overwrite",
-     .help = "the target's range is not empty: clear it first. Its records are\n"
-             "gone before the copy begins",
+     .help = "the target's range is not empty: clear it first. Its records, its own\n"
+             "ones too, are gone before the copy begins",
      AT(option_flag, overwrite)},
     {.name = "dry-run",
      .letter = 'n',

@@ -167,8 +167,8 @@ enum haul_status source_earlier_parted(enum haul_status refused, bool has_lost,
                    "this database since: nobody knows which of the job's it still owns");
     if (has_lost) {
         haul_error_hint(error, "what it gave back is newer there: `haul owner --db DIR --reclaim "
-                               "--accept-two-owners` there, then `haul send --overwrite` of all "
-                               "of it from there; then `haul cancel --db DIR --job ID "
+                               "--accept-two-owners` there, then `haul send --overwrite --range R` "
+                               "of all that the job gave; then `haul cancel --db DIR --job ID "
                                "--accept-two-owners` here");
         return refused;
     }

@@ -134,7 +134,8 @@ static enum haul_status refuse_record(const struct obstacle *look, struct haul_s
                    "column family '%s' of the target already holds records of the range, for "
                    "example %s",
                    look->family->family.name, key);
-    haul_error_hint(error, "--overwrite clears them first");
+    haul_error_hint(error, "--overwrite clears all of the range first, whoever owns it: select "
+                           "just what is to be replaced (`--cf`, `--range`)");
     return HAUL_NOT_EMPTY;
 }
 

@@ -239,9 +239,9 @@ static enum haul_status refuse_set_back(const char *peer, uint64_t version, uint
                            "once more: `haul owner --db DIR --forget` on the source, which may "
                            "ask for --accept-two-owners"
                          : "it was: the newer copy is here, `haul owner --db DIR --reclaim "
-                           "--accept-two-owners` and `haul send --overwrite` on this side bring it "
-                           "there; but if its record was rebuilt, its copy is newer: after that "
-                           "--reclaim here, send it again");
+                           "--accept-two-owners` and `haul send --overwrite --range R` of it on "
+                           "this side bring it there; but if its record was rebuilt, its copy is "
+                           "newer: after that --reclaim here, send it again");
     return HAUL_MISMATCH;
 }
 

@@ -286,7 +286,7 @@ test_s6__sent_again__refused_with_the_owner() {
 }
 
 test_s7__taken_back__from_the_database_that_owns_it() {
-    in_document S7 'haul send --db B --to A:PORT --overwrite'
+    in_document S7 'haul send --db B --to A:PORT --overwrite --range START:END'
     moved
     receive source
     run 3 "$haul" send --db target --to "$front" --transport tcp
