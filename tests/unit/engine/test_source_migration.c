@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_source_migration.c — the loop of a giving end, its target a socket in this process, which
  * answers whenever the loop waits. No data links: the job comes as far as its accepted plan. */
+#include <netinet/in.h>
 #include <string.h>
 
 #include "connected_peer.h"
@@ -34,7 +35,10 @@ static unsigned warnings;
 static unsigned releases;
 static uint64_t released_version;
 static bool resolves;
-static bool two_addresses; /* has the target's host */
+static bool two_addresses;  /* has the target's host, with the ports 7 and 8 */
+static unsigned links_port; /* where the data links go */
+static unsigned trusted;    /* connections */
+static unsigned noted;      /* timeouts of the target's */
 
 /* --- the target ------------------------------------------------------------------------------- */
 
@@ -135,9 +139,27 @@ enum haul_status __wrap_link_addresses_parse(const char *text, struct link_addre
 {
     enum haul_status status = __real_link_addresses_parse(text, addresses, failed);
     if (two_addresses) {
-        addresses->items[addresses->count++] = addresses->items[0];
+        struct link_address *second = &addresses->items[addresses->count++];
+        *second = addresses->items[0];
+        ((struct sockaddr_in *)&second->storage)->sin_port = htons(8);
     }
     return status;
+}
+
+void __real_control_channel_trust(struct control_channel *channel);
+void __wrap_control_channel_trust(struct control_channel *channel);
+void __wrap_control_channel_trust(struct control_channel *channel)
+{
+    trusted += channel != peer.channel;
+    __real_control_channel_trust(channel);
+}
+
+void __real_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms);
+void __wrap_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms);
+void __wrap_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms)
+{
+    noted += channel != peer.channel && timeout_ms == PEER_TIMEOUT_MS;
+    __real_control_channel_note_peer_timeout(channel, timeout_ms);
 }
 
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
@@ -145,8 +167,8 @@ void __wrap_sender_links_open(struct sender_links *links, const struct link_tick
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
                               bool rdma_offered, const char *rdma_refusal)
 {
-    (void)links;
     (void)rdma_refusal;
+    links_port = ntohs(((const struct sockaddr_in *)&links->options.address.storage)->sin_port);
     check(!rdma_offered);
     check_equal(ticket->token[0], 7);
     check_equal(ticket->token[LINK_TOKEN_BYTES - 1], 7);
@@ -193,6 +215,7 @@ static void begin(void)
     opened_links = warnings = releases = 0;
     released_version = 0;
     resolves = two_addresses = false;
+    links_port = trusted = noted = 0;
     on_hello = on_plan = ANSWER_AS_IT_SHOULD;
     stop_behind = cancel_behind = 0;
     migration = NULL;
@@ -391,6 +414,37 @@ static void test_run_source__target_hangs_up__comes_back_and_warns_once(void)
     finish();
 }
 
+/* From then on it may send long messages, and is told of us in its own time. */
+static void test_run_source__target_answers__trusted_and_its_timeout_noted(void)
+{
+    begin();
+    (void)run();
+    check_equal(trusted, 1);
+    check_equal(noted, 1);
+    finish();
+    begin();
+    on_hello = ANSWER_NOTHING;
+    stop_behind = MESSAGE_HELLO;
+    (void)run();
+    check_equal(trusted, 1);
+    check_equal(noted, 0);
+    finish();
+}
+
+/* Data links go where the target has answered, not to the first of its addresses. */
+static void test_run_source__first_address_fails__links_go_to_the_second(void)
+{
+    for (unsigned fails = 0; fails < 2; fails++) {
+        begin();
+        two_addresses = true;
+        failing_connects = fails;
+        (void)run();
+        check_equal(opened_links, 1);
+        check_equal(links_port, fails == 0 ? 7 : 8);
+        finish();
+    }
+}
+
 /* Another address serves who has had no answer yet; behind one, the session decides. */
 static void test_run_source__target_hangs_up_and_has_two_addresses__session_hears_of_each_loss(void)
 {
@@ -421,6 +475,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_run_source__cancel__told_once_and_nothing_left),
     CHECK_TEST(test_run_source__resolve__released_again),
     CHECK_TEST(test_run_source__target_hangs_up__comes_back_and_warns_once),
+    CHECK_TEST(test_run_source__target_answers__trusted_and_its_timeout_noted),
+    CHECK_TEST(test_run_source__first_address_fails__links_go_to_the_second),
     CHECK_TEST(test_run_source__target_hangs_up_and_has_two_addresses__session_hears_of_each_loss),
 };
 CHECK_MAIN("source_migration", tests)

@@ -45,6 +45,8 @@ static unsigned durable_news;  /* so many positions come from the appliers */
 static atomic_bool disk_hangs; /* while positions are recorded */
 static atomic_uint order_used;
 static char order[8];     /* of what is recorded: p for positions, P for PREPARED */
+static unsigned trusted;  /* connections, since the test began */
+static unsigned noted;    /* timeouts of the source's */
 static bool others_write; /* to the range, just before the copy starts */
 
 enum haul_status __real_migration_random(uint8_t *bytes, size_t size_bytes);
@@ -139,6 +141,22 @@ uint64_t __wrap_target_copy_crc_errors(const struct target_copy *copy)
     return crc_errors;
 }
 
+void __real_control_channel_trust(struct control_channel *channel);
+void __wrap_control_channel_trust(struct control_channel *channel);
+void __wrap_control_channel_trust(struct control_channel *channel)
+{
+    trusted += channel != peer.channel;
+    __real_control_channel_trust(channel);
+}
+
+void __real_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms);
+void __wrap_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms);
+void __wrap_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms)
+{
+    noted += channel != peer.channel && timeout_ms == PEER_TIMEOUT_MS;
+    __real_control_channel_note_peer_timeout(channel, timeout_ms);
+}
+
 static enum haul_status own(void *context, uint64_t new_version, struct haul_error *failed)
 {
     (void)context;
@@ -184,6 +202,7 @@ static void open_target(void)
 static void begin(void)
 {
     open_target();
+    trusted = noted = 0;
     check_or_stop(connect_to(&peer, &job) == HAUL_OK);
 }
 
@@ -382,6 +401,22 @@ static void test_target_job_poll__hello__welcome_of_this_database(void)
     check(memcmp(welcome.token.bytes, nothing, sizeof(nothing)) != 0);
     check(slot.holder == NULL);
     check_equal(job_count(), 0);
+    finish();
+}
+
+/* Who has not said Hello may not have long messages read. */
+static void test_target_job_poll__hello__trusted_and_its_timeout_noted(void)
+{
+    begin();
+    for (int i = 0; i < 3; i++) {
+        turn(job);
+    }
+    check_equal(trusted + noted, 0);
+    greet();
+    check_equal(trusted, 1);
+    check_equal(noted, 1);
+    control_peer_close(&peer);
+    end_with(HAUL_CLOSED);
     finish();
 }
 
@@ -690,6 +725,7 @@ static void test_target_job_poll__source_compares__families_and_nothing_changes(
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_job_create__no_random_numbers__io_and_socket_is_closed),
     CHECK_TEST(test_target_job_poll__hello__welcome_of_this_database),
+    CHECK_TEST(test_target_job_poll__hello__trusted_and_its_timeout_noted),
     CHECK_TEST(test_target_job_poll__body_that_is_no_message__refused),
     CHECK_TEST(test_target_job_poll__plan_without_families__refused_and_slot_is_free),
     CHECK_TEST(test_target_job_poll__another_job_runs__busy),
