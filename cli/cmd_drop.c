@@ -24,6 +24,7 @@ struct drop_options {
     struct name_list families;
     struct range_list ranges;
     bool yes;
+    bool accept_loss;
 };
 
 #define AT(parser, member) OPTION_AT(parser, struct drop_options, member)
@@ -40,6 +41,10 @@ static const struct option_rule rules[] = {
      .help = "do it; without this the ranges are only listed",
      .group = "How",
      AT(option_flag, yes)},
+    {.name = "accept-loss",
+     .help = "also what the database that was given it has lost since",
+     .group = "How",
+     AT(option_flag, accept_loss)},
     OUTPUT_OPTION_RULES,
 };
 
@@ -100,7 +105,8 @@ static int drop(const struct drop_options *options, struct output *output)
     const struct haul_owner_selection selection = {.families = options->families.names,
                                                    .family_count = options->families.count,
                                                    .ranges = options->ranges.ranges,
-                                                   .range_count = options->ranges.count};
+                                                   .range_count = options->ranges.count,
+                                                   .accept_loss = options->accept_loss};
     enum haul_status status =
         haul_owner_read_released(options->database, &selection, &released, &error);
     if (status == HAUL_OK && released->range_count == 0) {

@@ -11,6 +11,7 @@
 #include "durable_file.h"
 #include "job_journal.h"
 #include "journal_directory.h"
+#include "lost_jobs.h"
 #include "owner_pieces.h"
 #include "ownership_file.h"
 #include "wall_clock.h"
@@ -569,7 +570,7 @@ static enum haul_status tell_by_journals(void *context, struct ownership *owners
         status = tell_by_journal(rebuilding, &entries[i % count], i < count, ownership, error);
     }
     free(entries);
-    return status;
+    return status == HAUL_OK ? lost_jobs_note_rebuilt(ownership, wall_clock_s()) : status;
 }
 
 enum haul_status owner_rebuild(const struct file_calls *calls, const char *directory,

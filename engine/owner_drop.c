@@ -11,6 +11,7 @@
 #include "haul/owner.h"
 #include "instance.h"
 #include "job_journal.h"
+#include "lost_jobs.h"
 #include "owner_change.h"
 #include "owner_pieces.h"
 #include "ownership_file.h"
@@ -254,6 +255,9 @@ enum haul_status haul_owner_drop(struct haul_store *store,
     }
     if (status == HAUL_OK) {
         status = check_jobs(store, &pieces, error);
+    }
+    if (status == HAUL_OK && !selection->accept_loss) {
+        status = lost_jobs_check(store, &pieces, error);
     }
     struct target_held_others others = {.looked = false};
     if (status == HAUL_OK) {

@@ -85,6 +85,23 @@ static void note_returned(struct source_record *record, const struct source_peer
     }
 }
 
+/* Each side may have been set back to before it got something from the other. */
+static enum haul_status compare_given(struct source_calls *calls, struct haul_error *error)
+{
+    const struct source_peer *peer = &calls->bound;
+    struct source_record *record = &calls->job->record;
+    struct haul_store *store = record->source->store;
+    const struct haul_hooks *hooks = &record->source->hooks;
+    enum haul_status status = lost_jobs_list(store, hooks, peer->identity, &calls->between, error);
+    if (status == HAUL_OK) {
+        status = lost_jobs_look(store, hooks, &peer->between, &calls->lost, error);
+    }
+    if (calls->lost.size_bytes > 0) {
+        source_done_note_unknown(record);
+    }
+    return status;
+}
+
 static void call_bind(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
@@ -92,8 +109,13 @@ static void call_bind(void *context, struct haul_error *error)
     const struct source_peer *peer = &calls->bound;
     calls->asks_again = false;
     message_release(&calls->commit);
+    calls->lost.size_bytes = 0;
     if (peer->owns && peer->names_given_back) {
         source_done_note_lost(&job->record, peer->given_back_by);
+    }
+    error->status = compare_given(calls, error);
+    if (error->status != HAUL_OK) {
+        return;
     }
     if (job->record.only_tells) {
         error->status = settle_left(calls, error);
@@ -145,6 +167,7 @@ void source_calls_bind(struct source_calls *calls, const haul_control_Welcome *w
     memcpy(peer->given_back_by, welcome->given_back_by.bytes, HAUL_JOB_BYTES);
     peer->waiting_bytes = welcome->waiting.size;
     memcpy(peer->waiting, welcome->waiting.bytes, welcome->waiting.size);
+    job_list_take(&peer->between, slice_of(welcome->between.bytes, welcome->between.size));
     bool tells = welcome->given_back <= VERSION_PERHAPS_RETURNED; /* a later release says more */
     peer->returned = tells ? (enum version_return)welcome->given_back : VERSION_PERHAPS_RETURNED;
     submit_bind(calls);
@@ -201,6 +224,8 @@ static enum source_calls_news on_bound(struct source_calls *calls, struct source
     event->next_epoch = record->epoch;
     event->commit = calls->commit.type == MESSAGE_COMMIT ? &calls->commit : NULL;
     event->type = SOURCE_EVENT_BOUND;
+    event->between = job_list_slice(&calls->between);
+    event->lost = job_list_slice(&calls->lost);
     event->jobs = slice_of(earlier->told, earlier->told_count * HAUL_JOB_BYTES);
     return SOURCE_CALLS_EVENT;
 }

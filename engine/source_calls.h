@@ -9,6 +9,7 @@
 #include "call_worker.h"
 #include "clock.h"
 #include "freeze_calls.h"
+#include "lost_jobs.h"
 #include "source_copy.h"
 #include "source_job.h"
 #include "source_session.h"
@@ -26,6 +27,7 @@ struct source_peer {
     bool names_given_back;
     uint8_t waiting[HAUL_WAITING_BYTES_MAX]; /* ids of jobs of this source that are prepared */
     size_t waiting_bytes;
+    struct job_list between; /* jobs by which, it says, one of the two owns */
 };
 
 struct source_calls {
@@ -42,6 +44,8 @@ struct source_calls {
     struct source_peer bound;    /* the one that bind is for; the call worker's */
     bool asks_again;             /* bind has found another job that a Hello is to name */
     struct message commit;       /* bind has found that this is to be said; else of no type */
+    struct job_list lost;        /* bind has found no record here of these */
+    struct job_list between;     /* jobs by which, by our record, one of the two owns */
     bool bind_again;             /* bind was under way for an earlier Welcome */
     uint64_t decide_until_ns;
     /* The call worker's while a freeze or an unfreeze runs. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "given_ranges.h"
+#include "lost_jobs.h"
 
 enum { DONE_ASKED_MAX = 64 }; /* a target that names ever others is not believed */
 
@@ -101,6 +102,33 @@ static enum haul_status lost_there(struct haul_error *error)
     return HAUL_NOT_FOUND;
 }
 
+void source_done_note_unknown(struct source_record *record)
+{
+    if (!record->has_lost) {
+        record->has_lost = true;
+        haul_log(record->source->log, HAUL_LOG_WARNING, "%s", SOURCE_DONE_LOST);
+    }
+}
+
+void source_done_note_lost_there(const struct source_record *record, const struct job_list *lost)
+{
+    struct haul_error error;
+    bool has_register = record->source->hooks.version_get != NULL;
+    if (!has_register &&
+        lost_jobs_note(record->source->store, record->peer, lost, &error) != HAUL_OK) {
+        haul_log(record->source->log, HAUL_LOG_WARNING,
+                 "what the target has lost cannot be recorded: %s", error.text);
+    }
+}
+
+static enum haul_status refuse_lost(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0, "%s", SOURCE_DONE_LOST);
+    haul_error_hint(error, "to have it: `haul owner --db DIR --reclaim --accept-two-owners` on the "
+                           "receiver's database, then `haul send --overwrite` from there to here");
+    return HAUL_MISMATCH;
+}
+
 /* The job that Hello has named is done by the record. Did it go to this target, and what does that
  * one know of it? */
 static enum haul_status judge_named(const struct source_record *record, enum job_phase phase,
@@ -108,6 +136,9 @@ static enum haul_status judge_named(const struct source_record *record, enum job
 {
     bool known = false;
     struct haul_error second = {.status = HAUL_OK};
+    if (record->has_lost) {
+        return refuse_lost(error);
+    }
     if (!record->answers ||
         given_ranges_know(record->source->store, record->job, record->peer, &known, &second) !=
             HAUL_OK ||
@@ -115,6 +146,9 @@ static enum haul_status judge_named(const struct source_record *record, enum job
         return error->status;
     }
     if (phase != JOB_COMMITTED) {
+        struct job_list lost;
+        job_list_take(&lost, slice_of(record->job, HAUL_JOB_BYTES));
+        source_done_note_lost_there(record, &lost);
         return lost_there(error);
     }
     haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");

@@ -30,9 +30,14 @@ enum haul_status source_done_answer(struct source_record *record,
 /* The target has given something back by `job`: has this database got it? Otherwise it was set
  * back: `has_lost`, and a warning is logged. */
 void source_done_note_lost(struct source_record *record, const uint8_t job[HAUL_JOB_BYTES]);
-#define SOURCE_DONE_LOST                                                                           \
-    "this database was set back to before it got ranges back: what the receiver gave back is not " \
-    "complete here, and the copy there is the newer one; compare with `haul verify --to`"
+/* The same, when it is not known which of the two gave. */
+void source_done_note_unknown(struct source_record *record);
+#define SOURCE_DONE_LOST                                                                      \
+    "this database was set back to before it got ranges back, or gave some: the copy at the " \
+    "receiver is the newer one; compare with `haul verify --to`"
+/* The target has lost what it got by these jobs: `haul drop` is not to delete what may be the last
+ * copy. A failure is logged. */
+void source_done_note_lost_there(const struct source_record *record, const struct job_list *lost);
 /* Of a decided job, before its target is asked: how much that was (`moved`). Errors: those of the
  * record. */
 enum haul_status source_done_recall(struct source_record *record,

@@ -60,10 +60,11 @@ void source_end(struct source_session *session)
     (void)source_push(session, SOURCE_ACTION_END);
 }
 
-void source_say_stop(struct source_session *session, const struct haul_error *error)
+haul_control_Stop *source_say_stop(struct source_session *session, const struct haul_error *error)
 {
     haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
     message_error_text(error, stop->text);
+    return stop;
 }
 
 /* Before the decision: give everything back, tell the peer, end with `error`. */
@@ -79,7 +80,7 @@ void source_abort_job(struct source_session *session, const struct haul_error *e
     bool tells = tell_peer && session->channel_up;
     if (tells && session->options.only_tells) {
         /* It has made no attempt: what the target has of the job in Hello is not its to end. */
-        source_say_stop(session, error);
+        (void)source_say_stop(session, error);
     }
     if (!tells || session->options.only_tells) {
         source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
@@ -112,7 +113,7 @@ void source_end_kept(struct source_session *session, const struct haul_error *er
     session->figures.kept = true;
     source_thaw(session, now_ns);
     if (session->channel_up) {
-        source_say_stop(session, error);
+        (void)source_say_stop(session, error);
     }
     source_end(session);
 }

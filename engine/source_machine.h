@@ -75,7 +75,7 @@ void source_abort_job(struct source_session *session, const struct haul_error *e
 void source_abort_with(struct source_session *session, enum haul_status status, const char *text,
                        const char *hint, uint64_t now_ns);
 /* Tell the peer that this attempt ends, and that what it has stays. */
-void source_say_stop(struct source_session *session, const struct haul_error *error);
+haul_control_Stop *source_say_stop(struct source_session *session, const struct haul_error *error);
 /* Before the decision: this attempt ends, and both sides keep what has arrived. */
 void source_end_kept(struct source_session *session, const struct haul_error *error,
                      uint64_t now_ns);

@@ -623,7 +623,8 @@ static void run_source(struct haul_migration *migration)
                                    .was_accepted = may_have_arrived(source),
                                    .kept = figures.kept,
                                    .peer_knows = figures.peer_knows,
-                                   .owned_job = figures.was_owned ? figures.owned_job : NULL};
+                                   .owned_job = figures.was_owned ? figures.owned_job : NULL,
+                                   .lost = &figures.lost};
     source_record_end(&source->job.record, &ending);
     source->base.result.status = source->base.result.error.status;
 }

@@ -767,6 +767,9 @@ void source_record_end(struct source_record *record, const struct source_ending 
     if (ending->owned_job != NULL) {
         source_earlier_is_owned(&record->earlier, ending->owned_job, record->peer);
     }
+    if (ending->lost != NULL) {
+        source_done_note_lost_there(record, ending->lost);
+    }
     /* Whoever refused a job of an earlier process at once need not have been its target. */
     bool stranger = record->peer_differs ||
                     (record->continued && !record->has_met && outcome != HAUL_CANCELLED);

@@ -138,11 +138,12 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
 struct source_ending {
-    struct haul_error *outcome; /* in: how it ended; out: why a job that may not end was kept */
-    bool was_accepted;          /* the target took Hello: it may have a record of the job */
-    bool kept;                  /* and keeps it, whatever the outcome is */
-    bool peer_knows;            /* and knows that it is over */
-    const uint8_t *owned_job;   /* NULL, or an earlier one by which the target says that it owns */
+    struct haul_error *outcome;  /* in: how it ended; out: why a job that may not end was kept */
+    bool was_accepted;           /* the target took Hello: it may have a record of the job */
+    bool kept;                   /* and keeps it, whatever the outcome is */
+    bool peer_knows;             /* and knows that it is over */
+    const struct job_list *lost; /* NULL, or what the target has lost, it says */
+    const uint8_t *owned_job;    /* NULL, or an earlier one by which the target says that it owns */
 };
 /* The job is over: finish the journal, or leave it for a later run. */
 void source_record_end(struct source_record *record, const struct source_ending *ending);

@@ -12,6 +12,7 @@
 #include "end_reason.h"
 #include "journal.h"
 #include "planted_bug.h"
+#include "source_binding.h"
 #include "source_hand_over.h"
 #include "source_machine.h"
 
@@ -53,121 +54,6 @@ static void on_channel_up(struct source_session *session, uint64_t now_ns)
     session->channel_up = true;
     session->proposed_before = session->proposed;
     send_hello(session, now_ns);
-}
-
-/* Records are written: a disk or a hook that does not answer is not waited for without an end. */
-static void ask_to_bind(struct source_session *session, uint64_t now_ns)
-{
-    (void)source_push(session, SOURCE_ACTION_BIND);
-    source_enter(session, SOURCE_BINDING, source_stall_deadline(session, now_ns));
-}
-
-static void on_welcome(struct source_session *session, const haul_control_Welcome *welcome,
-                       uint64_t now_ns)
-{
-    session->welcome = *welcome;
-    stall_watch_note_peer_timeout(&session->stall, welcome->peer_timeout_ms);
-    if (session->decided) { /* nothing may abort any more */
-        ask_to_bind(session, now_ns);
-        return;
-    }
-    struct haul_error error = {0};
-    if (source_check_welcome(session, welcome, &error) != HAUL_OK) {
-        source_end_unfit(session, &error, now_ns);
-        return;
-    }
-    ask_to_bind(session, now_ns);
-}
-
-/* False: no memory. */
-static bool put_jobs(struct haul_slice jobs, pb_bytes_array_t **to)
-{
-    *to = jobs.size == 0 ? NULL : message_bytes(jobs);
-    return *to != NULL || jobs.size == 0;
-}
-
-static void send_plan(struct source_session *session, struct haul_slice jobs, uint64_t now_ns)
-{
-    const haul_control_Welcome *welcome = &session->welcome;
-    const struct version_claim theirs = {.version = welcome->config_version,
-                                         .authoritative = welcome->config_version_known};
-    struct haul_error error = {0};
-    if (version_claim_check_theirs(&session->options.version, &theirs, &error) != HAUL_OK) {
-        source_abort_job(session, &error, true, now_ns);
-        return;
-    }
-    session->options.plan->new_version =
-        HAUL_PLANTED_BUG(OWN_VERSION_ONLY) ? session->options.version.version + 1
-                                           : version_claim_next(&session->options.version, &theirs);
-    struct source_action *action = source_push(session, SOURCE_ACTION_SEND);
-    if (plan_to_message(session->options.plan, &action->message) != HAUL_OK ||
-        !put_jobs(jobs, &action->message.as.plan.supersedes)) {
-        message_release(&action->message);
-        session->action_count--;
-        source_abort_with(session, HAUL_NO_MEMORY, "no memory for the plan", "", now_ns);
-        return;
-    }
-    session->proposed = true;
-    session->figures.peer_knows = false;
-    /* Clearing an --overwrite range takes the target its time, and it says that it works. */
-    source_enter(session, SOURCE_PLANNING, CLOCK_NEVER);
-}
-
-/* Nothing is to be done but to tell: it is as if these jobs were aborted now. Clearing takes the
- * target its time, and it says that it works. */
-static void send_jobs(struct source_session *session, struct haul_slice jobs, uint64_t now_ns)
-{
-    struct message *message = source_push_message(session, MESSAGE_ABORT);
-    haul_control_Abort *abort_message = &message->as.abort;
-    abort_message->status = HAUL_CANCELLED;
-    (void)snprintf(abort_message->text, sizeof(abort_message->text), "given up by the source");
-    haul_error_set(&session->outcome, HAUL_TIMEOUT, NULL, 0,
-                   "the target has not confirmed that the jobs are over");
-    if (!put_jobs(jobs, &abort_message->jobs)) {
-        haul_error_set(&session->outcome, HAUL_NO_MEMORY, NULL, 0, "no memory for the jobs");
-    }
-    source_enter(session, SOURCE_ABORTING, source_stall_deadline(session, now_ns));
-}
-
-/* Another database answers here, or there is nothing to say. The job stays as it is. */
-static void leave_stranger(struct source_session *session, const struct haul_error *error)
-{
-    session->outcome = *error;
-    source_say_stop(session, error);
-    source_end(session);
-}
-
-static void on_bound(struct source_session *session, const struct source_event *event,
-                     uint64_t now_ns)
-{
-    enum haul_status status = event->error.status;
-    bool stranger = status == HAUL_MISMATCH || session->options.only_tells;
-    bool owned = session->welcome.job_phase == JOB_COMMITTED;
-    bool tells = session->options.only_tells;
-    bool unrecorded = tells && owned && status != HAUL_NOT_FOUND && status != HAUL_MISMATCH;
-    if (status != HAUL_OK && session->decided) {
-        bool hints = status == HAUL_MISMATCH || status == HAUL_FENCED;
-        source_leave_hinted(session, event->error.text, hints ? event->error.hint : "");
-    } else if (status == HAUL_OK && tells && event->next_job != NULL) {
-        source_ask_next(session, event);
-    } else if (status == HAUL_OK && tells && event->commit != NULL) {
-        source_hand_over_answer(session, event->commit, now_ns);
-    } else if (status != HAUL_OK && stranger && !unrecorded) {
-        leave_stranger(session, &event->error);
-    } else if (owned && !session->decided && (!stranger || status != HAUL_OK)) {
-        source_leave_owned(session, &event->error);
-    } else if (status != HAUL_OK) {
-        source_abort_job(session, &event->error, true, now_ns);
-    } else if (session->decided && !tells) {
-        source_hand_over_on_welcome(session, now_ns);
-    } else if (tells && owned && event->jobs.size == 0) {
-        memset(&session->outcome, 0, sizeof(session->outcome)); /* recorded here, and finished */
-        source_end(session);
-    } else if (tells) {
-        send_jobs(session, event->jobs, now_ns);
-    } else {
-        send_plan(session, event->jobs, now_ns);
-    }
 }
 
 /* So often in a row, and nothing lasting between them: it is no accident of the path. */
@@ -396,7 +282,7 @@ static bool on_expected_message(struct source_session *session, struct message *
 {
     enum source_state state = session->state;
     if (message->type == MESSAGE_WELCOME && state == SOURCE_GREETING) {
-        on_welcome(session, &message->as.welcome, now_ns);
+        source_binding_on_welcome(session, &message->as.welcome, now_ns);
     } else if (message->type == MESSAGE_PLAN_ACCEPTED && state == SOURCE_PLANNING) {
         on_plan_accepted(session, message, now_ns);
     } else if (message->type == MESSAGE_PREPARED && state == SOURCE_PREPARING) {
@@ -424,6 +310,7 @@ static void note_refused(struct source_session *session, const haul_control_Refu
     session->figures.was_owned = refused->owned_job.size == HAUL_JOB_BYTES &&
                                  session->welcome.session.size > 0; /* whoever it is */
     memcpy(session->figures.owned_job, refused->owned_job.bytes, HAUL_JOB_BYTES);
+    job_list_take(&session->figures.lost, slice_of(refused->lost.bytes, refused->lost.size));
 }
 
 static void on_progress(struct source_session *session, const haul_control_Progress *progress,
@@ -617,7 +504,7 @@ static void dispatch(struct source_session *session, const struct source_event *
         break;
     case SOURCE_EVENT_BOUND:
         if (session->state == SOURCE_BINDING) {
-            on_bound(session, event, now_ns);
+            source_binding_on_bound(session, event, now_ns);
         }
         break;
     case SOURCE_EVENT_LINKS_UP:

@@ -47,6 +47,7 @@
 #include "digest.h"
 #include "haul/migration.h"
 #include "job_journal.h"
+#include "job_list.h"
 #include "message.h"
 #include "plan.h"
 #include "source_state.h"
@@ -83,7 +84,9 @@ struct source_event {
     struct haul_slice jobs;  /* earlier ones that the target is told of, HAUL_JOB_BYTES each */
     const uint8_t *next_job; /* of BOUND: Hello is to name this one next; NULL: all were named */
     uint64_t next_epoch;
-    struct message *commit; /* of BOUND: the answer for a job that is done; taken. NULL: none */
+    struct message *commit;    /* of BOUND: the answer for a job that is done; taken. NULL: none */
+    struct haul_slice between; /* of BOUND: jobs with the target by which one of the two owns */
+    struct haul_slice lost;    /* and those of its Welcome that this database knows nothing of */
 };
 
 enum source_action_type {
@@ -165,6 +168,7 @@ struct source_session_figures {
     bool peer_knows; /* of the abort: it was told, and answered, or it was its own */
     bool was_owned;  /* it was refused: the target owns by `owned_job`, which is said to be over */
     uint8_t owned_job[HAUL_JOB_BYTES];
+    struct job_list lost; /* and has no record of these, by which it owned */
     uint32_t retries;
     uint64_t crc_errors; /* blocks, credits and messages that came damaged, on either side */
     char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* the target's, of what it owns; or "" */

@@ -102,6 +102,16 @@ static void call_stop(void *context, struct haul_error *error)
     error->status = HAUL_OK;
 }
 
+static void call_note_lost(void *context, struct haul_error *error)
+{
+    const struct target_calls *calls = context;
+    error->status = target_done_note_lost(&calls->record, &calls->lost, error);
+    if (error->status != HAUL_OK) {
+        haul_log(calls->target->log, HAUL_LOG_WARNING,
+                 "what the source has lost cannot be recorded: %s", error->text);
+    }
+}
+
 /* --- for the loop ----------------------------------------------------------------------------- */
 
 void target_calls_submit(struct target_calls *calls, enum target_call number)
@@ -111,12 +121,21 @@ void target_calls_submit(struct target_calls *calls, enum target_call number)
         [TARGET_CALL_CLEAR] = call_clear,         [TARGET_CALL_RECORD] = call_record,
         [TARGET_CALL_DIGEST] = call_digest,       [TARGET_CALL_LOOK_UP] = call_look_up,
         [TARGET_CALL_POSITIONS] = call_positions, [TARGET_CALL_VERIFY] = call_verify,
-        [TARGET_CALL_STOP] = call_stop,
+        [TARGET_CALL_STOP] = call_stop,           [TARGET_CALL_NOTE_LOST] = call_note_lost,
     };
     call_steps_begin(&calls->steps[number]);
     calls->calls[number].run = runs[number];
     calls->calls[number].context = calls;
     call_worker_submit(calls->worker, &calls->calls[number]);
+}
+
+void target_calls_note_stop(struct target_calls *calls, const struct message *message)
+{
+    const haul_control_Stop *stop = &message->as.stop;
+    if (message->type == MESSAGE_STOP && stop->lost.size > 0 && !target_calls_any(calls)) {
+        job_list_take(&calls->lost, slice_of(stop->lost.bytes, stop->lost.size));
+        target_calls_submit(calls, TARGET_CALL_NOTE_LOST);
+    }
 }
 
 struct target_job *target_calls_job(const struct call *call)

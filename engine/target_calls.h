@@ -29,6 +29,7 @@ enum target_call {
     TARGET_CALL_POSITIONS,
     TARGET_CALL_VERIFY,
     TARGET_CALL_STOP,
+    TARGET_CALL_NOTE_LOST,
     TARGET_CALL_COUNT,
 };
 
@@ -48,6 +49,7 @@ struct target_calls {
     struct version_claim version;     /* as recorded */
     uint64_t prepared_version;        /* of the records, when the source came back */
     struct option_report differences; /* of the target's families */
+    struct job_list lost;             /* by the source, as its Stop says */
     struct target_verify verify; /* of a source that compares; target_verify.h says whose what is */
 };
 
@@ -58,6 +60,8 @@ void target_calls_init(struct target_calls *calls, struct target_job *job,
 void target_calls_fini(struct target_calls *calls);
 
 void target_calls_submit(struct target_calls *calls, enum target_call number);
+/* If the message is a Stop: what the source says that it has lost. */
+void target_calls_note_stop(struct target_calls *calls, const struct message *message);
 /* Of a call that has returned: whose it is, and which. */
 struct target_job *target_calls_job(const struct call *call);
 enum target_call target_calls_number(const struct target_calls *calls, const struct call *call);

@@ -23,8 +23,9 @@ static enum haul_status look_given_back(struct target_record *record, struct hau
 enum haul_status target_done_look(struct target_record *record, const haul_control_Hello *hello,
                                   struct haul_error *error)
 {
-    enum haul_status status = HAUL_OK;
-    if (hello->epoch == MESSAGE_EPOCH_NONE) {
+    enum haul_status status = lost_jobs_list(record->target->store, &record->target->hooks,
+                                             record->peer, &record->between, error);
+    if (status == HAUL_OK && hello->epoch == MESSAGE_EPOCH_NONE) {
         status = target_others_waiting(record->target->store, record->peer, record->waiting,
                                        TARGET_WAITING_COUNT_MAX, &record->waiting_count, error);
     }
@@ -35,10 +36,79 @@ void target_done_tell(const struct target_record *record, struct target_event *e
 {
     event->given_back_by =
         slice_of(record->given_back_by, record->has_given_back ? HAUL_JOB_BYTES : 0);
+    event->between = job_list_slice(&record->between);
     event->waiting = slice_of(record->waiting, record->waiting_count * HAUL_JOB_BYTES);
 }
 
 /* --- told ------------------------------------------------------------------------------------- */
+
+enum haul_status target_done_note_plan(struct target_record *record, const haul_control_Plan *plan,
+                                       struct haul_error *error)
+{
+    job_list_take(&record->their_between, message_slice(plan->between));
+    job_list_take(&record->their_lost, message_slice(plan->lost));
+    return target_record_note_over(record, message_slice(plan->supersedes), error);
+}
+
+/* Who lost it, and whose copy is the newer one, depends on who gave by the job. */
+static enum haul_status refuse_lost(const struct target_record *record, struct haul_error *error)
+{
+    bool gave = false;
+    enum haul_status status = given_ranges_know(record->target->store, record->their_lost.ids,
+                                                record->peer, &gave, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "database %s has no record of ranges that it %s this one: it was restored from "
+                   "before that, or set back; the newer copy is here",
+                   record->peer, gave ? "got from" : "gave to");
+    haul_error_hint(error, gave ? "`haul owner --db DIR --reclaim --accept-two-owners` and `haul "
+                                  "send --overwrite` on this side bring it there"
+                                : "to give it once more: `haul owner --db DIR --forget` on the "
+                                  "source, which may ask for --accept-two-owners; else nothing");
+    return HAUL_MISMATCH;
+}
+
+static enum haul_status refuse_lost_here(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "this database has no record of a job with the source by which one of the two "
+                   "owns: it was restored from before that, or set back");
+    haul_error_hint(error,
+                    "`haul owner` on both sides; a job that is prepared here: `haul resolve` on "
+                    "the source; what the source gave: `haul owner --reclaim --accept-two-owners` "
+                    "there; what it got: `haul owner --forget` here");
+    return HAUL_MISMATCH;
+}
+
+enum haul_status target_done_note_lost(const struct target_record *record,
+                                       const struct job_list *lost, struct haul_error *error)
+{
+    return record->target->hooks.version_get == NULL
+               ? lost_jobs_note(record->target->store, record->peer, lost, error)
+               : HAUL_OK;
+}
+
+enum haul_status target_done_check_lost(struct target_record *record, struct haul_error *error)
+{
+    enum haul_status status = lost_jobs_look(record->target->store, &record->target->hooks,
+                                             &record->their_between, &record->lost, error);
+    if (status != HAUL_OK || record->target->hooks.version_get != NULL) {
+        return status;
+    }
+    if (record->their_lost.size_bytes > 0) {
+        status = target_done_note_lost(record, &record->their_lost, error);
+        return status == HAUL_OK ? refuse_lost(record, error) : status;
+    }
+    return record->lost.size_bytes > 0 ? refuse_lost_here(error) : HAUL_OK;
+}
+
+void target_done_explain(const struct target_record *record, struct target_event *event)
+{
+    event->owned_job = target_record_owned_job(record);
+    event->lost = job_list_slice(&record->lost);
+}
 
 void target_done_note(struct target_record *record, const struct message *message)
 {

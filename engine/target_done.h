@@ -15,6 +15,21 @@ enum haul_status target_done_look(struct target_record *record, const haul_contr
 /* What it has found, into the event of the session; borrowed. */
 void target_done_tell(const struct target_record *record, struct target_event *event);
 
+/* What a refusal of the plan names, into the event of the session; borrowed. */
+void target_done_explain(const struct target_record *record, struct target_event *event);
+
+/* What the plan says of earlier jobs. Errors: those of target_record_note_over. */
+enum haul_status target_done_note_plan(struct target_record *record, const haul_control_Plan *plan,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+/* Was one of the two set back to before it got something from the other? The source says so of
+ * itself, which is recorded. Errors: MISMATCH, and those of the records. */
+enum haul_status target_done_check_lost(struct target_record *record,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
+/* The source says that it has lost these. Errors: those of lost_jobs_note. */
+enum haul_status target_done_note_lost(const struct target_record *record,
+                                       const struct job_list *lost,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Take over what Commit says; any other message says nothing. */
 void target_done_note(struct target_record *record, const struct message *message);
 /* Is what is prepared here what the source has decided on? This database may have been set back to

@@ -103,9 +103,9 @@ static void on_checked(struct target_job *job, const struct haul_error *error)
     }
     struct target_event event = {.type = TARGET_EVENT_CHECKED,
                                  .error = *error,
-                                 .owned_job = target_record_owned_job(&job->calls.record),
                                  .accepted = &job->accepted,
                                  .plan = &job->calls.record.plan};
+    target_done_explain(&job->calls.record, &event);
     if (error->status == HAUL_OK &&
         target_answer_accepted(&job->calls.record, &job->accepted) != HAUL_OK) {
         haul_error_set(&event.error, HAUL_NO_MEMORY, NULL, 0, "no memory for the job");
@@ -276,8 +276,7 @@ static void take_plan(struct target_job *job, const struct message *message)
     struct haul_error error = {0};
     error.status = plan_from_message(&job->calls.incoming_plan, message, &error);
     if (error.status == HAUL_OK) {
-        error.status = target_record_note_over(&job->calls.record,
-                                               message_slice(message->as.plan.supersedes), &error);
+        error.status = target_done_note_plan(&job->calls.record, &message->as.plan, &error);
     }
     if (error.status != HAUL_OK) {
         plan_fini(&job->calls.incoming_plan);
@@ -427,6 +426,7 @@ static void on_control_message(struct target_job *job, const struct control_even
         receiver_links_describe(&job->copy.links, &message.as.link);
     } else {
         struct target_event session_event = {.type = TARGET_EVENT_MESSAGE, .message = &message};
+        target_calls_note_stop(&job->calls, &message);
         feed(job, &session_event);
         perform_all(job);
     }
@@ -484,6 +484,12 @@ static void on_owned(struct target_job *job, const struct haul_error *error)
     feed(job, &event);
 }
 
+static void on_stopped(struct target_job *job, const struct haul_error *error)
+{
+    (void)error;
+    target_copy_stopped(&job->copy);
+}
+
 void target_job_returned(const struct call *call)
 {
     struct target_job *job = target_calls_job(call);
@@ -492,22 +498,16 @@ void target_job_returned(const struct call *call)
         [TARGET_CALL_RECORD] = TARGET_EVENT_RECORDED,
         [TARGET_CALL_DIGEST] = TARGET_EVENT_FAILED,
     };
+    static void (*const on[TARGET_CALL_COUNT])(struct target_job *, const struct haul_error *) = {
+        [TARGET_CALL_CHECK] = on_checked,      [TARGET_CALL_OWN] = on_owned,
+        [TARGET_CALL_LOOK_UP] = on_looked_up,  [TARGET_CALL_POSITIONS] = on_positions_recorded,
+        [TARGET_CALL_VERIFY] = on_verify_read, [TARGET_CALL_STOP] = on_stopped};
     enum target_call number = target_calls_number(&job->calls, call);
-    if (number == TARGET_CALL_CHECK) {
-        on_checked(job, &call->error);
-    } else if (number == TARGET_CALL_OWN) {
-        on_owned(job, &call->error);
-    } else if (number == TARGET_CALL_LOOK_UP) {
-        on_looked_up(job, &call->error);
-    } else if (number == TARGET_CALL_POSITIONS) {
-        on_positions_recorded(job, &call->error);
-    } else if (number == TARGET_CALL_VERIFY) {
-        on_verify_read(job, &call->error);
-    } else if (number == TARGET_CALL_STOP) {
-        target_copy_stopped(&job->copy);
+    if (on[number] != NULL) {
+        on[number](job, &call->error);
     } else if (number == TARGET_CALL_DIGEST && call->error.status == HAUL_OK) {
         report_digests(job);
-    } else {
+    } else if (number != TARGET_CALL_NOTE_LOST) { /* which nobody waits for */
         struct target_event event = {.type = events[number],
                                      .error = call->error,
                                      .owned_job = target_record_owned_job(&job->calls.record)};

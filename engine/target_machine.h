@@ -18,6 +18,7 @@ struct target_session {
     enum target_state state;
     uint64_t state_deadline_ns;
     struct haul_error outcome;
+    struct haul_slice lost;   /* of a refusal: jobs that this database has lost */
     const uint8_t *owned_job; /* of a refusal: the job by which this database owns; NULL: none */
     haul_control_Hello hello;
     bool begun;                  /* the store may hold something of the job */

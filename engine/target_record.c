@@ -351,14 +351,14 @@ enum haul_status target_record_look_up(struct target_record *record,
 
 /* What would fail when the job owns fails here; also of one that goes on: other jobs may have
  * filled the record meanwhile. */
-static enum haul_status rehearse(const struct target_record *record, struct haul_error *error)
+static enum haul_status rehearse(struct target_record *record, struct haul_error *error)
 {
     struct haul_store *store = record->target->store;
     const struct haul_hooks *hooks = &record->target->hooks;
-    enum haul_status status =
-        record->source_is_told
-            ? HAUL_OK
-            : version_record_check_peer(store, hooks, record->peer, &record->plan, error);
+    enum haul_status status = target_done_check_lost(record, error);
+    if (status == HAUL_OK && !record->source_is_told) {
+        status = version_record_check_peer(store, hooks, record->peer, &record->plan, error);
+    }
     if (status != HAUL_OK) {
         return status;
     }

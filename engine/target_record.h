@@ -13,6 +13,7 @@
 #include "digest.h"
 #include "haul/migration.h"
 #include "journal.h"
+#include "lost_jobs.h"
 #include "message.h"
 #include "plan.h"
 #include "target_arrived.h"
@@ -40,6 +41,10 @@ struct target_record {
     enum version_return returned;          /* committed: what the source has got back since */
     uint8_t given_back_by[HAUL_JOB_BYTES]; /* the newest job by which it has */
     bool has_given_back;
+    struct job_list between;       /* jobs with the source by which one of the two owns */
+    struct job_list lost;          /* those of the plan's that this database knows nothing of */
+    struct job_list their_between; /* as the plan says */
+    struct job_list their_lost;
     struct plan plan;
     bool has_plan; /* of the journal, or of the source */
     bool resumed;

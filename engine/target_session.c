@@ -151,16 +151,19 @@ static void take_identity(struct target_session *session, const char *identity)
     memcpy(welcome->target_identity.bytes, identity, welcome->target_identity.size);
 }
 
-static void put_jobs(haul_control_Welcome *welcome, struct haul_slice given_back_by,
-                     struct haul_slice jobs)
+static void put_jobs(haul_control_Welcome *welcome, const struct target_event *event)
 {
-    if (given_back_by.size == HAUL_JOB_BYTES) {
+    if (event->given_back_by.size == HAUL_JOB_BYTES) {
         welcome->given_back_by.size = HAUL_JOB_BYTES;
-        memcpy(welcome->given_back_by.bytes, given_back_by.data, HAUL_JOB_BYTES);
+        memcpy(welcome->given_back_by.bytes, event->given_back_by.data, HAUL_JOB_BYTES);
     }
-    if (jobs.size > 0 && jobs.size <= sizeof(welcome->waiting.bytes)) {
-        welcome->waiting.size = (pb_size_t)jobs.size;
-        memcpy(welcome->waiting.bytes, jobs.data, jobs.size);
+    if (event->waiting.size > 0 && event->waiting.size <= sizeof(welcome->waiting.bytes)) {
+        welcome->waiting.size = (pb_size_t)event->waiting.size;
+        memcpy(welcome->waiting.bytes, event->waiting.data, event->waiting.size);
+    }
+    if (event->between.size > 0 && event->between.size <= sizeof(welcome->between.bytes)) {
+        welcome->between.size = (pb_size_t)event->between.size;
+        memcpy(welcome->between.bytes, event->between.data, event->between.size);
     }
 }
 
@@ -202,7 +205,7 @@ static void on_looked_up(struct target_session *session, const struct target_eve
     message->as.welcome = session->options.welcome.as.welcome;
     message->as.welcome.job_phase = (uint32_t)event->phase;
     message->as.welcome.given_back = session->owned ? (uint32_t)event->returned : 0;
-    put_jobs(&message->as.welcome, event->given_back_by, event->waiting);
+    put_jobs(&message->as.welcome, event);
     message->as.welcome.config_version = session->options.version.version;
     message->as.welcome.config_version_known = session->options.version.authoritative;
     target_enter(session, TARGET_GREETED, target_answer_deadline(session, now_ns));
@@ -233,6 +236,7 @@ static void on_checked(struct target_session *session, const struct target_event
 {
     if (event->error.status != HAUL_OK) {
         session->owned_job = event->owned_job;
+        session->lost = event->lost;
         target_refuse(session, &event->error);
         return;
     }
@@ -342,6 +346,8 @@ static void on_peer_stop(struct target_session *session, const haul_control_Stop
     if (session->state == TARGET_VERIFYING) {
         haul_error_set(&session->outcome, HAUL_CLOSED, NULL, 0, "the comparison is over");
         target_end(session);
+    } else if (session->owned && session->state == TARGET_GREETED && message->lost.size > 0) {
+        target_end(session); /* it has learned that the job is committed, and says what it lacks */
     } else if (session->recorded) {
         haul_error_set(&error, HAUL_CLOSED, NULL, 0, "the source has ended its attempt: %s",
                        message->text);

@@ -81,6 +81,8 @@ struct target_event {
     enum version_return returned;    /* of COMMITTED */
     uint64_t new_version;            /* of PREPARED */
     struct haul_slice given_back_by; /* of COMMITTED: the newest job that did */
+    struct haul_slice between;       /* of LOOKED_UP: jobs by which one of the two owns */
+    struct haul_slice lost;    /* of CHECKED: those of the plan's that this database has lost */
     struct haul_slice waiting; /* jobs of this source that are prepared, HAUL_JOB_BYTES each */
     uint64_t epoch;
     const uint8_t *owned_job;     /* of an error: by which this database owns, not over; or NULL */

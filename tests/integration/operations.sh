@@ -1398,7 +1398,7 @@ test_c9__set_back_to_before_it_got_them_back__warned_and_refused() {
     set_back_to_before_the_return
     receive
     run 3 "$haul" resume --db source --to "$front" --transport tcp # its log has a hole: anew, then
-    one_error 'got ranges from this one at version'
+    one_error 'no record of ranges that it got from this one'
     run 0 "$haul" resolve --db source --to "$front" --json
     ended "$receiver_pid" 0
     jq -e '.warning | test("set back to before it got ranges back.*haul verify --to")' "$work/out" >/dev/null ||
@@ -1406,7 +1406,7 @@ test_c9__set_back_to_before_it_got_them_back__warned_and_refused() {
     # The newer copy is not replaced.
     receive
     send 3 --overwrite
-    one_error 'got ranges from this one at version .*restored from before that, or set back.*--reclaim'
+    one_error 'no record of ranges that it got from this one.*restored from before that, or set back.*--reclaim'
     kill "$receiver_pid"
     ended "$receiver_pid" 143
     run 0 "$haul" owner --db target --reclaim --accept-two-owners
@@ -1436,6 +1436,91 @@ test_c9__set_back_to_before_a_part_came_back__the_newer_copy_is_brought() {
         --job "$("$haul" status --db source --json | jq -r '.jobs[0].job')"
     same source target
     "$kv" scan source | grep -q "newer.*value" || fail "it is not the newer copy"
+}
+
+# No job is open, and each record says that the other one owns.
+test_c9__both_say_that_it_was_given_away__resolve_names_the_way() {
+    handed_over
+    cp source/haul/ownership early-ownership
+    "$kv" put target newer value
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    find source/haul -mindepth 1 -not -name instance -delete
+    mv early-ownership source/haul/ownership
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'set back to before it got ranges back.*--reclaim'
+    kill_and_reap "$receiver_pid"
+    run 3 "$haul" drop --db target --yes
+    one_error 'set back to before it got them: the newer copy is here.*--accept-loss'
+    run 0 "$haul" owner --db target --reclaim --accept-two-owners
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    same source target
+    run 0 "$haul" drop --db target --yes # what was reclaimed and given again is over
+}
+
+test_c9__drop_is_told_to_accept_the_loss__deletes_it() {
+    local journal
+    set_back_to_before_the_return
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    run 3 "$haul" drop --db target --yes
+    run 0 "$haul" drop --db target --yes --accept-loss
+    equal "$(records_of target)" 0
+}
+
+# The version of a database says how many jobs it had, and not which.
+test_c9__other_jobs_came_between__refused_all_the_same() {
+    local journal
+    set_back_to_before_the_return
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    for _ in 1 2 3; do
+        receive other
+        send 0 --range 0x01:0x02 --overwrite
+        ended "$receiver_pid" 0
+        run 0 "$haul" owner --db source --reclaim --accept-two-owners
+    done
+    receive
+    send 3 --overwrite
+    one_error 'no record of ranges that it got from this one.*set back'
+    send 3 --range 0x01:0x02 # nothing of it is in doubt, but all else between the two is
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
+test_c5__other_jobs_came_between__refused_all_the_same() {
+    moved --range :0x4000000000000000
+    rm source/haul/ownership
+    for _ in 1 2; do
+        receive other
+        send 0 --range 0x50:0x51 --overwrite
+        ended "$receiver_pid" 0
+        run 0 "$haul" owner --db source --reclaim --accept-two-owners
+    done
+    receive
+    send 3 --range :0x4000000000000000 --overwrite
+    one_error 'no record of ranges that it gave to this one.*set back.*haul owner --db DIR --forget'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
+# The target was set back, and has nothing to decide: its source asks for the next range.
+test_s3__target_set_back_to_before_it_got_them__refused_and_nothing_is_dropped() {
+    moved --range :0x4000000000000000
+    rm target/haul/ownership
+    receive
+    send 3 --range 0x50:0x51
+    one_error 'this database has no record of a job with the source'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    run 3 "$haul" drop --db source --yes
+    one_error 'the newer copy is here, and perhaps the only one'
 }
 
 test_c9__resolve_comes_first__warned_too() {

@@ -97,6 +97,8 @@ struct haul_owner_selection {
     size_t family_count;
     const struct haul_range *ranges; /* none: everything */
     size_t range_count;
+    bool
+        accept_loss; /* haul_owner_drop: also what the database that has it is known to have lost */
 };
 
 /* What of the selection is RELEASED: haul_owner_drop would delete it, and haul_owner_reclaim takes
@@ -159,7 +161,8 @@ struct haul_owner_dropped {
  * taken back meanwhile: `dropped` tells what has gone), EXISTS (such a job is unfinished, and
  * nobody runs it), IN_DOUBT (the target has not confirmed: `haul resolve`
  * first), CORRUPT (also: a journal is damaged), MISMATCH (the
- * origin is not SAME), and those of the store. Thread: one a store. */
+ * origin is not SAME; the database that they were given to was set back to before it got them, and
+ * `accept_loss` is not set), and those of the store. Thread: one a store. */
 enum haul_status haul_owner_drop(struct haul_store *store,
                                  const struct haul_owner_selection *selection,
                                  struct haul_owner_dropped *dropped,
