@@ -9,7 +9,7 @@
 
 #include "config_version.h"
 #include "haul_folder.h"
-#include "job_journal.h"
+#include "journal_directory.h"
 #include "ownership_file.h"
 #include "wall_clock.h"
 
@@ -26,55 +26,71 @@ static bool is_open(const struct journal_entry *entries, size_t count,
     return found;
 }
 
-/* The journals of both roles. Ownership: the caller's (free). */
+/* The journals of both roles. Ownership: the caller's (free). Errors: INVALID, and those of
+ * journal_directory_list. */
 static enum haul_status list_journals(const struct haul_store *store,
                                       struct journal_entry **entries, size_t *count,
                                       struct haul_error *error)
 {
-    struct journal_entry *lists[2] = {NULL, NULL};
-    size_t counts[2] = {0, 0};
-    enum haul_status status = job_journal_list(store, JOURNAL_SOURCE, &lists[0], &counts[0], error);
-    if (status == HAUL_OK) {
-        status = job_journal_list(store, JOURNAL_TARGET, &lists[1], &counts[1], error);
-    }
-    struct journal_entry *all =
-        status == HAUL_OK ? calloc(counts[0] + counts[1] + 1, sizeof(*all)) : NULL;
-    if (status == HAUL_OK && all == NULL) {
-        status = haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the journals");
-    }
-    for (size_t i = 0; all != NULL && i < counts[0] + counts[1]; i++) {
-        all[i] = i < counts[0] ? lists[0][i] : lists[1][i - counts[0]];
-    }
-    free(lists[0]);
-    free(lists[1]);
-    *entries = all;
-    *count = all == NULL ? 0 : counts[0] + counts[1];
-    return status;
+    char path[PATH_BYTES_MAX];
+    return haul_directory_of(store, path, sizeof(path))
+               ? journal_directory_list(haul_files_of(store), path, entries, count, error)
+               : haul_directory_too_long(error);
 }
 
 /* --- this side's jobs ------------------------------------------------------------------------- */
 
-/* Does one of the two own anything by the job? Neighbours merge and keep the newest job's id. */
-static bool owns_by(const struct ownership *ownership, const struct ownership_job *job,
-                    const char *peer)
+static int compare_ids(const void *a, const void *b)
 {
-    enum ownership_state state =
-        job->act == OWNERSHIP_GAVE ? OWNERSHIP_RELEASED : OWNERSHIP_IMPORTED;
-    return job->act != OWNERSHIP_RECLAIMED && job->result == HAUL_OK &&
-           config_version_is_peer(ownership, job->peer, peer) &&
-           ownership_names(ownership, job->id, state);
+    return memcmp(a, b, HAUL_JOB_BYTES);
 }
 
-static void list_jobs(const struct ownership *ownership, const char *peer,
-                      const struct journal_entry *entries, size_t count, struct job_list *moved)
+/* The jobs that the map names, in order: a record may have as many parts as it has jobs, and more.
+ * Ownership: the caller's (free). NULL: no memory. */
+static uint8_t *sort_named(const struct ownership *ownership, size_t *count)
 {
+    size_t parts = 0;
+    for (size_t i = 0; i < ownership->family_count; i++) {
+        parts += ownership->families[i].map.count;
+    }
+    uint8_t *ids = calloc(parts + 1, HAUL_JOB_BYTES);
+    *count = 0;
+    for (size_t i = 0; ids != NULL && i < ownership->family_count; i++) {
+        const struct range_map *map = &ownership->families[i].map;
+        for (size_t j = 0; j < map->count; j++) {
+            memcpy(&ids[*count * HAUL_JOB_BYTES], map->parts[j].mark.job, HAUL_JOB_BYTES);
+            *count += 1;
+        }
+    }
+    if (ids != NULL) {
+        qsort(ids, *count, HAUL_JOB_BYTES, compare_ids);
+    }
+    return ids;
+}
+
+/* The newest jobs by which one of the two owns anything. Neighbours merge and keep the newest job's
+ * id. Errors: NO_MEMORY. */
+static enum haul_status list_jobs(const struct ownership *ownership, const char *peer,
+                                  const struct journal_entry *entries, size_t count,
+                                  struct job_list *moved)
+{
+    size_t named = 0;
     bool fits = true;
+    uint8_t *ids = sort_named(ownership, &named);
+    if (ids == NULL) {
+        return HAUL_NO_MEMORY;
+    }
     for (size_t i = ownership->job_count; i > 0 && fits; i--) {
         const struct ownership_job *job = &ownership->jobs[i - 1];
-        if (owns_by(ownership, job, peer) && !is_open(entries, count, job->id)) {
+        if (job->act != OWNERSHIP_RECLAIMED && job->result == HAUL_OK &&
+            config_version_is_peer(ownership, job->peer, peer) &&
+            bsearch(job->id, ids, named, HAUL_JOB_BYTES, compare_ids) != NULL &&
+            !is_open(entries, count, job->id)) {
             fits = job_list_add(moved, job->id);
         }
     }
+    free(ids);
+    return HAUL_OK;
 }
 
 enum haul_status lost_jobs_list(struct haul_store *store, const struct haul_hooks *hooks,
@@ -95,7 +111,10 @@ enum haul_status lost_jobs_list(struct haul_store *store, const struct haul_hook
         status = list_journals(store, &entries, &count, error);
     }
     if (status == HAUL_OK) {
-        list_jobs(&ownership, peer, entries, count, moved);
+        status = list_jobs(&ownership, peer, entries, count, moved);
+    }
+    if (status == HAUL_NO_MEMORY) {
+        haul_error_set(error, status, "calloc", 0, "no memory for the jobs");
     }
     free(entries);
     ownership_fini(&ownership);
@@ -156,22 +175,15 @@ enum haul_status lost_jobs_look(struct haul_store *store, const struct haul_hook
 
 /* --- lost ranges ------------------------------------------------------------------------------ */
 
-/* The newest history entry about the ranges that the job gave. */
-static const struct ownership_job *newest_of(const struct ownership *ownership,
-                                             const uint8_t id[HAUL_JOB_BYTES])
+static bool is_lost(const struct ownership *ownership, const uint8_t id[HAUL_JOB_BYTES])
 {
-    for (size_t i = ownership->job_count; i > 0; i--) {
-        const struct ownership_job *job = &ownership->jobs[i - 1];
-        if (job->act == OWNERSHIP_GAVE && memcmp(job->id, id, HAUL_JOB_BYTES) == 0) {
-            return job;
-        }
+    bool found = false;
+    for (size_t i = 0; i < ownership->job_count && !found; i++) {
+        const struct ownership_job *job = &ownership->jobs[i];
+        found = job->act == OWNERSHIP_GAVE && job->result == HAUL_MISMATCH &&
+                memcmp(job->id, id, HAUL_JOB_BYTES) == 0;
     }
-    return NULL;
-}
-
-static bool is_lost(const struct ownership_job *newest)
-{
-    return newest != NULL && newest->result == HAUL_MISMATCH;
+    return found;
 }
 
 struct noting {
@@ -186,12 +198,13 @@ static enum haul_status note_lost(void *context, struct ownership *ownership,
     const struct noting *noting = context;
     enum haul_status status = HAUL_OK;
     for (size_t i = 0; i < job_list_count(noting->lost) && status == HAUL_OK; i++) {
-        const struct ownership_job *newest = newest_of(ownership, job_list_at(noting->lost, i));
-        if (newest == NULL || is_lost(newest) ||
-            !config_version_is_peer(ownership, newest->peer, noting->peer)) {
+        const uint8_t *id = job_list_at(noting->lost, i);
+        const struct ownership_job *gave = ownership_moved(ownership, id, OWNERSHIP_GAVE);
+        if (gave == NULL || is_lost(ownership, id) ||
+            !config_version_is_peer(ownership, gave->peer, noting->peer)) {
             continue;
         }
-        struct ownership_job job = *newest;
+        struct ownership_job job = *gave;
         job.result = HAUL_MISMATCH;
         job.time_s = wall_clock_s();
         status = ownership_note(ownership, &job);
@@ -221,7 +234,7 @@ static bool piece_is_lost(const struct ownership *ownership, const struct owner_
         const struct range_map_part *part = &map->parts[i];
         lost = part->mark.state == OWNERSHIP_RELEASED &&
                key_range_overlaps(&part->range, &piece->range) &&
-               is_lost(newest_of(ownership, part->mark.job));
+               is_lost(ownership, part->mark.job);
     }
     return lost;
 }
