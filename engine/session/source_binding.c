@@ -94,10 +94,7 @@ static void send_jobs(struct source_session *session, struct haul_slice jobs, ui
 static void say_stop_and_lost(struct source_session *session, const struct source_event *event)
 {
     haul_control_Stop *stop = source_say_stop(session, &event->error);
-    if (event->lost.size > 0 && event->lost.size <= sizeof(stop->lost.bytes)) {
-        stop->lost.size = (pb_size_t)event->lost.size;
-        memcpy(stop->lost.bytes, event->lost.data, event->lost.size);
-    }
+    message_put_bytes(event->lost, &stop->lost.size, stop->lost.bytes, sizeof(stop->lost.bytes));
 }
 
 /* Another database answers here, or there is nothing to report. The job stays as it is. */

@@ -61,10 +61,8 @@ void target_refuse(struct target_session *session, const struct haul_error *erro
         if (session->owned_job != NULL) {
             memcpy(refused->owned_job.bytes, session->owned_job, HAUL_JOB_BYTES);
         }
-        if (session->lost.size > 0 && session->lost.size <= sizeof(refused->lost.bytes)) {
-            refused->lost.size = (pb_size_t)session->lost.size;
-            memcpy(refused->lost.bytes, session->lost.data, session->lost.size);
-        }
+        message_put_bytes(session->lost, &refused->lost.size, refused->lost.bytes,
+                          sizeof(refused->lost.bytes));
     }
     target_end(session);
 }

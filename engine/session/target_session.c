@@ -155,18 +155,12 @@ static void take_identity(struct target_session *session, const char *identity)
 
 static void put_jobs(haul_control_Welcome *welcome, const struct target_event *event)
 {
-    if (event->given_back_by.size == HAUL_JOB_BYTES) {
-        welcome->given_back_by.size = HAUL_JOB_BYTES;
-        memcpy(welcome->given_back_by.bytes, event->given_back_by.data, HAUL_JOB_BYTES);
-    }
-    if (event->waiting.size > 0 && event->waiting.size <= sizeof(welcome->waiting.bytes)) {
-        welcome->waiting.size = (pb_size_t)event->waiting.size;
-        memcpy(welcome->waiting.bytes, event->waiting.data, event->waiting.size);
-    }
-    if (event->between.size > 0 && event->between.size <= sizeof(welcome->between.bytes)) {
-        welcome->between.size = (pb_size_t)event->between.size;
-        memcpy(welcome->between.bytes, event->between.data, event->between.size);
-    }
+    message_put_bytes(event->given_back_by, &welcome->given_back_by.size,
+                      welcome->given_back_by.bytes, sizeof(welcome->given_back_by.bytes));
+    message_put_bytes(event->waiting, &welcome->waiting.size, welcome->waiting.bytes,
+                      sizeof(welcome->waiting.bytes));
+    message_put_bytes(event->between, &welcome->between.size, welcome->between.bytes,
+                      sizeof(welcome->between.bytes));
 }
 
 static void on_looked_up(struct target_session *session, const struct target_event *event,

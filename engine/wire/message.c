@@ -196,6 +196,14 @@ struct haul_slice message_slice(const pb_bytes_array_t *bytes)
                          : (struct haul_slice){bytes->bytes, bytes->size};
 }
 
+void message_put_bytes(struct haul_slice from, pb_size_t *size, pb_byte_t *to, size_t room)
+{
+    if (from.size > 0 && from.size <= room) {
+        memcpy(to, from.data, from.size);
+        *size = (pb_size_t)from.size;
+    }
+}
+
 enum haul_status message_status(uint32_t value, enum haul_status otherwise)
 {
     return value != HAUL_OK && value < HAUL_STATUS_COUNT ? (enum haul_status)value : otherwise;

@@ -99,6 +99,8 @@ bool message_is_identity(const uint8_t *bytes, size_t size);
 pb_bytes_array_t *message_bytes(struct haul_slice bytes);
 /* The content of a byte string; NULL is the empty string. */
 struct haul_slice message_slice(const pb_bytes_array_t *bytes);
+/* Fill a field of a fixed size, `room` bytes at `to`. Bytes that do not fit are all left out. */
+void message_put_bytes(struct haul_slice from, pb_size_t *size, pb_byte_t *to, size_t room);
 
 /* A status from the wire; an unknown one, or OK, becomes `otherwise`. */
 enum haul_status message_status(uint32_t value, enum haul_status otherwise);
