@@ -190,19 +190,6 @@ static enum haul_status look_at(struct job_journals *found, struct journal_confi
                                       : status;
 }
 
-static enum haul_status name_damaged(enum journal_role role, const uint8_t *job,
-                                     struct haul_error *error)
-{
-    char name[JOURNAL_NAME_BYTES_MAX];
-    char text[HAUL_ERROR_TEXT_BYTES_MAX];
-    journal_name_format(role, job, name);
-    (void)snprintf(text, sizeof(text), "%s", error->text);
-    haul_error_set(error, HAUL_CORRUPT, NULL, 0, "haul/%s is damaged: %s", name, text);
-    haul_error_hint(error, "`haul status` shows what that means; `haul cancel --job ID "
-                           "--accept-two-owners` moves it aside");
-    return HAUL_CORRUPT;
-}
-
 enum haul_status job_journals_find(const struct haul_store *store, enum journal_role role,
                                    struct job_journals *found, struct haul_error *error)
 {
@@ -219,9 +206,6 @@ enum haul_status job_journals_find(const struct haul_store *store, enum journal_
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
         memcpy(config.job_id, entries[i].job_id, HAUL_JOB_BYTES);
         status = look_at(found, &config, error);
-        if (status == HAUL_CORRUPT) {
-            status = name_damaged(role, entries[i].job_id, error);
-        }
     }
     free(entries);
     if (status != HAUL_OK) {

@@ -502,6 +502,22 @@ static enum haul_status adopt(struct journal *journal, const struct journal_conf
     return status;
 }
 
+/* Errors: CORRUPT, VERSION, LIMIT, NO_MEMORY. */
+static enum haul_status replay(struct journal *journal, struct haul_slice records,
+                               size_t *sound_size, struct haul_error *error)
+{
+    struct haul_error why = {.status = HAUL_OK};
+    enum haul_status status =
+        journal_state_replay(&journal->state, journal->seed, records, sound_size, &why);
+    if (status == HAUL_CORRUPT) {
+        return haul_error_set(error, status, NULL, 0, "%s is damaged: %s", journal->path, why.text);
+    }
+    if (status != HAUL_OK && error != NULL) {
+        *error = why;
+    }
+    return status;
+}
+
 /* Errors: CORRUPT, VERSION, MISMATCH, LIMIT, NO_MEMORY, NO_SPACE, IO. */
 static enum haul_status load(struct journal *journal, const struct journal_config *config,
                              struct haul_error *error)
@@ -523,7 +539,7 @@ static enum haul_status load(struct journal *journal, const struct journal_confi
         size_t sound_size = 0;
         struct haul_slice records =
             slice_of(data + JOURNAL_HEADER_BYTES, size - JOURNAL_HEADER_BYTES);
-        status = journal_state_replay(&journal->state, journal->seed, records, &sound_size, error);
+        status = replay(journal, records, &sound_size, error);
         journal->end = JOURNAL_HEADER_BYTES + sound_size;
     }
     if (status == HAUL_OK && config->adopts) {
@@ -559,6 +575,10 @@ enum haul_status journal_open(const struct journal_config *config, struct journa
     return HAUL_OK;
 fail:
     journal_close(journal);
+    if (status == HAUL_CORRUPT) {
+        haul_error_hint(error, "`haul status` shows what that means; `haul cancel --db DIR --job "
+                               "ID --accept-two-owners` moves the journal aside");
+    }
     return status;
 }
 

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "sim_loss.h"
 #include "sim_owner.h"
+#include "sim_records.h"
 #include "sim_repair.h"
 #include "sim_report.h"
 #include "sim_world.h"
@@ -302,7 +303,9 @@ static void operate_receiver(struct sim_world *world, struct sim_host *host)
 /* Follow the advice of the refusal. */
 static void adopt(struct sim_world *world, struct sim_host *host)
 {
-    bool wanted = host->told && (host->moved || host->was_reset) && !host->copied;
+    bool wanted =
+        host->told && !host->copied &&
+        (host->moved || host->was_reset || sim_records_any_foreign(sim_records_of(host)));
     host->told = host->told && wanted;
     if (!wanted || !host->up || sim_command_count(host) > 0) {
         return;

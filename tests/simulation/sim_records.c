@@ -113,6 +113,7 @@ static void read_journal(struct sim_host *host, struct sim_job_record *job)
     memcpy(config.job_id, job->id, sizeof(config.job_id));
     if (journal_open(&config, &journal, &error) == HAUL_OK) {
         read_state(journal, job);
+        job->foreign = journal_is_copy(journal) || !journal_is_of(journal, host->identity);
         journal_close(journal);
     }
 }
@@ -132,6 +133,7 @@ static void read_job(struct sim_host *host, const struct journal_entry *entry,
         memcpy(job->id, entry->job_id, sizeof(job->id));
         job->state = state;
         job->readable = false;
+        job->foreign = false;
         read_journal(host, job);
     }
     job->released = ownership == NULL
@@ -237,6 +239,15 @@ const struct sim_job_record *sim_records_find(const struct sim_records *records,
         }
     }
     return NULL;
+}
+
+bool sim_records_any_foreign(const struct sim_records *records)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        any = any || records->jobs[i].foreign;
+    }
+    return any;
 }
 
 /* --- histories -------------------------------------------------------------------------------- */

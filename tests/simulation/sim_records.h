@@ -18,6 +18,7 @@ struct sim_job_record {
     enum journal_phase phase;
     uint64_t state; /* of its file, when it was read */
     bool readable;
+    bool foreign;   /* it names another database, or another file */
     bool in_doubt;  /* its journal alone leaves it in doubt */
     bool decided;   /* the journal says so */
     bool released;  /* the ownership file does */
@@ -50,6 +51,9 @@ const struct sim_job_record *sim_records_decided(const struct sim_records *recor
 const struct sim_job_record *sim_records_find(const struct sim_records *records,
                                               enum journal_role role,
                                               const uint8_t id[HAUL_JOB_BYTES]);
+
+/* Whether a journal belongs to no database of this host. */
+bool sim_records_any_foreign(const struct sim_records *records);
 
 /* For setting up the world: an ownership file of format 1 with this version and one entry for each
  * cell; later entries override older ones of `hidden`. */

@@ -101,7 +101,8 @@ static struct repair needed_for(struct sim_world *world, const struct sim_job_re
 static struct repair needed(struct sim_world *world, struct sim_host *host)
 {
     const struct sim_records *records = sim_records_of(host);
-    bool adopts = host->moved || host->was_reset;
+    /* A journal that was damaged when the database was adopted may be read again later. */
+    bool adopts = host->moved || host->was_reset || sim_records_any_foreign(records);
     struct repair repair = {.verb = host->copied ? SIM_VERB_FORGET
                                     : adopts     ? SIM_VERB_ADOPT
                                                  : SIM_VERB_STATUS};

@@ -153,6 +153,46 @@ static inline void damage_journal(enum journal_role role)
     damage(name);
 }
 
+/* The journal becomes another file with the same bytes, as after `cp -r`. */
+static inline void copy_journal(enum journal_role role)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    char path[1024];
+    char copy[1100];
+    static char bytes[1 << 20];
+    journal_name_format(role, job, name);
+    (void)snprintf(path, sizeof(path), "%s/haul/%s", fixture.path, name);
+    (void)snprintf(copy, sizeof(copy), "%s.new", path);
+    FILE *from = fopen(path, "rb");
+    FILE *to = fopen(copy, "wb");
+    check_or_stop(from != NULL && to != NULL);
+    size_t size = fread(bytes, 1, sizeof(bytes), from);
+    check(size > 0 && size < sizeof(bytes));
+    check_equal(fwrite(bytes, 1, size, to), size);
+    check_equal(fclose(from) + fclose(to), 0);
+    check_equal(rename(copy, path), 0);
+}
+
+/* A bit of the journal's byte `at` flips; a second call flips it back. */
+static inline void flip_bit_at(enum journal_role role, long at)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    char path[1024];
+    journal_name_format(role, job, name);
+    (void)snprintf(path, sizeof(path), "%s/haul/%s", fixture.path, name);
+    FILE *file = fopen(path, "r+");
+    check_or_stop(file != NULL && fseek(file, at, SEEK_SET) == 0);
+    int byte = fgetc(file);
+    check(byte >= 0 && fseek(file, at, SEEK_SET) == 0 && fputc(byte ^ 1, file) == (byte ^ 1));
+    check_equal(fclose(file), 0);
+}
+
+/* In the header. */
+static inline void flip_bit(enum journal_role role)
+{
+    flip_bit_at(role, 24);
+}
+
 static inline void do_not_pause(void *context, unsigned pause_ms)
 {
     (void)context;

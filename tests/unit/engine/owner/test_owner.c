@@ -403,26 +403,6 @@ static void test_job_end_decided__risk_accepted__over_and_still_released(void)
 
 /* --- copies ----------------------------------------------------------------------------------- */
 
-/* The journal becomes another file with the same bytes, as after `cp -r`. */
-static void copy_journal(enum journal_role role)
-{
-    char name[JOURNAL_NAME_BYTES_MAX];
-    char path[1024];
-    char copy[1100];
-    static char bytes[1 << 20];
-    journal_name_format(role, job, name);
-    (void)snprintf(path, sizeof(path), "%s/haul/%s", fixture.path, name);
-    (void)snprintf(copy, sizeof(copy), "%s.new", path);
-    FILE *from = fopen(path, "rb");
-    FILE *to = fopen(copy, "wb");
-    check_or_stop(from != NULL && to != NULL);
-    size_t size = fread(bytes, 1, sizeof(bytes), from);
-    check(size > 0 && size < sizeof(bytes));
-    check_equal(fwrite(bytes, 1, size, to), size);
-    check_equal(fclose(from) + fclose(to), 0);
-    check_equal(rename(copy, path), 0);
-}
-
 static enum haul_owner_origin origin(void)
 {
     struct haul_owner *owner = NULL;
