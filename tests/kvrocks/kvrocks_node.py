@@ -6,13 +6,16 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 # In the soft-RoCE rig: the address of its device. Clients use the loopback device.
 ADDRESS = os.environ.get("HAUL_RIG_ADDRESS", "127.0.0.1")
 TRANSPORT = "tcp" if ADDRESS == "127.0.0.1" else "rdma"
 # Waits end with an event; this limit only ends a hanging test, on the slowest machine.
-DEADLINE_S = 120
+DEADLINE_S = int(os.environ.get("KVROCKS_DEADLINE_S", "120"))
+# kvrocks-controller sends the next version of the topology so soon after each CLUSTERX MIGRATE.
+RAISE_AFTER_S = 0.1
 
 
 class Error(Exception):
@@ -84,11 +87,11 @@ class Client:
 
 
 def free_port():
-    """A port that is free, and so is the port 20000 above it: the default of migrate-rdma-listen. It lies
-    below the system's range of ephemeral ports, so that it is still free when a killed node comes back."""
+    """A port that is free, and so is the port 20000 above it: the default of migrate-rdma-listen. Both lie
+    below the system's range of ephemeral ports, so that they are still free when a killed node comes back."""
     while True:
         with socket.socket() as low, socket.socket() as high:
-            port = 10000 + int.from_bytes(os.urandom(2), "big") % 22000
+            port = 10000 + int.from_bytes(os.urandom(2), "big") % 2700
             try:
                 low.bind(("127.0.0.1", port))
                 high.bind(("127.0.0.1", port + 20000))
@@ -129,7 +132,7 @@ class Node:
         }
         self.settings.update(settings or {})
         self.port = self.settings["port"]
-        self.process = None
+        self.process, self.password = None, ""
         os.makedirs(self.directory)
 
     def start(self):
@@ -145,8 +148,8 @@ class Node:
         self.wait_for(lambda: self.call("ping") == b"PONG")
         return self
 
-    def wait_for(self, condition, what="the condition"):
-        deadline = time.monotonic() + DEADLINE_S
+    def wait_for(self, condition, what="the condition", limit_s=DEADLINE_S):
+        deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(f"{self.name} ended: {self.log()[-2000:]}")
@@ -159,11 +162,14 @@ class Node:
             time.sleep(0.02)
         raise AssertionError(f"{self.name}: {what} did not come: {self.log()[-3000:]}")
 
-    def client(self):
-        return Client(self.port)
+    def client(self, timeout=DEADLINE_S):
+        client = Client(self.port, timeout)
+        if self.password:
+            client.call("auth", self.password)
+        return client
 
-    def call(self, *arguments):
-        client = self.client()
+    def call(self, *arguments, timeout=DEADLINE_S):
+        client = self.client(timeout)
         try:
             return client.call(*arguments)
         finally:
@@ -174,6 +180,13 @@ class Node:
         self.process.wait()
         self.process = None
 
+    def pause(self):
+        """As if its machine had stopped: connections stay, and nobody answers."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self):
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
@@ -182,6 +195,10 @@ class Node:
 
     def database(self):
         return os.path.join(self.directory, "db")
+
+    def remove_database(self):
+        """As if its disk had been replaced; nodes.conf is still there."""
+        shutil.rmtree(self.database())
 
     def log(self):
         text = ""
@@ -216,6 +233,12 @@ class Cluster:
         self.version = 0
         self.nodes = []
         self.replica_of = replica_of or {}
+        # Ports that a node is told instead of the real ones: {node: {other node: port}}.
+        self.ports_told = {}
+        # Does migrate() raise the version? False: as if the controller ended in between.
+        self.raises = True
+        self.lock = threading.RLock()
+        self.closed = threading.Event()
         for i in range(count):
             node = Node(binary, self.directory, "abcdef"[i], (settings or {}).get("abcdef"[i]))
             self.nodes.append(node.start())
@@ -224,21 +247,61 @@ class Cluster:
 
     def tell(self, nodes=None):
         """CLUSTERX SETNODES on all (or these) nodes, with the next version."""
-        self.version += 1
-        for node in nodes or self.nodes:
-            node.call("clusterx", "setnodeid", node.id)
-            node.call("clusterx", "setnodes", self.text(), self.version)
+        with self.lock:
+            self.version += 1
+            for node in nodes or self.nodes:
+                self.repeat(node)
 
-    def text(self):
+    def repeat(self, node, timeout=DEADLINE_S):
+        """CLUSTERX SETNODES on one node, with the present version."""
+        with self.lock:
+            node.call("clusterx", "setnodeid", node.id, timeout=timeout)
+            node.call("clusterx", "setnodes", self.text(node), self.version, timeout=timeout)
+
+    def text(self, receiver=None):
+        told = self.ports_told.get(receiver, {})
         lines = []
         for node in self.nodes:
             master = self.replica_of.get(node.name)
             role = f"slave {(master * 40)[:40]}" if master else "master -"
             slots = "" if master else self.slots.get(node.id, "")
-            lines.append(f"{node.id} {ADDRESS} {node.port} {role} {slots}".strip())
+            lines.append(f"{node.id} {ADDRESS} {told.get(node, node.port)} {role} {slots}".strip())
         return "\n".join(lines)
 
+    def migrate(self, source, target, slots="0-16383", mode="async"):
+        """CLUSTERX MIGRATE, and soon after it the next version with the same slots, as kvrocks-controller does.
+        With "sync" all running nodes have both behind them at the end."""
+        raised = threading.Event()
+        if self.raises:
+            threading.Thread(target=self.raise_version, args=(raised,), daemon=True).start()
+        else:
+            raised.set()
+        reply = source.call("clusterx", "migrate", slots, target.id, mode)
+        if mode == "sync":
+            raised.wait(DEADLINE_S)
+        return reply
+
+    def raise_version(self, raised):
+        """A node that is down gets the topology when it is back, from whoever sends a version next."""
+        self.closed.wait(RAISE_AFTER_S)
+        with self.lock:
+            self.version += 1
+            version, behind = self.version, self.nodes
+        while not self.closed.is_set() and behind and version == self.version:
+            behind = [node for node in behind if not self.takes_topology(node)]
+            raised.set()
+            self.closed.wait(RAISE_AFTER_S)
+        raised.set()
+
+    def takes_topology(self, node):
+        try:
+            self.repeat(node, timeout=5)
+            return True
+        except (OSError, Error):
+            return False
+
     def close(self, keep=False):
+        self.closed.set()
         for node in self.nodes:
             if node.process is not None:
                 node.kill()

@@ -89,7 +89,7 @@ def demonstrate(way, kind):
         client = a.client()
         # Hashes: upstream sends each as a batch of its own, so that its rate limit applies.
         client.pipeline([("hset", f"fill:{i}", "f", os.urandom(2000).hex()) for i in range(2000)])
-        a.call("clusterx", "migrate", "0-16383", b.id, "async")
+        cluster.migrate(a, b)
         a.wait_for(lambda: b.cluster_info().get("import_state") == "start", "the import")
         time.sleep(1)  # the copy has begun; it takes eight seconds at this rate
         replies = client.pipeline([("set", f"late:{i}", i) for i in range(LATE)])

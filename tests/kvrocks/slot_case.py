@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from kvrocks_node import Client, Cluster, Error
+from kvrocks_node import Client, Cluster, Error, Node
 
 BINARY = os.environ.get("KVROCKS_BIN", "")
 UNPATCHED = os.environ.get("KVROCKS_UNPATCHED_BIN", "")
@@ -163,9 +163,37 @@ class SlotCase(unittest.TestCase):
         self.cluster = Cluster(BINARY, count, settings, replica_of)
         return self.cluster.nodes
 
+    def add_node(self, binary, name, settings=None):
+        node = Node(binary, self.cluster.directory, name, settings).start()
+        self.cluster.nodes.append(node)
+        return node
+
     def migrate(self, source, target, slots=ALL):
         """SYNC: returns at the end of the job."""
-        self.assertEqual(source.call("clusterx", "migrate", slots, target.id, "sync"), b"OK")
+        self.assertEqual(self.cluster.migrate(source, target, slots, "sync"), b"OK")
+
+    def begin_slow(self, a, b, keys=20000, slots=ALL):
+        """A job that copies for some seconds, asynchronously."""
+        client = a.client()
+        client.pipeline([("set", f"fill:{i}", os.urandom(400).hex()) for i in range(keys)])
+        client.pipeline([("hset", f"fillh:{i}", "f", i) for i in range(500)])
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 2)
+        self.assertEqual(self.cluster.migrate(a, b, slots), b"OK")
+        self.wait_for_copy(a)
+
+    def wait_for_copy(self, source):
+        source.wait_for(lambda: source.info("migration").get("migrate_phase") == "copying" and
+                        int(source.info("migration")["migrate_bytes"]) > 0, "the copy")
+
+    def wait_for_state(self, source, state):
+        source.wait_for(lambda: source.cluster_info().get("migrating_state") == state, state)
+
+    def assert_moved(self, node, owner, key="probe"):
+        with self.assertRaisesRegex(Error, f"MOVED .*:{owner.port}"):
+            node.call("set", key, node.name)
+
+    def assert_takes(self, node, key="probe"):
+        self.assertEqual(node.call("set", key, node.name), b"OK")
 
     def compact(self, *nodes):
         """Make each node compact everything, which removes fields whose key is gone now and not later."""

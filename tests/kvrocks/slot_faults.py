@@ -4,33 +4,16 @@
 
     slot_faults.py HAUL_TOOL [unittest arguments]
 """
-from haul_proxy import STAGES, HaulProxy
+from haul_proxy import STAGES
 from kvrocks_node import Error
 from slot_case import run_suite
-from slot_load import LoadedCase
+from slot_load import ProxiedCase
 
 # The source has written its decision: from here on the destination owns, whatever happens.
 DECIDED = {"commit", "committed"}
 
 
-class SlotFaults(LoadedCase):
-    proxy = None
-
-    def tearDown(self):
-        if self.proxy is not None:
-            self.proxy.close()
-            self.proxy = None
-        super().tearDown()
-
-    def open_with_proxy(self):
-        """Give the source the proxy's port for the destination."""
-        a, b = self.open()
-        self.proxy = HaulProxy(b.port)
-        own_port, b.port = b.port, self.proxy.port
-        self.cluster.tell([a])
-        b.port = own_port
-        return a, b
-
+class SlotFaults(ProxiedCase):
     # --- kill -9 -------------------------------------------------------------------------------------
 
     def kill_at(self, stage, victim_name):

@@ -3,8 +3,9 @@
 import threading
 import time
 
+from haul_proxy import HaulProxy
 from kvrocks_node import Error
-from slot_case import ALL, SlotCase, Writer, fill_every_type, read_every_type
+from slot_case import SlotCase, Writer, fill_every_type, read_every_type
 
 
 class Referee(threading.Thread):
@@ -50,7 +51,7 @@ class LoadedCase(SlotCase):
     def start_job(self, a, b):
         """Migrate asynchronously, with some lag of the log, so that there are deltas."""
         a.call("config", "set", "migrate-rdma-rate-limit-mb", 1)
-        self.assertEqual(a.call("clusterx", "migrate", ALL, b.id, "async"), b"OK")
+        self.assertEqual(self.cluster.migrate(a, b), b"OK")
 
     def settle(self, a, b):
         """Wait until no job runs on the source; start one if the slots are still there."""
@@ -80,3 +81,24 @@ class LoadedCase(SlotCase):
             a.call("set", "probe", "a")
         self.writer.check(self, b)
         self.assertEqual(read_every_type(b.client(), "t"), self.before)
+
+
+class ProxiedCase(LoadedCase):
+    """The source reaches the destination through a proxy."""
+
+    proxy = None
+
+    def tearDown(self):
+        if self.proxy is not None:
+            self.proxy.close()
+            self.proxy = None
+        super().tearDown()
+
+    def open_with_proxy(self, count=2, settings=None, replica_of=None):
+        """Give the source, "a", the proxy's port for the destination, "b"."""
+        nodes = self.open(count, settings, replica_of)
+        a, b = nodes[:2]
+        self.proxy = HaulProxy(b.port)
+        self.cluster.ports_told = {a: {b: self.proxy.port}}
+        self.cluster.tell()
+        return nodes

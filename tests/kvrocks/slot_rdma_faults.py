@@ -13,7 +13,7 @@ import sys
 import time
 
 from kvrocks_node import TRANSPORT
-from slot_case import ALL, run_suite
+from slot_case import run_suite
 from slot_load import LoadedCase
 
 
@@ -53,7 +53,7 @@ class SlotRdmaFaults(LoadedCase):
             with self.subTest(victim_name):
                 a, b = self.open()
                 self.under_load(a, b)
-                self.assertEqual(a.call("clusterx", "migrate", ALL, b.id, "async"), b"OK")
+                self.assertEqual(self.cluster.migrate(a, b), b"OK")
                 time.sleep(chance.random() * 0.6)  # a random moment is what is tested
                 self.kill(a if victim_name == "source" else b)
                 self.conclude(a, b)
