@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// rdma_slots.h — the slots that have changed hands by libhaul and that the topology does not know of yet.
+//
+//   given  this node, or the master that this node has succeeded, handed them over: they answer MOVED here
+//   taken  this node, or the master that this node has succeeded, took them over: they are served here
+//
+// Both lists are in the database (column family "propagate", keys "haul.given" and "haul.taken"), so replicas, backups
+// and checkpoints have them, and a full synchronization replaces them with the rest. Every change of the topology is
+// compared with them. What it does with a slot depends on the owner that the topology names:
+//
+//   given  this node: the topology does not know of the hand-over, the slot keeps answering MOVED
+//          another node: it knows, the entry ends
+//   taken  this node: it knows, the entry ends
+//          the node that gave it: it does not know, the slot stays in service
+//          a third node, as after a failover of the giver: the slot is out of service, its data stays. ConfirmTaken()
+//          puts it back: that node has the record, too
+//
+// Only a topology with a newer version than at the hand-over ends or suspends anything. FORCE ends everything.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cluster/cluster_defs.h"
+#include "status.h"
+
+class Server;
+
+struct RdmaMoved {
+  SlotRange range;
+  int64_t version = -1;    // of the topology in force when the slots changed hands
+  std::string from;        // id of the node that gave them
+  std::string to;          // id of the node that took them
+  std::string address;     // of `to`: host:port
+  std::string job;         // RdmaJobId(token)
+  bool confirmed = false;  // given: `to` has answered that it owns them
+  bool suspended = false;  // taken: not in service
+};
+
+// The public name of the job that has this token (hexadecimal); 16 digits, which do not give the token away.
+std::string RdmaJobId(const std::string &token);
+
+// Thread: any, unless a comment names a guard of the server that the caller holds. `no guard` means that the caller
+// holds none: the call takes them.
+class RdmaSlots {
+ public:
+  explicit RdmaSlots(Server *srv) : srv_(srv) {}
+  ~RdmaSlots();
+  RdmaSlots(const RdmaSlots &) = delete;
+  RdmaSlots &operator=(const RdmaSlots &) = delete;
+
+  // Read the lists, put their slots into the cluster's record, start the thread that stores changes. Before clients
+  // are served.
+  Status Recover();
+  // The topology was set. Exclusive guard.
+  void OnTopology(bool force);
+  // CLUSTER RESET: forget everything. Exclusive guard.
+  void OnReset();
+  // Is this node a replica, by the last topology?
+  bool IsReplica() const { return is_replica_; }
+
+  // --- the giver ---
+  // The slots answer MOVED from now on; sets `version`. Exclusive guard. Store() must follow, without the guard.
+  void AddGiven(RdmaMoved entry);
+  // The destination owns the job's slots.
+  void ConfirmGiven(const std::string &job);
+  bool HasGiven(const std::string &job) const;
+  // The entries that overlap.
+  std::vector<RdmaMoved> FindGiven(const SlotRange &range) const;
+  // The newest entry.
+  std::optional<RdmaMoved> LastGiven() const;
+
+  // --- the taker ---
+  // Record on disk that the slots were taken over; sets `version`. They are not served yet. No guard.
+  Status AddTaken(RdmaMoved entry);
+  // Put the job's slots in service if the topology allows it. False: suspended, another node owns them. Exclusive guard.
+  bool ServeTaken(const std::string &job);
+  // The node that owns them by the topology says that they were given to this one: in service again. False: no such
+  // entry. Exclusive guard.
+  bool ConfirmTaken(const SlotRange &range, const std::string &job);
+  // Was the job's hand-over recorded here? Also when its entry has ended, for the newest 256 jobs.
+  bool HasTaken(const std::string &job) const;
+  std::vector<RdmaMoved> FindTaken(const SlotRange &range) const;
+
+  // Forget entries that overlap, in both lists: the topology alone counts for them. Exclusive guard. True: there were.
+  bool Forget(const SlotRange &range);
+
+  // Write the lists, and wait until they are on disk. No guard.
+  Status Store();
+
+ private:
+  enum class Verdict { kKeep, kSuspend, kEnd };
+  struct Lists {
+    std::vector<RdmaMoved> given, taken;
+    std::vector<std::string> ended;  // jobs whose taken entries have ended, the newest last
+  };
+
+  Status load();
+  void judge(bool force);
+  void apply();
+  void forgetIn(std::vector<RdmaMoved> *list, const SlotRange &range);
+  void end(const RdmaMoved &entry, int slot, bool is_given);
+  Verdict judgeGiven(const RdmaMoved &entry, int slot, bool force) const;
+  Verdict judgeTaken(const RdmaMoved &entry, int slot, bool force) const;
+  std::string addressOf(const RdmaMoved &entry) const;
+  void markDirty();
+  void run();
+
+  Server *srv_;
+  std::atomic<bool> is_replica_ = false;
+
+  std::mutex store_mutex_;  // one Store() at a time; taken first of all
+  std::thread thread_;
+
+  mutable std::mutex mutex_;  // guards what follows; taken last, for moments
+  std::condition_variable changed_;
+  Lists lists_;
+  bool dirty_ = false;
+  bool stopping_ = false;
+};
