@@ -118,6 +118,16 @@ void migration_drain_request(struct haul_migration *migration)
     (void)eventfd_read(migration->request_fd, &ignored);
 }
 
+bool migration_take_rate(struct haul_migration *migration, uint64_t *bytes_per_second)
+{
+    uint64_t wanted = atomic_exchange(&migration->rate, 0);
+    if (wanted == 0) {
+        return false;
+    }
+    *bytes_per_second = wanted - 1;
+    return true;
+}
+
 void migration_publish(struct haul_migration *migration, const struct haul_progress *progress)
 {
     (void)pthread_mutex_lock(&migration->lock);
@@ -159,6 +169,13 @@ void haul_migration_stop(struct haul_migration *migration)
 void haul_migration_cancel(struct haul_migration *migration)
 {
     request(migration, MIGRATION_CANCELS);
+}
+
+void haul_migration_rate(struct haul_migration *migration, uint64_t bytes_per_second)
+{
+    uint64_t limit = bytes_per_second == UINT64_MAX ? UINT64_MAX - 1 : bytes_per_second;
+    atomic_store(&migration->rate, limit + 1);
+    (void)eventfd_write(migration->request_fd, 1);
 }
 
 int haul_migration_fd(const struct haul_migration *migration)

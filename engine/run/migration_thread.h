@@ -31,6 +31,7 @@ struct haul_migration {
     struct haul_result result;    /* the loop's until the end, then readable by all */
     struct option_report options; /* the result borrows its items */
     atomic_int request;           /* enum migration_request; only grows */
+    atomic_uint_fast64_t rate;    /* a wanted rate in bytes a second, plus 1; 0: none is pending */
     int request_fd;               /* eventfd: wakes the loop */
     int ended_fd;                 /* eventfd: readable for ever after the end */
     const char *cpu_list;         /* NULL: near the network card */
@@ -55,6 +56,8 @@ static inline enum migration_request migration_requested(const struct haul_migra
 {
     return (enum migration_request)atomic_load(&migration->request);
 }
+/* True: the program wants another rate, now in `bytes_per_second`. */
+bool migration_take_rate(struct haul_migration *migration, uint64_t *bytes_per_second);
 /* Move the differences into the result; `report` becomes empty. */
 void migration_report_options(struct haul_migration *migration, struct option_report *report);
 /* Make `request_fd` unreadable again. */

@@ -55,10 +55,15 @@ void rate_limit_init(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t bu
     limit->now_ns = now_ns;
 }
 
-void rate_limit_change(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t now_ns)
+void rate_limit_change(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t burst_bytes,
+                       uint64_t now_ns)
 {
+    haul_assert(burst_bytes > 0 && burst_bytes <= RATE_LIMIT_BYTES_MAX);
     advance(limit, now_ns);
     limit->bytes_per_s = bytes_per_s;
+    limit->burst_bytes = burst_bytes;
+    int64_t full = level_of(burst_bytes);
+    limit->level = limit->level < full ? limit->level : full;
 }
 
 bool rate_limit_take(struct rate_limit *limit, uint64_t bytes, uint64_t now_ns)

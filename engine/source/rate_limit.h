@@ -25,8 +25,9 @@ struct rate_limit {
 /* A full bucket. `burst_bytes` is 1 to RATE_LIMIT_BYTES_MAX. */
 void rate_limit_init(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t burst_bytes,
                      uint64_t now_ns);
-/* Change the rate from `now_ns` on; savings and debt stay. */
-void rate_limit_change(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t now_ns);
+/* Change the rate and the burst from `now_ns` on. Debt stays, and savings up to the new burst. */
+void rate_limit_change(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t burst_bytes,
+                       uint64_t now_ns);
 /* Take the bytes, at most RATE_LIMIT_BYTES_MAX. False: not available yet. */
 bool rate_limit_take(struct rate_limit *limit, uint64_t bytes, uint64_t now_ns);
 /* The time from which rate_limit_take(limit, bytes) succeeds; at most `now_ns`: at once. */

@@ -31,6 +31,13 @@ struct sender_link {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static uint64_t burst_of(uint64_t bytes_per_second)
+{
+    uint64_t burst = bytes_per_second / 1000 * RATE_BURST_MS;
+    burst = burst > RATE_LIMIT_BYTES_MAX ? RATE_LIMIT_BYTES_MAX : burst;
+    return burst == 0 ? 1 : burst;
+}
+
 enum haul_status sender_links_init(struct sender_links *links,
                                    const struct sender_links_options *options,
                                    struct outbox *outbox)
@@ -40,10 +47,8 @@ enum haul_status sender_links_init(struct sender_links *links,
     links->options.transports = transport_list_resolve(&options->transports);
     links->outbox = outbox;
     links->active_count = options->link_count;
-    uint64_t burst = options->rate_bytes_per_second / 1000 * RATE_BURST_MS;
-    burst = burst > RATE_LIMIT_BYTES_MAX ? RATE_LIMIT_BYTES_MAX : burst;
-    rate_limit_init(&links->rate, options->rate_bytes_per_second, burst == 0 ? 1 : burst,
-                    clock_now_ns(options->clock));
+    rate_limit_init(&links->rate, options->rate_bytes_per_second,
+                    burst_of(options->rate_bytes_per_second), clock_now_ns(options->clock));
     links->links = calloc(options->link_count, sizeof(*links->links));
     if (links->links == NULL) {
         return HAUL_NO_MEMORY;
@@ -398,6 +403,15 @@ static bool drain_outbox(struct sender_links *links)
         any = true;
     }
     return any;
+}
+
+void sender_links_rate(struct sender_links *links, uint64_t bytes_per_second)
+{
+    links->options.rate_bytes_per_second = bytes_per_second;
+    links->options.config.path_bytes_per_second = bytes_per_second / links->active_count;
+    rate_limit_change(&links->rate, bytes_per_second, burst_of(bytes_per_second),
+                      clock_now_ns(links->options.clock));
+    links->rate_ready_ns = 0; /* computed again for the block that waits */
 }
 
 void sender_links_pack(struct sender_links *links, enum pack_state state, uint32_t reader_count)

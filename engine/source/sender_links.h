@@ -87,6 +87,8 @@ void sender_links_fini(struct sender_links *links);
  * Call before sender_links_open. */
 void sender_links_use(struct sender_links *links, uint32_t link_count);
 
+/* Limit the rate from now on; 0: unlimited. */
+void sender_links_rate(struct sender_links *links, uint64_t bytes_per_second);
 /* Choose how payloads are packed from now on. */
 void sender_links_pack(struct sender_links *links, enum pack_state state, uint32_t reader_count);
 

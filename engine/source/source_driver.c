@@ -401,6 +401,13 @@ void source_driver_request(struct source_driver *driver, enum migration_request 
     feed(driver, &event);
 }
 
+void source_driver_rate(struct source_driver *driver, uint64_t bytes_per_second)
+{
+    if (driver->has_copy) {
+        sender_links_rate(&driver->copy.links, bytes_per_second);
+    }
+}
+
 void source_driver_look(struct source_driver *driver)
 {
     driver->activity = driver->has_copy ? source_copy_activity(&driver->copy) : 0;

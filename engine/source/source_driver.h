@@ -43,6 +43,9 @@ void source_driver_look(struct source_driver *driver);
 
 /* Stop and keep, or cancel and discard. */
 void source_driver_request(struct source_driver *driver, enum migration_request request);
+/* Limit the rate of the links from now on; 0: unlimited. Links that are opened later take the rate
+ * from the intent's options. */
+void source_driver_rate(struct source_driver *driver, uint64_t bytes_per_second);
 /* Has the job ended, and no call runs any more? */
 bool source_driver_has_ended(const struct source_driver *driver);
 /* A job that waits only for an embedder's hook or a hanging disk seems to hang: log once what it

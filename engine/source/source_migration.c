@@ -31,6 +31,9 @@ static void check_request(struct source_migration *source)
         source->request = request;
         source_driver_request(source->driver, request);
     }
+    if (migration_take_rate(&source->base, &source->intent.options.rate_bytes_per_second)) {
+        source_driver_rate(source->driver, source->intent.options.rate_bytes_per_second);
+    }
 }
 
 static void publish(struct source_migration *source)

@@ -376,6 +376,10 @@ void haul_migration_stop(struct haul_migration *migration);
  * any. */
 void haul_migration_cancel(struct haul_migration *migration);
 
+/* Change `rate_bytes_per_second` of a running source, also of its later attempts; 0: unlimited. A
+ * target ignores it. Returns at once. Thread: any. */
+void haul_migration_rate(struct haul_migration *migration, uint64_t bytes_per_second);
+
 /* Has the migration ended? Waits up to `timeout_ms` for the end. Thread: one. */
 bool haul_migration_ended(struct haul_migration *migration, uint32_t timeout_ms);
 

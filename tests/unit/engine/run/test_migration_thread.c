@@ -129,6 +129,24 @@ static void test_migration_cancel__before_and_behind_a_stop__discards(void)
     finish();
 }
 
+static void test_migration_rate__set_twice__the_loop_takes_the_last_one_once(void)
+{
+    uint64_t rate = 5;
+    begin();
+    check(!migration_take_rate(&migration, &rate));
+    check_equal(rate, 5);
+    haul_migration_rate(&migration, 1000);
+    haul_migration_rate(&migration, 0);
+    check(is_readable(migration.request_fd, 0));
+    check(migration_take_rate(&migration, &rate));
+    check_equal(rate, 0);
+    check(!migration_take_rate(&migration, &rate));
+    haul_migration_rate(&migration, UINT64_MAX);
+    check(migration_take_rate(&migration, &rate));
+    check(rate == UINT64_MAX - 1);
+    finish();
+}
+
 static void test_migration_destroy__while_it_runs__stopped_first(void)
 {
     start();
@@ -221,6 +239,7 @@ static void test_phase_name__each__its_word(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_migration_ended__while_it_runs__timeout_then_its_result),
     CHECK_TEST(test_migration_cancel__before_and_behind_a_stop__discards),
+    CHECK_TEST(test_migration_rate__set_twice__the_loop_takes_the_last_one_once),
     CHECK_TEST(test_migration_destroy__while_it_runs__stopped_first),
     CHECK_TEST(test_migration_destroy__never_started__only_freed),
     CHECK_TEST(test_migration_start__processors_that_are_none__invalid),

@@ -99,9 +99,23 @@ static void test_rate_limit_change__slower__from_that_moment_on(void)
     struct rate_limit limit;
     rate_limit_init(&limit, RATE, BURST, start_ns);
     check(rate_limit_take(&limit, BURST, start_ns));
-    rate_limit_change(&limit, 10, start_ns + 50 * NS_PER_MS); /* 50 bytes were saved */
+    rate_limit_change(&limit, 10, BURST, start_ns + 50 * NS_PER_MS); /* 50 bytes were saved */
     check(rate_limit_take(&limit, 50, start_ns + 50 * NS_PER_MS));
     check_equal(rate_limit_ready_ns(&limit, 1, start_ns), start_ns + 150 * NS_PER_MS);
+}
+
+static void test_rate_limit_change__smaller_burst__savings_beyond_it_are_lost(void)
+{
+    struct rate_limit limit;
+    rate_limit_init(&limit, 0, BURST, start_ns);
+    rate_limit_change(&limit, RATE, BURST / 2, start_ns);
+    check(rate_limit_take(&limit, BURST / 2, start_ns));
+    check(!rate_limit_take(&limit, 1, start_ns));
+    rate_limit_change(&limit, RATE, BURST, start_ns);
+    check(!rate_limit_take(&limit, 1, start_ns));
+    check(rate_limit_take(&limit, BURST, start_ns + NS_PER_S));
+    rate_limit_change(&limit, 0, BURST, start_ns + NS_PER_S);
+    check(rate_limit_take(&limit, RATE_LIMIT_BYTES_MAX, start_ns + NS_PER_S));
 }
 
 static void test_rate_limit_ready_ns__take_at_that_moment__succeeds_and_not_before(void)
@@ -128,6 +142,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rate_limit_take__time_goes_back__stands_still),
     CHECK_TEST(test_rate_limit_take__no_limit__always),
     CHECK_TEST(test_rate_limit_change__slower__from_that_moment_on),
+    CHECK_TEST(test_rate_limit_change__smaller_burst__savings_beyond_it_are_lost),
     CHECK_TEST(test_rate_limit_ready_ns__take_at_that_moment__succeeds_and_not_before),
 };
 CHECK_MAIN("rate_limit", tests)

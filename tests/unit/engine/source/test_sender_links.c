@@ -594,6 +594,34 @@ static void test_sender_links_poll__rate_limit__the_next_block_at_its_time(void)
     end_with_blocks();
 }
 
+static void test_sender_links_rate__changed_while_blocks_wait__the_new_one_counts(void)
+{
+    enum { SLOW = 1000, FAST = 1000000 };
+    begin_up_with(SLOW);
+    uint64_t size = SLOT_HEADER_BYTES + 100;
+    for (int i = 0; i < 4; i++) {
+        emit(SLOT_KIND_SNAPSHOT, 0);
+    }
+    while (rate_limit_take(&links.rate, size, now)) {
+    }
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, 0);
+    uint64_t late = sender_links_deadline_ns(&links);
+    sender_links_rate(&links, FAST);
+    (void)sender_links_poll(&links);
+    uint64_t due = sender_links_deadline_ns(&links);
+    check(due > now && due < late);
+    now = due;
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, 1);
+    check_equal(links.options.config.path_bytes_per_second, FAST);
+    sender_links_rate(&links, 0);
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, 4);
+    check(sender_links_deadline_ns(&links) == CLOCK_NEVER);
+    end_with_blocks();
+}
+
 static void test_sender_links_pack__states__the_outbox_is_told(void)
 {
     begin_up_with(0);
@@ -730,6 +758,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_sender_links_describe__of_what_link__bound_passed_over_or_refused),
     CHECK_TEST(test_sender_links_poll__bind_fails_without_another_way__down),
     CHECK_TEST(test_sender_links_poll__rate_limit__the_next_block_at_its_time),
+    CHECK_TEST(test_sender_links_rate__changed_while_blocks_wait__the_new_one_counts),
     CHECK_TEST(test_sender_links_pack__states__the_outbox_is_told),
     CHECK_TEST(test_sender_links_pack__links_are_behind__tried_and_kept_when_it_pays),
     CHECK_TEST(test_sender_links_pack__everything_is_out__never_tried),

@@ -15,7 +15,7 @@
 #include "source_journal.h"
 #include "source_session.h"
 
-enum { PEER_TIMEOUT_MS = 5000, RETRY_MS = 500 };
+enum { PEER_TIMEOUT_MS = 5000, RETRY_MS = 500, CHANGED_RATE = 12345 };
 
 /* What the target does on a message. */
 enum answer { ANSWER_AS_IT_SHOULD, ANSWER_NOTHING, ANSWER_REFUSED, ANSWER_GARBAGE, ANSWER_HANG_UP };
@@ -38,8 +38,10 @@ static uint64_t released_version;
 static bool resolves;
 static bool two_addresses;  /* has the target's host, with the ports 7 and 8 */
 static unsigned links_port; /* where the data links go */
-static unsigned trusted;    /* connections */
-static unsigned noted;      /* the target's timeouts */
+static const struct sender_links *opened;
+static enum message_type rate_behind; /* the program changes the rate when this arrives */
+static unsigned trusted;              /* connections */
+static unsigned noted;                /* the target's timeouts */
 
 /* --- the target ------------------------------------------------------------------------------- */
 
@@ -118,6 +120,8 @@ static void connected_peer_take(struct message *message)
         haul_migration_stop(migration);
     } else if (message->type == cancel_behind) {
         haul_migration_cancel(migration);
+    } else if (message->type == rate_behind) {
+        haul_migration_rate(migration, CHANGED_RATE);
     }
 }
 
@@ -168,6 +172,7 @@ void __wrap_sender_links_open(struct sender_links *links, const struct link_tick
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
                               const haul_control_TransportOffer *offers, size_t offer_count)
 {
+    opened = links;
     links_port = ntohs(((const struct sockaddr_in *)&links->options.address.storage)->sin_port);
     (void)offers;
     check_equal(offer_count, 0);
@@ -218,7 +223,8 @@ static void begin(void)
     resolves = two_addresses = false;
     links_port = trusted = noted = 0;
     on_hello = on_plan = ANSWER_AS_IT_SHOULD;
-    stop_behind = cancel_behind = 0;
+    stop_behind = cancel_behind = rate_behind = 0;
+    opened = NULL;
     migration = NULL;
 }
 
@@ -333,6 +339,19 @@ static void test_run_source__plan_is_accepted__links_are_opened_once(void)
 /* --- the operator ----------------------------------------------------------------------------- */
 
 /* Requested once and reported to the session once, however many turns there are until the end. */
+static void test_run_source__rate_is_changed__the_links_take_it(void)
+{
+    static const enum message_type moments[] = {MESSAGE_HELLO, MESSAGE_PLAN};
+    for (size_t i = 0; i < 2; i++) {
+        begin();
+        rate_behind = moments[i];
+        (void)run();
+        check_or_stop(opened != NULL);
+        check_equal(opened->options.rate_bytes_per_second, CHANGED_RATE);
+        finish();
+    }
+}
+
 static void test_run_source__stop__told_once_and_kept(void)
 {
     begin();
@@ -472,6 +491,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_run_source__target_refuses__as_it_says_and_nothing_left),
     CHECK_TEST(test_run_source__body_that_is_no_message__protocol),
     CHECK_TEST(test_run_source__plan_is_accepted__links_are_opened_once),
+    CHECK_TEST(test_run_source__rate_is_changed__the_links_take_it),
     CHECK_TEST(test_run_source__stop__told_once_and_kept),
     CHECK_TEST(test_run_source__cancel__told_once_and_nothing_left),
     CHECK_TEST(test_run_source__resolve__released_again),
