@@ -18,6 +18,7 @@
 #include "target_done.h"
 #include "target_fit.h"
 #include "target_others.h"
+#include "target_overwrite.h"
 #include "target_plan.h"
 
 /* Whatever would fail at the hand-over must fail here, also for a resumed job: other jobs may have
@@ -190,6 +191,10 @@ static enum haul_status check_new(struct target_journal *journal, struct plan *p
     if (status == HAUL_OK) {
         status = target_plan_look(journal->target->store, &journal->plan, others.plans,
                                   others.count, error);
+    }
+    if (status == HAUL_OK) {
+        status = target_overwrite_check(journal->target, &journal->plan, others.plans,
+                                        others.count, error);
     }
     if (status == HAUL_OK) {
         status = admit(journal, &others, error);

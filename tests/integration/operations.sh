@@ -299,6 +299,22 @@ test_s7__taken_back__from_the_database_that_owns_it() {
     same source target
 }
 
+# Without a selection the command would also clear what the source owns, and nobody else has.
+test_s7__a_part_was_given__only_that_comes_back() {
+    local part=(--range :0x0000000000000080)
+    make_database source 500
+    receive
+    send 0 "${part[@]}"
+    ended "$receiver_pid" 0
+    receive source
+    run 3 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    one_error 'gave away a part of these ranges and owns the rest.*`--range`'
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite "${part[@]}"
+    ended "$receiver_pid" 0
+    run 0 "$haul" owner --db source --json
+    equal "$(json '[.ranges[] | select(.state == "released")] | length')" 0
+}
+
 # The way back was interrupted: waiting ends nothing, and the job in the way is named.
 test_s7__broke_off__drop_and_reclaim_name_the_job() {
     local command

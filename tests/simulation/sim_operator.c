@@ -97,6 +97,18 @@ static void check_outcome(const struct sim_world *world, const struct sim_task *
     }
 }
 
+/* The target gave away a part of the cells, and would lose records that it owns in others: only one
+ * of that part is to come back. */
+static void follow_selection(struct sim_world *world, struct sim_task *task)
+{
+    uint32_t given = task->request.cells & sim_records_of(task->target)->released;
+    bool refused = task->finished && task->outcome == HAUL_NOT_EMPTY &&
+                   strstr(task->text, "gave away a part of these ranges") != NULL;
+    if (refused && given != 0) {
+        sim_request_draw(&task->request, &world->random, given & (~given + 1), 0);
+    }
+}
+
 /* The command of the task has ended, or died with its host. */
 static void take_result(struct sim_world *world, struct sim_task *task)
 {
@@ -109,6 +121,7 @@ static void take_result(struct sim_world *world, struct sim_task *task)
     sim_command_drop(command);
     if (task->finished) {
         check_outcome(world, task);
+        follow_selection(world, task);
     }
     if (task->finished && has_stale_register(task)) {
         bring_up_to_date(&task->source->own_register, &task->target->own_register);
