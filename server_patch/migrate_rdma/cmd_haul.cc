@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // cmd_haul.cc — HAUL IMPORT <slot|start-end> <version>: a source requests, on its authenticated connection, an
-// endpoint for sending the slots by rdma. The answer, on one line: port, one-time token, and a host if it differs from
+// endpoint for sending the slots by haul. The answer, on one line: port, one-time token, and a host if it differs from
 // the one that the source has connected to.
 #include "cluster/cluster.h"
 #include "commands/commander.h"
@@ -25,7 +25,6 @@ class CommandHaul : public Commander {
 
   Status Execute([[maybe_unused]] engine::Context &ctx, Server *srv, Connection *conn, std::string *output) override {
     if (!srv->GetConfig()->cluster_enabled) return {Status::RedisExecErr, "Cluster mode is not enabled"};
-    if (!conn->IsAdmin()) return {Status::RedisExecErr, errAdminPermissionRequired};
 
     srv->rdma_import->SetJobVersion(version_);
     GET_OR_RET(srv->cluster->ImportSlotRange(conn, slot_ranges_[0], kImportByRdma));
@@ -41,6 +40,6 @@ class CommandHaul : public Commander {
   uint64_t version_ = 0;
 };
 
-REDIS_REGISTER_COMMANDS(Cluster, MakeCmdAttr<CommandHaul>("haul", -2, "cluster no-script exclusive", NO_KEY), )
+REDIS_REGISTER_COMMANDS(Cluster, MakeCmdAttr<CommandHaul>("haul", -2, "no-script exclusive admin no-multi", NO_KEY), )
 
 }  // namespace redis

@@ -27,8 +27,8 @@ endif()
 # After libhaul.a on the linker's command line: libhaul.a needs both.
 set_property(TARGET haul::static APPEND PROPERTY INTERFACE_LINK_LIBRARIES rocksdb_with_headers zstd)
 
-file(GLOB MIGRATE_RDMA_SRCS CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.cc)
-target_sources(kvrocks_objs PRIVATE ${MIGRATE_RDMA_SRCS})
-target_include_directories(kvrocks_objs PUBLIC ${PROJECT_SOURCE_DIR})
+foreach(MIGRATE_RDMA_SOURCE cmd_haul rdma_hooks rdma_import rdma_migrate rdma_state rdma_store)
+  target_sources(kvrocks_objs PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${MIGRATE_RDMA_SOURCE}.cc)
+endforeach()
 target_compile_definitions(kvrocks_objs PUBLIC MIGRATE_RDMA)
 target_link_libraries(kvrocks_objs PUBLIC haul::static)

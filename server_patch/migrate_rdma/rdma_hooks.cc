@@ -33,10 +33,10 @@ Status RdmaImportState(Server *srv, const SlotRange &range, int state) {
 
 Status RdmaCheckFlush(Server *srv) {
   if (srv->rdma_import->IsActive()) {
-    return {Status::RedisExecErr, "slots are being imported by rdma; CLUSTER IMPORT <range> 2 cancels that"};
+    return {Status::RedisExecErr, "slots are being imported by haul; CLUSTER IMPORT <range> 2 cancels that"};
   }
   if (srv->slot_migrator->rdma->IsHandingOver()) {
-    return {Status::RedisTryAgain, "slots are being handed over by rdma"};
+    return {Status::RedisTryAgain, "slots are being handed over by haul"};
   }
   return Status::OK();
 }
@@ -47,11 +47,12 @@ bool RdmaNeedsFullSync(Server *srv, uint64_t next_seq, std::string *output) {
   return true;
 }
 
-void RdmaAppendInfo(Server *srv, std::ostringstream *stream, int *section_count) {
-  if (!srv->rdma_import) return;
-  std::string info = "# Migration\r\n";
-  srv->slot_migrator->rdma->GetInfo(&info);
-  srv->rdma_import->GetInfo(&info);
-  if ((*section_count)++) *stream << "\r\n";
-  *stream << info;
+Server::InfoEntries RdmaInfo(Server *srv) {
+  Server::InfoEntries entries;
+  if (!srv->rdma_import || srv->IsLoading()) return entries;
+  RdmaFields fields;
+  srv->slot_migrator->rdma->GetInfo(&fields);
+  srv->rdma_import->GetInfo(&fields);
+  for (const auto &[name, value] : fields) entries.emplace_back(name, value);
+  return entries;
 }

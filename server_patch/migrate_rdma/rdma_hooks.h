@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// rdma_hooks.h — the functions that Kvrocks' own files call. config.h includes it, so that the patch needs no other
-// include. Under MIGRATE_RDMA only.
+// rdma_hooks.h — the functions that Kvrocks' own files call. Under MIGRATE_RDMA only.
 #pragma once
 
 #include <cstdint>
 #include <map>
-#include <sstream>
 #include <string>
 
-#include "rdma_fields.h"
+#include "server/server.h"
 #include "status.h"
 
-class Server;
 struct SlotRange;
 
 // Create both sides and resume what an earlier process has left. Before clients are served.
@@ -21,7 +18,7 @@ void RdmaStopImport(Server *srv);
 // The topology was set; under the exclusive guard.
 void RdmaOnTopology(Server *srv, int64_t version, std::map<int, std::string> *migrated_slots);
 
-// CLUSTER IMPORT: does the state belong to an import by rdma, or would it interfere with one?
+// CLUSTER IMPORT: does the state belong to an import by haul, or would it interfere with one?
 bool RdmaTakesImport(Server *srv, int state);
 Status RdmaImportState(Server *srv, const SlotRange &range, int state);
 
@@ -30,4 +27,4 @@ Status RdmaCheckFlush(Server *srv);
 // Would a replica that continues in the log at this sequence number miss ingested files? Then `output` gets the answer.
 bool RdmaNeedsFullSync(Server *srv, uint64_t next_seq, std::string *output);
 // INFO migration.
-void RdmaAppendInfo(Server *srv, std::ostringstream *stream, int *section_count);
+Server::InfoEntries RdmaInfo(Server *srv);

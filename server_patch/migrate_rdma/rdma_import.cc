@@ -10,6 +10,7 @@
 
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
+#include "rdma_log.h"
 #include "server/server.h"
 
 namespace {
@@ -65,7 +66,7 @@ Status RdmaImport::Command(const SlotRange &range, int state) {
     Cancel("cancelled by CLUSTER IMPORT");
     return Status::OK();
   }
-  return {Status::NotOK, fmt::format("slot(s) {} are being imported by rdma", state_.range.String())};
+  return {Status::NotOK, fmt::format("slot(s) {} are being imported by haul", state_.range.String())};
 }
 
 Status RdmaImport::begin(const SlotRange &range) {
@@ -110,7 +111,7 @@ Status RdmaImport::begin(const SlotRange &range) {
   }
   // Slots that this node has handed over return: drop its record of the hand-over.
   if (range.HasOverlap(srv_->slot_migrator->GetForbiddenSlotRange())) srv_->slot_migrator->ReleaseForbiddenSlotRange();
-  LOG(INFO) << fmt::format("[import] Start importing slot(s) {} by rdma, listening on {}", range.String(), address);
+  RDMA_INFO("[import] Start importing slot(s) {} by haul, listening on {}", range.String(), address);
   return Status::OK();
 }
 
@@ -187,7 +188,7 @@ Status RdmaImport::Recover() {
   for (const auto &entry : state_.moved) {
     GET_OR_RET(srv_->cluster->SetSlotRangeImported(entry.range));
     markImport(entry.range, kImportSuccess);
-    LOG(INFO) << fmt::format("[import] Slot(s) {} were taken over before the restart", entry.range.String());
+    RDMA_INFO("[import] Slot(s) {} were taken over before the restart", entry.range.String());
   }
   token_ = RdmaTokenFromHex(state_.token);
   if (!state_.moving || srv_->IsSlave()) return Status::OK();
@@ -198,11 +199,11 @@ Status RdmaImport::Recover() {
   std::string address;
   if (auto s = listen(&address); !s) {
     // The received data stays on disk, and out of service; the next import of this node clears it.
-    LOG(ERROR) << fmt::format("[import] Cannot resume importing slot(s) {}: {}", state_.range.String(), s.Msg());
+    RDMA_ERROR("[import] Cannot resume importing slot(s) {}: {}", state_.range.String(), s.Msg());
     store_.reset();
     return Status::OK();
   }
-  LOG(INFO) << fmt::format("[import] Resume importing slot(s) {} by rdma, listening on {}", state_.range.String(),
+  RDMA_INFO("[import] Resume importing slot(s) {} by haul, listening on {}", state_.range.String(),
                            address);
   return Status::OK();
 }
@@ -212,10 +213,10 @@ void RdmaImport::OnTopology(int64_t version) {
   bool forgot = state_.ForgetBefore(version);
   for (const auto &entry : state_.moved) {
     // The topology from before the hand-over was set again, as after a restart.
-    if (auto s = srv_->cluster->SetSlotRangeImported(entry.range); !s) LOG(ERROR) << "[import] " << s.Msg();
+    if (auto s = srv_->cluster->SetSlotRangeImported(entry.range); !s) RDMA_ERROR("[import] {}", s.Msg());
   }
   if (!forgot) return;
-  if (auto s = state_.Store(statePath()); !s) LOG(WARNING) << "[import] " << s.Msg();
+  if (auto s = state_.Store(statePath()); !s) RDMA_WARN("[import] {}", s.Msg());
 }
 
 // Give up a job that nobody will finish, as after a destination could not listen again: its data is removed.
@@ -227,7 +228,7 @@ void RdmaImport::giveUpLeftOver() {
   for (size_t i = 0; i < count; i++) {
     if (jobs[i].role != HAUL_JOB_TARGET) continue;
     if (haul_job_give_up(store_->Get(), &jobs[i], &error) != HAUL_OK) {
-      LOG(WARNING) << "[import] Cannot give up an earlier job: " << RdmaErrorText(error);
+      RDMA_WARN("[import] Cannot give up an earlier job: {}", RdmaErrorText(error));
     }
   }
   free(jobs);
@@ -238,7 +239,7 @@ void RdmaImport::giveUpLeftOver() {
 void RdmaImport::Cancel(const std::string &reason) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!active_ || cancelled_) return;
-  LOG(INFO) << fmt::format("[import] Cancel importing slot(s) {}: {}", state_.range.String(), reason);
+  RDMA_INFO("[import] Cancel importing slot(s) {}: {}", state_.range.String(), reason);
   cancelled_ = true;
   if (migration_) haul_migration_cancel(migration_);
 }
@@ -277,7 +278,7 @@ bool RdmaImport::listenAgain(const haul_result &result) {
   haul_migration_destroy(migration_);
   migration_ = nullptr;
   if (auto s = startTarget(); !s) {
-    LOG(ERROR) << fmt::format("[import] Cannot listen for the source of slot(s) {}: {}", state_.range.String(),
+    RDMA_ERROR("[import] Cannot listen for the source of slot(s) {}: {}", state_.range.String(),
                               s.Msg());
     return false;
   }
@@ -296,17 +297,17 @@ void RdmaImport::finish(const haul_result &result) {
 
   std::lock_guard<std::mutex> lock(mutex_);
   if (taken_over) {
-    LOG(INFO) << fmt::format("[import] Imported slot(s) {} by rdma: {} bytes in {:.2f} s", state_.range.String(),
+    RDMA_INFO("[import] Imported slot(s) {} by haul: {} bytes in {:.2f} s", state_.range.String(),
                              result.progress.bytes, result.progress.seconds);
   } else {
-    LOG(WARNING) << fmt::format("[import] Failed to import slot(s) {} by rdma: {}", state_.range.String(),
+    RDMA_WARN("[import] Failed to import slot(s) {} by haul: {}", state_.range.String(),
                                 RdmaErrorText(result.error));
     markImport(state_.range, kImportFailed);
     ingest_seq_ = state_.ingest_seq;
   }
   if (!in_doubt) {
     state_.moving = false;
-    if (auto s = state_.Store(statePath()); !s) LOG(WARNING) << "[import] " << s.Msg();
+    if (auto s = state_.Store(statePath()); !s) RDMA_WARN("[import] {}", s.Msg());
   }
   moving_.reset();
   store_.reset();
@@ -380,14 +381,15 @@ haul_status RdmaImport::onVersion(void *context, uint64_t *version, haul_error *
 
 // --- reporting ---------------------------------------------------------------------------------------------------
 
-void RdmaImport::GetInfo(std::string *info) {
+void RdmaImport::GetInfo(RdmaFields *fields) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!active_ || !migration_) return;
   haul_progress progress{};
   haul_migration_progress(migration_, &progress);
-  *info += fmt::format(
-      "import_slot(s):{}\r\nimport_transport:{}\r\nimport_phase:{}\r\nimport_records:{}\r\nimport_bytes:{}\r\n"
-      "import_rate_mb:{:.1f}\r\n",
-      state_.range.String(), haul_transport_name(progress.transport), haul_phase_name(progress.phase),
-      progress.records, progress.bytes, RdmaRateMb(progress));
+  fields->emplace_back("import_slot(s)", state_.range.String());
+  fields->emplace_back("import_transport", haul_transport_name(progress.transport));
+  fields->emplace_back("import_phase", haul_phase_name(progress.phase));
+  fields->emplace_back("import_records", std::to_string(progress.records));
+  fields->emplace_back("import_bytes", std::to_string(progress.bytes));
+  fields->emplace_back("import_rate_mb", fmt::format("{:.1f}", RdmaRateMb(progress)));
 }

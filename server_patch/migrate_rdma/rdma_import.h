@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// rdma_import.h — the destination of `migrate-type rdma`.
+// rdma_import.h — the destination of `migrate-transport haul`.
 //
 //   HAUL IMPORT, on the source's authenticated connection -> Begin: a haul target that listens for this one job,
 //                                                            with a token that only this source gets
@@ -57,7 +57,7 @@ class RdmaImport {
 
   // Would a replica that continues at this sequence number miss ingested files?
   bool IsBehindIngest(uint64_t next_seq) const { return next_seq <= ingest_seq_; }
-  void GetInfo(std::string *info);
+  void GetInfo(RdmaFields *fields);
 
  private:
   Status begin(const SlotRange &range);

@@ -10,6 +10,7 @@
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
 #include "common/io_util.h"
+#include "rdma_log.h"
 #include "server/redis_reply.h"
 #include "server/server.h"
 #include "string_util.h"
@@ -50,7 +51,14 @@ bool RdmaMigrator::isUnwanted() const { return migrator_->stop_migration_ || isS
 // --- agreeing with the destination -------------------------------------------------------------------------------
 
 StatusOr<bool> RdmaMigrator::Negotiate(int fd) {
+  if (by_haul_) by_haul_ = GET_OR_RET(agree(fd));
+  return by_haul_;
+}
+
+// False: the destination does not know the command.
+StatusOr<bool> RdmaMigrator::agree(int fd) {
   if (resolving_) return {Status::NotOK, "an earlier hand-over is not confirmed by its destination yet"};
+  GET_OR_RET(RdmaCheckIndexes(srv_));
   std::lock_guard<std::mutex> lock(mutex_);
   RdmaState state = state_;
   state.moving = true;
@@ -61,7 +69,7 @@ StatusOr<bool> RdmaMigrator::Negotiate(int fd) {
   state.host = migrator_->dst_ip_;
   state.port = migrator_->dst_port_;
   if (!GET_OR_RET(askEndpoint(fd, &state))) {
-    LOG(INFO) << "[migrate] The destination does not know migrate-type rdma, use raw-key-value for migration";
+    RDMA_INFO("[migrate] The destination does not know migrate-transport haul, use the configured migrate-type");
     return false;
   }
   state_ = state;
@@ -94,6 +102,37 @@ Status RdmaMigrator::askAgain() {
   state_.endpoint = state.endpoint;
   state_.token = state.token;
   return Status::OK();
+}
+
+// --- the stages --------------------------------------------------------------------------------------------------
+
+bool RdmaMigrator::Step() {
+  auto &stage = migrator_->current_stage_;
+  if (stage == SlotMigrationStage::kStart) {
+    by_haul_ = srv_->GetConfig()->migrate_rdma.by == MigrateTransport::kHaul;
+  }
+  bool is_ours = by_haul_ && (stage == SlotMigrationStage::kSnapshot || stage == SlotMigrationStage::kFailed);
+  if (!is_ours) return false;
+  auto range = migrator_->slot_range_.load();
+  if (stage == SlotMigrationStage::kFailed) {
+    RDMA_INFO("[migrate] Failed to migrate a slot(s) {}", range.String());
+    migrator_->migrate_failed_slot_range_ = range;
+    migrator_->migration_state_ = MigrationState::kFailed;
+    stage = SlotMigrationStage::kClean;
+    return true;
+  }
+  auto ended = run();
+  if (ended) {
+    RDMA_INFO("[migrate] Succeed to migrate slot(s) {}", range.String());
+    migrator_->migrate_failed_slot_range_ = SlotRange{-1, -1};
+    stage = SlotMigrationStage::kClean;
+    migrator_->migration_state_ = MigrationState::kSuccess;
+  } else {
+    RDMA_ERROR("[migrate] Failed to migrate slot(s) {}: {}", range.String(), ended.Msg());
+    stage = SlotMigrationStage::kFailed;
+  }
+  migrator_->resumeSyncCtx(ended);
+  return true;
 }
 
 // --- the job -----------------------------------------------------------------------------------------------------
@@ -132,7 +171,7 @@ void RdmaMigrator::fillOptions(haul_source_options *options) {
   };
 }
 
-Status RdmaMigrator::Run() {
+Status RdmaMigrator::run() {
   // libhaul takes its own view, and reads the log after the view's last record.
   srv_->storage->GetDB()->ReleaseSnapshot(migrator_->slot_snapshot_);
   migrator_->slot_snapshot_ = nullptr;
@@ -169,10 +208,10 @@ haul_result RdmaMigrator::waitForEnd(haul_migration *migration) {
     if (cancelled) continue;
     if (released_ && released_at == 0) released_at = util::GetTimeStampMS();
     if (isUnwanted()) {
-      LOG(INFO) << "[migrate] Stop migrating slot(s) " << state_.range.String();
+      RDMA_INFO("[migrate] Stop migrating slot(s) {}", state_.range.String());
       cancelled = true;
     } else if (released_ && util::GetTimeStampMS() - released_at > kLostReplyMs) {
-      LOG(WARNING) << "[migrate] The destination's answer to the hand-over is missing, asking again";
+      RDMA_WARN("[migrate] The destination's answer to the hand-over is missing, asking again");
       cancelled = true;
     }
     if (cancelled) haul_migration_cancel(migration);
@@ -194,20 +233,27 @@ Status RdmaMigrator::conclude(haul_result result) {
       figures.records, figures.bytes, figures.seconds, rate, figures.rounds, result.write_pause_ms, result.retries);
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    last_info_ = fmt::format(
-        "last_slot(s):{}\r\nlast_result:{}\r\nlast_transport:{}\r\nlast_fallback_reason:{}\r\nlast_records:{}\r\n"
-        "last_bytes:{}\r\nlast_seconds:{:.3f}\r\nlast_rate_mb:{:.1f}\r\nlast_write_pause_ms:{:.1f}\r\n"
-        "last_lag_bytes_at_freeze:{}\r\nlast_retries:{}\r\nlast_resumed:{}\r\n",
-        state_.range.String(), haul_status_name(result.status), haul_transport_name(figures.transport),
-        result.fallback_reason, figures.records, figures.bytes, figures.seconds, rate, result.write_pause_ms,
-        result.lag_bytes_at_freeze, result.retries, result.resumed ? 1 : 0);
+    last_info_ = {
+        {"last_slot(s)", state_.range.String()},
+        {"last_result", haul_status_name(result.status)},
+        {"last_transport", haul_transport_name(figures.transport)},
+        {"last_fallback_reason", result.fallback_reason},
+        {"last_records", std::to_string(figures.records)},
+        {"last_bytes", std::to_string(figures.bytes)},
+        {"last_seconds", fmt::format("{:.3f}", figures.seconds)},
+        {"last_rate_mb", fmt::format("{:.1f}", rate)},
+        {"last_write_pause_ms", fmt::format("{:.1f}", result.write_pause_ms)},
+        {"last_lag_bytes_at_freeze", std::to_string(result.lag_bytes_at_freeze)},
+        {"last_retries", std::to_string(result.retries)},
+        {"last_resumed", result.resumed ? "1" : "0"},
+    };
   }
   if (result.status == HAUL_OK) {
-    LOG(INFO) << fmt::format("[migrate] Succeed to migrate slot(s) {} by rdma, {}", state_.range.String(), text);
+    RDMA_INFO("[migrate] Succeed to migrate slot(s) {} by haul, {}", state_.range.String(), text);
     frozen_ = false;
     return Status::OK();
   }
-  LOG(ERROR) << fmt::format("[migrate] Migration of slot(s) {} by rdma ended, {}", state_.range.String(), text);
+  RDMA_ERROR("[migrate] Migration of slot(s) {} by haul ended, {}", state_.range.String(), text);
   if (released_) {
     startResolving();
     return {Status::NotOK, "the slots are handed over, and the destination has not confirmed it yet: " +
@@ -220,13 +266,8 @@ Status RdmaMigrator::conclude(haul_result result) {
   frozen_ = false;
   std::lock_guard<std::mutex> lock(mutex_);
   state_.moving = false;
-  if (auto s = state_.Store(statePath()); !s) LOG(WARNING) << "[migrate] " << s.Msg();
+  if (auto s = state_.Store(statePath()); !s) RDMA_WARN("[migrate] {}", s.Msg());
   return {Status::NotOK, RdmaErrorText(result.error)};
-}
-
-Status RdmaMigrator::Finish(bool success) {
-  migrator_->migrate_failed_slot_range_ = success ? SlotRange{-1, -1} : migrator_->slot_range_.load();
-  return Status::OK();
 }
 
 // --- hooks -------------------------------------------------------------------------------------------------------
@@ -252,12 +293,12 @@ void RdmaMigrator::release() {
   auto address = fmt::format("{}:{}", state_.host, state_.port);
   if (auto s = srv_->cluster->SetSlotRangeMigrated(state_.range, address); !s) {
     // Two owners must never exist: the slots stay forbidden here.
-    LOG(ERROR) << "[migrate] Cannot redirect clients to the destination: " << s.Msg();
+    RDMA_ERROR("[migrate] Cannot redirect clients to the destination: {}", s.Msg());
   }
   std::lock_guard<std::mutex> lock(mutex_);
   if (state_.moving) state_.MarkMoved(address);
   // The journal has the same information until the destination has confirmed.
-  if (auto s = state_.Store(statePath()); !s) LOG(ERROR) << "[migrate] " << s.Msg();
+  if (auto s = state_.Store(statePath()); !s) RDMA_ERROR("[migrate] {}", s.Msg());
 }
 
 // --- after a restart ---------------------------------------------------------------------------------------------
@@ -281,7 +322,7 @@ Status RdmaMigrator::Recover() {
   state_.ForgetBefore(srv_->cluster->GetVersion());
   for (const auto &entry : state_.moved) {
     GET_OR_RET(srv_->cluster->SetSlotRangeMigrated(entry.range, entry.address));
-    LOG(INFO) << fmt::format("[migrate] Slot(s) {} were handed over to {} before the restart", entry.range.String(),
+    RDMA_INFO("[migrate] Slot(s) {} were handed over to {} before the restart", entry.range.String(),
                              entry.address);
   }
   if (decided) {
@@ -289,7 +330,7 @@ Status RdmaMigrator::Recover() {
   } else if (open && state_.moving) {
     // Nothing was decided: the slots are served here, and the job continues where it was.
     auto s = srv_->cluster->MigrateSlotRange(state_.range, state_.node);
-    LOG(INFO) << fmt::format("[migrate] Slot(s) {} were being migrated to {}:{} before the restart: {}",
+    RDMA_INFO("[migrate] Slot(s) {} were being migrated to {}:{} before the restart: {}",
                              state_.range.String(), state_.host, state_.port, s ? "resuming" : s.Msg());
   }
   return Status::OK();
@@ -303,7 +344,7 @@ void RdmaMigrator::OnTopology(int64_t version, std::map<int, std::string> *migra
     for (int slot = entry.range.start; slot <= entry.range.end; slot++) (*migrated_slots)[slot] = entry.address;
   }
   if (!forgot) return;
-  if (auto s = state_.Store(statePath()); !s) LOG(WARNING) << "[migrate] " << s.Msg();
+  if (auto s = state_.Store(statePath()); !s) RDMA_WARN("[migrate] {}", s.Msg());
 }
 
 void RdmaMigrator::startResolving() {
@@ -317,7 +358,7 @@ void RdmaMigrator::resolve() {
     for (int i = 0; i < 20 && !stopping_; i++) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   if (!stopping_) {
-    LOG(INFO) << fmt::format("[migrate] The destination has confirmed slot(s) {}", state_.range.String());
+    RDMA_INFO("[migrate] The destination has confirmed slot(s) {}", state_.range.String());
     frozen_ = false;
   }
   resolving_ = false;
@@ -366,24 +407,28 @@ bool RdmaMigrator::tellDecision() {
     haul_migration_destroy(migration);
   }
   if (status == HAUL_OK || status == HAUL_NOT_FOUND) return true;
-  LOG(WARNING) << fmt::format("[migrate] The destination has not confirmed slot(s) {} yet: {}", state_.range.String(),
+  RDMA_WARN("[migrate] The destination has not confirmed slot(s) {} yet: {}", state_.range.String(),
                               RdmaErrorText(error));
   return false;
 }
 
 // --- reporting ---------------------------------------------------------------------------------------------------
 
-void RdmaMigrator::GetInfo(std::string *info) {
+void RdmaMigrator::GetInfo(RdmaFields *fields) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (migration_) {
     haul_progress progress{};
     haul_migration_progress(migration_, &progress);
-    *info += fmt::format(
-        "migrate_slot(s):{}\r\nmigrate_transport:{}\r\nmigrate_phase:{}\r\nmigrate_records:{}\r\nmigrate_bytes:{}\r\n"
-        "migrate_bytes_expected:{}\r\nmigrate_rate_mb:{:.1f}\r\nmigrate_lag_bytes:{}\r\nmigrate_rounds:{}\r\n",
-        state_.range.String(), haul_transport_name(progress.transport), haul_phase_name(progress.phase),
-        progress.records, progress.bytes, progress.bytes_expected, RdmaRateMb(progress), progress.lag_bytes, progress.rounds);
+    fields->emplace_back("migrate_slot(s)", state_.range.String());
+    fields->emplace_back("migrate_transport", haul_transport_name(progress.transport));
+    fields->emplace_back("migrate_phase", haul_phase_name(progress.phase));
+    fields->emplace_back("migrate_records", std::to_string(progress.records));
+    fields->emplace_back("migrate_bytes", std::to_string(progress.bytes));
+    fields->emplace_back("migrate_bytes_expected", std::to_string(progress.bytes_expected));
+    fields->emplace_back("migrate_rate_mb", fmt::format("{:.1f}", RdmaRateMb(progress)));
+    fields->emplace_back("migrate_lag_bytes", std::to_string(progress.lag_bytes));
+    fields->emplace_back("migrate_rounds", std::to_string(progress.rounds));
   }
-  *info += fmt::format("migrate_unconfirmed:{}\r\n", resolving_ ? 1 : 0);
-  *info += last_info_;
+  fields->emplace_back("migrate_unconfirmed", resolving_ ? "1" : "0");
+  fields->insert(fields->end(), last_info_.begin(), last_info_.end());
 }

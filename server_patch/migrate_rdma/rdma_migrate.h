@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// rdma_migrate.h — the source of `migrate-type rdma`: the work of SlotMigrator's state machine in its stages.
+// rdma_migrate.h — the source of `migrate-transport haul`: the work of SlotMigrator's state machine in its stages.
 //
-//   kStart    Negotiate(): HAUL IMPORT on the authenticated connection; an unknown command means a destination
-//             without the patch, and upstream's raw key-value migration takes over
-//   kSnapshot Run(): the whole job by libhaul; its hooks forbid writes to the slots, allow them, or hand the slots over
-//   kSuccess, kFailed  the destination needs no further message
+//   kStart     Negotiate(): HAUL IMPORT on the authenticated connection; an unknown command means a destination
+//              without the patch, and upstream's migration takes over
+//   kSnapshot  Step(): the whole job by libhaul; its hooks forbid writes to the slots, allow them, or hand them over
+//   kFailed    Step(): the destination needs no further message
 //
 // One record in libhaul's journal decides the hand-over. After it this node answers MOVED for the slots, also after a
 // restart, and repeats the decision until the destination has confirmed (confirm(), resolve()). Before it the slots
@@ -40,22 +40,23 @@ class RdmaMigrator {
   // one, are put (back) into the cluster's record.
   void OnTopology(int64_t version, std::map<int, std::string> *migrated_slots);
 
-  // False: the destination does not know the command.
+  // Do the stage that SlotMigrator is in, and set the next one. False: the stage is upstream's.
+  bool Step();
+  // False: this job is upstream's, by configuration or because the destination does not know the command.
   StatusOr<bool> Negotiate(int fd);
-  Status Run();
-  // The last stage. libhaul has sent everything that the destination needs.
-  Status Finish(bool success);
   // The database is about to be closed.
   void StopResolving();
   // Are writes to the slots forbidden, or was the hand-over decided and not yet confirmed?
   bool IsHandingOver() const { return frozen_ || resolving_; }
-  void GetInfo(std::string *info);
+  void GetInfo(RdmaFields *fields);
 
  private:
   std::string statePath() const;
+  StatusOr<bool> agree(int fd);
   StatusOr<bool> askEndpoint(int fd, RdmaState *state);
   Status askAgain();
   void fillOptions(haul_source_options *options);
+  Status run();
   haul_result waitForEnd(haul_migration *migration);
   Status conclude(haul_result result);
   void startResolving();
@@ -71,6 +72,7 @@ class RdmaMigrator {
 
   Server *srv_;
   SlotMigrator *migrator_;
+  bool by_haul_ = false;  // the job of SlotMigrator's thread
   std::atomic<bool> frozen_ = false;
   std::atomic<bool> released_ = false;
   std::atomic<bool> resolving_ = false;
@@ -85,5 +87,5 @@ class RdmaMigrator {
   std::mutex mutex_;  // guards what follows
   RdmaState state_;
   haul_migration *migration_ = nullptr;
-  std::string last_info_;
+  RdmaFields last_info_;
 };

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// rdma_options.h — the configuration of `migrate-type rdma`, and a count that the compaction filters check.
+// rdma_options.h — the configuration of `migrate-transport haul`, and a count that the compaction filters check.
 #pragma once
 
 #include <atomic>
 #include <string>
 
+// Who moves the slots: Kvrocks' own migration, or libhaul.
+enum class MigrateTransport { kRedis = 0, kHaul };
 enum class RdmaTransport { kAuto = 0, kRdma, kTcp };
 enum class RdmaLane { kAuto = 0, kIngest, kWriteBatch };
 
 struct RdmaOptions {
+  MigrateTransport by = MigrateTransport::kRedis;
   std::string listen;  // ADDR:PORT; empty: the address by which the source reaches this node, Redis port + 20000
   RdmaTransport transport = RdmaTransport::kAuto;
   RdmaLane lane = RdmaLane::kAuto;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""bench_slots.py: how long it takes to move all slots, by rdma (over TCP) and by upstream's two ways, in turn.
+"""bench_slots.py: how long it takes to move all slots, by haul (over TCP) and by upstream's two ways, in turn.
 
 KVROCKS_BIN is the patched Kvrocks; KVROCKS_BASELINE_BIN, if set, runs upstream's ways.
     bench_slots.py [--mib N] [--kind string|hash] [--value-size BYTES] [--runs N] [--types LIST] [--load WRITES]
@@ -20,19 +20,20 @@ import statistics
 import tempfile
 import time
 
+import kvrocks_node
 from kvrocks_node import Client, Cluster, Error
 
 BINARY = os.environ.get("KVROCKS_BIN", "")
 BASELINE = os.environ.get("KVROCKS_BASELINE_BIN", BINARY)
 UPSTREAM = {"migrate-speed": 0, "migrate-pipeline-size": 1024, "migrate-batch-rate-limit-mb": 8192,
-            "migrate-rdma-transport": None}
+            **kvrocks_node.UPSTREAM}
 # Nobody reads the old log: it would only take up memory.
 COMMON = {"rocksdb.write_buffer_size": 64, "rocksdb.compression": "no", "workers": 2,
           "rocksdb.wal_ttl_seconds": 0, "rocksdb.wal_size_limit_mb": 0}
 TYPES = {
-    "rdma": {"migrate-type": "rdma", "migrate-rdma-lane": "auto"},
-    "rdma-writebatch": {"migrate-type": "rdma", "migrate-rdma-lane": "writebatch"},
-    "rdma-16": {"migrate-type": "rdma", "migrate-rdma-rate-limit-mb": 16},
+    "haul": {"migrate-rdma-lane": "auto"},
+    "haul-writebatch": {"migrate-rdma-lane": "writebatch"},
+    "haul-16": {"migrate-rdma-rate-limit-mb": 16},
     "raw-key-value-256": {"migrate-type": "raw-key-value", "migrate-batch-size-kb": 256},
     "raw-key-value-1024": {"migrate-type": "raw-key-value", "migrate-batch-size-kb": 1024},
     "raw-key-value-16": {"migrate-type": "raw-key-value", "migrate-batch-size-kb": 256,
@@ -40,7 +41,7 @@ TYPES = {
     "redis-command": {"migrate-type": "redis-command"},
 }
 CHUNK = 500  # commands at once to fill a database
-DEFAULT_TYPES = "rdma,rdma-writebatch,raw-key-value-256,raw-key-value-1024,redis-command"
+DEFAULT_TYPES = "haul,haul-writebatch,raw-key-value-256,raw-key-value-1024,redis-command"
 FIGURES = ["seconds", "source_cpu_s", "target_cpu_s", "others_cpu_s", "pause_ms", "p99_ms", "p99_before_ms", "gap_ms"]
 
 
@@ -179,10 +180,10 @@ def touch_memory(directory, mib):
 
 def run_once(name, prepared, rate):
     settings = dict(COMMON)
-    if not name.startswith("rdma"):
+    if not name.startswith("haul"):
         settings.update(UPSTREAM)
     settings.update(TYPES[name])
-    cluster = Cluster(BINARY if name.startswith("rdma") else BASELINE, 2, {"a": settings, "b": settings})
+    cluster = Cluster(BINARY if name.startswith("haul") else BASELINE, 2, {"a": settings, "b": settings})
     try:
         a, b = cluster.nodes
         prepared.put_into(a)
@@ -203,7 +204,7 @@ def run_once(name, prepared, rate):
         figures["seconds"] = time.monotonic() - start
         figures["source_cpu_s"], figures["target_cpu_s"] = cpu_seconds(a) - cpu_a, cpu_seconds(b) - cpu_b
         figures["others_cpu_s"] = busy_seconds() - busy - figures["source_cpu_s"] - figures["target_cpu_s"]
-        if name.startswith("rdma"):
+        if name.startswith("haul"):
             figures["pause_ms"] = float(a.info("migration")["last_write_pause_ms"])
         if loader:
             time.sleep(0.5)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench_ways.py: five ways to move all slots to another node, in turn, while a client writes to them.
 
-    rdma           CLUSTERX MIGRATE with migrate-type rdma: haul, over TCP
+    haul           CLUSTERX MIGRATE with migrate-transport haul, over TCP
     raw-key-value  CLUSTERX MIGRATE, upstream's faster way, tuned as in bench_slots.py
-    redis-command  CLUSTERX MIGRATE, upstream's default way, tuned as well
+    redis-command  CLUSTERX MIGRATE, upstream's older way, tuned as well
     rsync          stop the node, copy its database with rsync, start the other node
     checkpoint     BGSAVE, copy the checkpoint with rsync, then stop the node and start the other one
 
@@ -28,7 +28,7 @@ import bench_slots
 from kvrocks_node import Client, Cluster, Error
 
 WAYS = {
-    "rdma": bench_slots.TYPES["rdma"],
+    "haul": bench_slots.TYPES["haul"],
     "raw-key-value": bench_slots.TYPES["raw-key-value-1024"],
     "redis-command": bench_slots.TYPES["redis-command"],
     "rsync": {},
@@ -110,10 +110,10 @@ def missing(node, count):
 
 def run_once(way, prepared, rate):
     settings = dict(bench_slots.COMMON)
-    if way != "rdma":
+    if way != "haul":
         settings.update(bench_slots.UPSTREAM)
     settings.update(WAYS[way])
-    binary = bench_slots.BINARY if way == "rdma" else bench_slots.BASELINE
+    binary = bench_slots.BINARY if way == "haul" else bench_slots.BASELINE
     cluster = Cluster(binary, 2, {"a": settings, "b": settings})
     try:
         a, b = cluster.nodes

@@ -14,6 +14,8 @@ ADDRESS = os.environ.get("HAUL_RIG_ADDRESS", "127.0.0.1")
 TRANSPORT = "tcp" if ADDRESS == "127.0.0.1" else "rdma"
 # Waits end with an event; this limit only ends a hanging test, on the slowest machine.
 DEADLINE_S = int(os.environ.get("KVROCKS_DEADLINE_S", "120"))
+# A Kvrocks without the patch does not know these settings.
+UPSTREAM = {"migrate-transport": None, "migrate-rdma-transport": None}
 # kvrocks-controller sends the next version of the topology so soon after each CLUSTERX MIGRATE.
 RAISE_AFTER_S = 0.1
 
@@ -124,11 +126,12 @@ class Node:
             "dir": self.directory,
             "cluster-enabled": "yes",
             "workers": 2,
-            "migrate-type": "rdma",
+            "migrate-transport": "haul",
             "migrate-rdma-transport": TRANSPORT,
             "rocksdb.compression": "no",
             "rocksdb.write_buffer_size": 16,
             "log-level": "info",
+            "log-dir": "stdout",
         }
         self.settings.update(settings or {})
         self.port = self.settings["port"]
@@ -201,12 +204,8 @@ class Node:
         shutil.rmtree(self.database())
 
     def log(self):
-        text = ""
-        for name in sorted(os.listdir(self.directory)):
-            if ".INFO" in name or ".WARNING" in name or ".ERROR" in name or name == "output":
-                with open(os.path.join(self.directory, name), errors="replace") as file:
-                    text += file.read()
-        return text
+        with open(os.path.join(self.directory, "output"), encoding="utf-8", errors="replace") as file:
+            return file.read()
 
     def info(self, section):
         fields = {}

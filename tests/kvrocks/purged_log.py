@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """purged_log.py: the write-ahead log disappears in the middle of a migration: are the writes in it lost?
 
-Upstream's way and migrate-type rdma run one after the other. A client writes new keys while the slots are copied
+Upstream's way and migrate-transport haul run one after the other. A client writes new keys while the slots are copied
 slowly. Then the log that holds these writes disappears, in one of three ways:
     purged   RocksDB removes it: it keeps no log behind its memtables (rocksdb.wal_ttl_seconds 0, wal_size_limit_mb 0)
     removed  a script deletes the files once RocksDB no longer needs them, as a clean-up of the disk would
@@ -18,19 +18,18 @@ import os
 import sys
 import time
 
-from kvrocks_node import Cluster, Error
+from kvrocks_node import UPSTREAM, Cluster, Error
 
 BINARY = os.environ.get("KVROCKS_BIN", "")
 UNPATCHED = os.environ.get("KVROCKS_UNPATCHED_BIN", BINARY)
 LATE = 2000
 COMMON = {"rocksdb.wal_ttl_seconds": 0, "rocksdb.wal_size_limit_mb": 0}
 TYPES = {
-    "raw-key-value": {"migrate-type": "raw-key-value", "migrate-batch-rate-limit-mb": 1, "migrate-rdma-transport": None},
-    "redis-command": {"migrate-type": "redis-command", "migrate-speed": 256, "migrate-pipeline-size": 16,
-                      "migrate-rdma-transport": None},
-    "rdma": {"migrate-type": "rdma", "migrate-rdma-rate-limit-mb": 1},
+    "raw-key-value": {"migrate-type": "raw-key-value", "migrate-batch-rate-limit-mb": 1, **UPSTREAM},
+    "redis-command": {"migrate-type": "redis-command", "migrate-speed": 256, "migrate-pipeline-size": 16, **UPSTREAM},
+    "haul": {"migrate-rdma-rate-limit-mb": 1},
 }
-# How rdma must end: its result, and who owns the slots then.
+# How haul must end: its result, and who owns the slots then.
 EXPECTED = {"purged": ("success", "destination"), "removed": ("fail", "source"), "unlogged": ("fail", "source")}
 
 
@@ -74,7 +73,7 @@ def owner_of(a, b):
 def print_log(node):
     """What an operator finds in the server's log about the end."""
     for line in dict.fromkeys(node.log().splitlines()):
-        if "igrat" in line and line[0] in "WE" or "ucceed to migrate" in line:
+        if "igrat" in line and ("[W]" in line or "[E]" in line) or "ucceed to migrate" in line:
             print(f"    source: {line}")
 
 
@@ -83,7 +82,7 @@ def demonstrate(way, kind):
     settings = dict(COMMON, **TYPES[kind])
     if way == "unlogged":
         settings["rocksdb.write_options.disable_wal"] = "yes"
-    cluster = Cluster(BINARY if kind == "rdma" else UNPATCHED, 2, {"a": settings, "b": settings})
+    cluster = Cluster(BINARY if kind == "haul" else UNPATCHED, 2, {"a": settings, "b": settings})
     try:
         a, b = cluster.nodes
         client = a.client()
@@ -121,10 +120,10 @@ def main():
     passed, lost_by = 0, {}
     for way in ways:
         lost_upstream = demonstrate(way, options.upstream)[0]
-        lost, *end = demonstrate(way, "rdma")
-        print(f"{way}: upstream lost {lost_upstream} acknowledged writes, rdma {lost}\n", flush=True)
+        lost, *end = demonstrate(way, "haul")
+        print(f"{way}: upstream lost {lost_upstream} acknowledged writes, haul {lost}\n", flush=True)
         passed += lost == 0 and tuple(end) == EXPECTED[way]
-        lost_by[way] = {options.upstream: lost_upstream, "rdma": lost}
+        lost_by[way] = {options.upstream: lost_upstream, "haul": lost}
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"acknowledged": LATE, "lost": lost_by}, file, indent=1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""slot_migration.py: slots move between real Kvrocks processes with migrate-type rdma (slot_case.py names the binaries).
+"""slot_migration.py: slots move between real Kvrocks processes with migrate-transport haul (slot_case.py names the binaries).
 
     slot_migration.py HAUL_TOOL [unittest arguments]
 """
@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from kvrocks_node import ADDRESS, TRANSPORT, Error, free_high_port
+from kvrocks_node import ADDRESS, TRANSPORT, UPSTREAM, Error, free_high_port
 from slot_case import (ALL, BINARY, FAMILIES, UNPATCHED, SlotCase, Writer, fill_every_type, range_deletion,
                        read_every_type, run_suite, slot_prefix)
 
@@ -247,11 +247,11 @@ class SlotMigration(SlotCase):
 
     # --- refusals, fallback, cancel ------------------------------------------------------------------
 
-    def test_migrate__destination_without_rdma__raw_key_value(self):
+    def test_migrate__destination_without_haul__as_migrate_type_says(self):
         """Slow enough for the next version to come while it copies: upstream forgets a finished one when it comes."""
         (a,) = self.open(1, {"a": {"migrate-batch-rate-limit-mb": 1}})
         if UNPATCHED:
-            b = self.add_node(UNPATCHED, "b", {"migrate-type": "raw-key-value", "migrate-rdma-transport": None})
+            b = self.add_node(UNPATCHED, "b", UPSTREAM)
         else:
             b = self.add_node(BINARY, "b", {"rename-command": 'haul ""'})
         self.cluster.tell()
@@ -259,7 +259,7 @@ class SlotMigration(SlotCase):
         client.pipeline([("hset", f"k:{i}", "f", str(i) * 1000) for i in range(600)])
         self.migrate(a, b)
         self.assertEqual(b.call("hget", "k:599", "f"), b"599" * 1000)
-        self.assertIn("does not know migrate-type rdma", a.log())
+        self.assertIn("does not know migrate-transport haul", a.log())
 
     def test_cancel__on_the_destination__cleared_in_all_column_families(self):
         a, b = self.open()
@@ -285,7 +285,7 @@ class SlotMigration(SlotCase):
     def test_flushall__on_the_destination__refused(self):
         a, b = self.open()
         self.begin_slow(a, b)
-        with self.assertRaisesRegex(Error, "imported by rdma"):
+        with self.assertRaisesRegex(Error, "imported by haul"):
             b.call("flushall")
         with self.assertRaisesRegex(Error, "being imported"):
             b.call("cluster", "import", "1-2", 0)
