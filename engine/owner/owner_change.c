@@ -194,8 +194,11 @@ static enum haul_status end_all_decided(const struct file_calls *calls, const ch
         struct journal *journal = NULL;
         struct plan plan;
         status = owner_open_journal(calls, directory, &entries[i], true, &journal, error);
-        bool ends = status == HAUL_OK && was_decided(journal, ownership) &&
-                    job_journal_read_plan(journal, &plan, error) == HAUL_OK;
+        bool ends = status == HAUL_OK && was_decided(journal, ownership);
+        if (ends) {
+            status = job_journal_read_plan(journal, &plan, error);
+            ends = status == HAUL_OK;
+        }
         if (ends) {
             bool known = ownership_has_moved(ownership, journal_job_id(journal), OWNERSHIP_GAVE);
             ends = covers_plan(selection, &plan) ||
@@ -551,6 +554,9 @@ static enum haul_status tell_by_journal(const struct rebuilding *rebuilding,
         if (status == HAUL_OK) {
             status = put_plan(ownership, journal, &plan);
             plan_fini(&plan);
+            if (status != HAUL_OK) {
+                haul_error_set(error, status, NULL, 0, "cannot record what a journal says");
+            }
         }
     }
     journal_close(journal);
@@ -571,7 +577,10 @@ static enum haul_status tell_by_journals(void *context, struct ownership *owners
         status = tell_by_journal(rebuilding, &entries[i % count], i < count, ownership, error);
     }
     free(entries);
-    return status == HAUL_OK ? lost_jobs_note_rebuilt(ownership, wall_clock_s()) : status;
+    if (status == HAUL_OK && lost_jobs_note_rebuilt(ownership, wall_clock_s()) != HAUL_OK) {
+        status = haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a record");
+    }
+    return status;
 }
 
 enum haul_status owner_rebuild(const struct file_calls *calls, const char *directory,

@@ -137,6 +137,12 @@ bool message_is_identity(const uint8_t *bytes, size_t size)
     return sound;
 }
 
+/* nanopb tells only by its text that the memory was short, not the message malformed. */
+static bool is_out_of_memory(const pb_istream_t *stream)
+{
+    return strcmp(PB_GET_ERROR(stream), "realloc failed") == 0;
+}
+
 enum haul_status message_decode(unsigned type, struct haul_slice body, struct message *message,
                                 struct haul_error *error)
 {
@@ -159,6 +165,10 @@ enum haul_status message_decode(unsigned type, struct haul_slice body, struct me
     stream = pb_istream_from_buffer(body.data, body.size);
     if (!pb_decode(&stream, fields, &message->as)) {
         /* pb_decode has released what it allocated. */
+        if (is_out_of_memory(&stream)) {
+            return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0,
+                                  "no memory for control message %s", message_name(type));
+        }
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
                               "malformed control message %s of %zu bytes: %s", message_name(type),
                               body.size, PB_GET_ERROR(&stream));

@@ -84,7 +84,7 @@ enum haul_status message_encode(const struct message *message, uint8_t **bytes,
 enum { MESSAGE_FIELD_COUNT_MAX = 8192 };
 
 /* Decode a body of `type`; release the message later if OK. Errors: PROTOCOL (unknown type,
- * malformed, more than MESSAGE_FIELD_COUNT_MAX fields, a text with a NUL byte). */
+ * malformed, more than MESSAGE_FIELD_COUNT_MAX fields, a text with a NUL byte), NO_MEMORY. */
 enum haul_status message_decode(unsigned type, struct haul_slice body, struct message *message,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 

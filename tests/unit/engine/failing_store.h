@@ -14,6 +14,8 @@
 
 #include "bytes.h"
 #include "check.h"
+#include "failing_memory.h"
+/* after failing_memory.h: */
 #include "fake_disk.h"
 #include "haul/store.h"
 
@@ -159,7 +161,7 @@ static inline enum haul_status failing_scan_open(struct haul_store *store,
     (void)snapshot;
     enum haul_status status = failing_call(error);
     if (status == HAUL_OK) {
-        *scan = calloc(1, sizeof(**scan));
+        *scan = __real_calloc(1, sizeof(**scan));
         check_or_stop(*scan != NULL);
         **scan = (struct haul_scan){.family_id = family_id, .start = start, .end = end};
     }
@@ -279,7 +281,7 @@ static inline enum haul_status failing_wal_open(struct haul_store *store, uint64
         return haul_error_set(error, HAUL_GAP, NULL, 0, "the log begins later");
     }
     if (status == HAUL_OK) {
-        *reader = calloc(1, sizeof(**reader));
+        *reader = __real_calloc(1, sizeof(**reader));
         check_or_stop(*reader != NULL);
         (*reader)->position = sequence;
     }
@@ -407,25 +409,66 @@ struct failing_step {
     unsigned silent;       /* calls of the disk that only tidy up, whose failure is not reported */
     unsigned silent_store; /* calls of the store that only estimate */
     bool silent_any;       /* their number depends on the state */
+    bool silent_memory;    /* it can do without some allocations */
+    bool without_memory;   /* what cannot be read for want of memory is left as it is */
 };
+
+enum failing_part { FAILING_STORE, FAILING_DISK, FAILING_MEMORY };
 
 enum { FAILING_CALLS_MAX = 400 };
 
+/* Call `at` of the part fails from here on; 0: none of any. */
+static inline void failing_fail(enum failing_part part, unsigned at)
+{
+    failing.call_count = 0;
+    failing.fail_at = part == FAILING_STORE ? at : 0;
+    fake_disk_fail(&failing.disk, part == FAILING_DISK ? at : 0, false);
+    failing_memory_fail(part == FAILING_MEMORY ? at : 0);
+}
+
+static inline bool failing_was_reached(enum failing_part part, unsigned at)
+{
+    unsigned count = part == FAILING_DISK    ? failing.disk.call_count
+                     : part == FAILING_STORE ? failing.call_count
+                                             : failing_memory.call_count;
+    return count >= at;
+}
+
+/* What a test does itself in the middle of a step never fails. */
+struct failing_held {
+    unsigned fail_at;
+    unsigned call_count;
+    struct failing_memory memory;
+};
+
+static inline struct failing_held failing_hold(void)
+{
+    const struct failing_held held = {failing.fail_at, failing.call_count, failing_memory};
+    failing.fail_at = 0;
+    failing_memory.fail_at = 0;
+    return held;
+}
+
+static inline void failing_go_on(const struct failing_held *held)
+{
+    failing.fail_at = held->fail_at;
+    failing.call_count = held->call_count;
+    failing_memory = held->memory;
+}
+
 /* True: the call was reached. `*silent` counts failures that were not reported. */
-static inline bool failing_sweep_one(const struct failing_step *step, bool of_disk, unsigned at,
-                                     unsigned *silent)
+static inline bool failing_sweep_one(const struct failing_step *step, enum failing_part part,
+                                     unsigned at, unsigned *silent)
 {
     step->prepare();
-    fake_disk_fail(&failing.disk, of_disk ? at : 0, false);
-    failing.call_count = 0;
-    failing.fail_at = of_disk ? 0 : at;
+    failing_fail(part, at);
     memset(step->error, 0, sizeof(*step->error));
     enum haul_status status = step->act();
+    bool reached = failing_was_reached(part, at);
+    failing_fail(part, 0);
     check(status == HAUL_OK || (step->error->status == status && step->error->text[0] != '\0'));
     check(step->error->status != HAUL_IO || status == HAUL_OK || step->error->code == EIO);
-    bool reached = (of_disk ? failing.disk.call_count : failing.call_count) >= at;
-    fake_disk_fail(&failing.disk, 0, false);
-    failing.fail_at = 0;
+    check(part != FAILING_MEMORY || status == HAUL_OK || status == HAUL_NO_MEMORY);
     check(reached || status == HAUL_OK);
     if (status != HAUL_OK) {
         check_status(step->act(), HAUL_OK);
@@ -466,23 +509,33 @@ static inline void failing_sweep_power(const struct failing_step *step)
     check(at < FAILING_CALLS_MAX && at > step->disk_calls_min);
 }
 
-/* Every call of the disk, then every call of the store. */
+static inline void failing_sweep_part(const struct failing_step *step, enum failing_part part,
+                                      unsigned calls_min, unsigned silent_expected, bool silent_any)
+{
+    static const char *const names[] = {[FAILING_STORE] = "calls of the store",
+                                        [FAILING_DISK] = "calls of the disk",
+                                        [FAILING_MEMORY] = "allocations"};
+    unsigned silent = 0;
+    unsigned at = 1;
+    while (at < FAILING_CALLS_MAX && failing_sweep_one(step, part, at, &silent)) {
+        at++;
+    }
+    check(at < FAILING_CALLS_MAX && at > calls_min);
+    if (silent != silent_expected && !silent_any) {
+        (void)printf("  of %u %s nobody is told when they fail, expected %u\n", silent, names[part],
+                     silent_expected);
+    }
+    check(silent == silent_expected || silent_any);
+}
+
+/* Every call of the disk, every call of the store, and every allocation. */
 static inline void failing_sweep(const struct failing_step *step)
 {
-    for (int of_disk = 0; of_disk < 2; of_disk++) {
-        unsigned silent = 0;
-        unsigned at = 1;
-        while (at < FAILING_CALLS_MAX && failing_sweep_one(step, of_disk == 1, at, &silent)) {
-            at++;
-        }
-        check(at < FAILING_CALLS_MAX);
-        check(at > (of_disk == 1 ? step->disk_calls_min : step->store_calls_min));
-        unsigned expected = of_disk == 1 ? step->silent : step->silent_store;
-        if (silent != expected && !step->silent_any) {
-            (void)printf("  of %u calls of the %s nobody is told when they fail, expected %u\n",
-                         silent, of_disk == 1 ? "disk" : "store", expected);
-        }
-        check(silent == expected || step->silent_any);
+    bool any = step->silent_any;
+    failing_sweep_part(step, FAILING_STORE, step->store_calls_min, step->silent_store, any);
+    failing_sweep_part(step, FAILING_DISK, step->disk_calls_min, step->silent, any);
+    if (!step->without_memory) {
+        failing_sweep_part(step, FAILING_MEMORY, 0, 0, step->silent_memory);
     }
 }
 

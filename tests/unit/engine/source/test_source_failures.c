@@ -29,13 +29,10 @@ static void make_plan(struct plan *plan, const char *from, const char *to)
                                      .end = slice_of(to, strlen(to))};
     struct haul_source_options asked = {
         .store = &failing.base, .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
-    unsigned fail_at = failing.fail_at;
-    unsigned call_count = failing.call_count;
-    failing.fail_at = 0;
+    const struct failing_held held = failing_hold();
     check_or_stop(plan_make(plan, &failing.base, &asked, NEW_VERSION - 1, &error) == HAUL_OK);
     plan->new_version = NEW_VERSION;
-    failing.fail_at = fail_at;
-    failing.call_count = call_count;
+    failing_go_on(&held);
 }
 
 /* A job that has met its target, and whose process is gone. */
@@ -178,6 +175,7 @@ static void test_source_journal_bind__nth_call_fails__told_and_the_others_end_in
     static const struct failing_step step = {.error = &error,
                                              .prepare = all_are_there,
                                              .act = take_over,
+                                             .without_memory = true,
                                              .look = check_taken_over,
                                              .disk_calls_min = 30,
                                              .silent = 1};
@@ -228,7 +226,8 @@ static enum haul_status begin(void)
     if (status == HAUL_OK) {
         /* An unreadable journal keeps a job from continuing: the log names it, and another job
          * begins. */
-        bool anew = failing.fail_at != 0 || failing.disk.fail_at != 0;
+        bool anew =
+            failing.fail_at != 0 || failing.disk.fail_at != 0 || failing_memory.fail_at != 0;
         check(sent.journal.continued || !resumes || anew);
         check_equal(failing.snapshots, 1);
         check_equal(failing.pins, 1);
@@ -274,6 +273,7 @@ static void test_source_intent_begin__nth_call_fails__told_and_nothing_stays_ope
     static const struct failing_step step = {.error = &error,
                                              .prepare = begins_anew,
                                              .act = begin,
+                                             .silent_memory = true,
                                              .look = check_begun,
                                              .disk_calls_min = 40,
                                              .store_calls_min = 6,
@@ -286,6 +286,7 @@ static void test_source_intent_begin__resumed_and_nth_call_fails__told_and_goes_
     static const struct failing_step step = {.error = &error,
                                              .prepare = goes_on,
                                              .act = begin,
+                                             .silent_memory = true,
                                              .look = check_gone_on,
                                              .disk_calls_min = 20,
                                              .store_calls_min = 6,
@@ -344,6 +345,7 @@ static void test_source_left_over_continue__nth_call_fails__told_and_goes_on_whe
     static const struct failing_step step = {.error = &error,
                                              .prepare = one_is_frozen,
                                              .act = go_on,
+                                             .without_memory = true,
                                              .look = check_copying,
                                              .disk_calls_min = 10,
                                              .store_calls_min = 1};

@@ -74,12 +74,9 @@ static void make_plan_of(struct plan *plan, const char *from, const char *to)
 static enum haul_status check_plan(const char *from, const char *to)
 {
     struct plan plan;
-    unsigned fail_at = failing.fail_at;
-    unsigned call_count = failing.call_count;
-    failing.fail_at = 0;
+    const struct failing_held held = failing_hold();
     make_plan_of(&plan, from, to);
-    failing.fail_at = fail_at;
-    failing.call_count = call_count;
+    failing_go_on(&held);
     return target_admission_check(&journal, &plan, &error);
 }
 
@@ -365,6 +362,7 @@ static void test_target_journal_clear__nth_call_fails__told_and_nothing_left_whe
     static const struct failing_step step = {.error = &error,
                                              .prepare = two_are_to_end,
                                              .act = clear,
+                                             .silent_memory = true,
                                              .look = check_nothing_left,
                                              .disk_calls_min = 30,
                                              .store_calls_min = 8};
@@ -385,11 +383,9 @@ static void one_is_copied(void)
 static enum haul_status check_sent(void)
 {
     struct plan plan;
-    unsigned fail_at = failing.fail_at;
-    failing.fail_at = 0;
+    const struct failing_held held = failing_hold();
     make_plan_of(&plan, "a", "b");
-    failing.fail_at = fail_at;
-    failing.call_count = 0;
+    failing_go_on(&held);
     enum haul_status status = incoming_jobs_check(&failing.base, &plan, &error);
     plan_fini(&plan);
     return status;
