@@ -15,6 +15,7 @@ struct resolve_options {
     const char *to;
     uint32_t peer_timeout_ms;
     uint32_t retry_max_ms;
+    bool accept_two_owners;
 };
 
 #define AT(parser, member) OPTION_AT(parser, struct resolve_options, member)
@@ -43,6 +44,10 @@ static const struct option_rule rules[] = {
      AT(option_duration, retry_max_ms),
      .min = 1,
      .max = 86400000},
+    {.name = "accept-two-owners",
+     .help = "let a receiver that was set back own by a finished job, although what it\n"
+             "has given on since has two owners then",
+     AT(option_flag, accept_two_owners)},
     OUTPUT_OPTION_RULES,
 };
 
@@ -59,6 +64,7 @@ static int resolve_from(struct haul_store *store, const void *work, struct migra
         .retry_max_ms = given->retry_max_ms,
         .resolve = true,
         .log = &output->log,
+        .accept_two_owners = given->accept_two_owners,
     };
     struct haul_error error = {.status = HAUL_OK};
     struct haul_migration *migration = NULL;

@@ -68,6 +68,16 @@ static void print_ranges(const struct haul_owner *owner)
                              : "everything else belongs to this database");
 }
 
+/* What the history says of a job that moved its ranges, in a second entry. NULL: nothing. */
+static const char *remark_on(const struct haul_owner_job *job)
+{
+    bool gave = job->act == HAUL_OWNER_GAVE;
+    return gave && job->result == HAUL_MISMATCH      ? "which was set back, and has lost it"
+           : gave && job->result == HAUL_UNCONFIRMED ? "which had not confirmed it: the job was "
+                                                       "ended by hand"
+                                                     : NULL;
+}
+
 static void print_job(const struct haul_owner_job *job)
 {
     char time[OWNER_TEXT_TIME_BYTES];
@@ -86,6 +96,8 @@ static void print_job(const struct haul_owner_job *job)
     if (job->result == HAUL_OK) {
         (void)printf(" %" PRIu64 " records, %s%s, version %" PRIu64 " -> %" PRIu64, job->records,
                      bytes, peer, job->old_version, job->new_version);
+    } else if (remark_on(job) != NULL) {
+        (void)printf("%s, %s", peer, remark_on(job));
     } else {
         (void)printf(" nothing%s: %s", peer, haul_status_sentence(job->result));
     }

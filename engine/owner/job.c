@@ -17,6 +17,7 @@
 #include "job_journal.h"
 #include "journal.h"
 #include "journal_directory.h"
+#include "lost_jobs.h"
 #include "manifest_progress.h"
 #include "owner_change.h"
 #include "ownership_file.h"
@@ -279,7 +280,15 @@ static enum haul_status name_risk(struct haul_store *store, const struct haul_jo
     return HAUL_UNCONFIRMED;
 }
 
-/* Errors: UNCONFIRMED, and those of the rename. */
+/* A damaged record, which comes after the journals, need not hold it. */
+static enum haul_status note_unconfirmed(struct haul_store *store, const uint8_t *job,
+                                         struct haul_error *error)
+{
+    enum haul_status status = lost_jobs_note_unconfirmed(store, job, error);
+    return status == HAUL_CORRUPT ? HAUL_OK : status;
+}
+
+/* Errors: UNCONFIRMED, those of the record and of the rename. */
 static enum haul_status set_aside(struct haul_store *store, const struct haul_job *job,
                                   bool accept_two_owners, struct haul_error *error)
 {
@@ -296,7 +305,10 @@ static enum haul_status set_aside(struct haul_store *store, const struct haul_jo
     journal_name_format(role, job->id, name);
     const struct file_calls *calls = haul_files_of(store);
     enum haul_status status =
-        durable_file_aside(calls, directory, name, wall_clock_s(), aside, error);
+        role == JOURNAL_SOURCE ? note_unconfirmed(store, job->id, error) : HAUL_OK;
+    if (status == HAUL_OK) {
+        status = durable_file_aside(calls, directory, name, wall_clock_s(), aside, error);
+    }
     if (status == HAUL_OK) {
         status = durable_file_rename(calls, directory, name, aside, error);
     }
@@ -374,6 +386,9 @@ static enum haul_status end_decided(struct haul_store *store, struct journal *jo
     enum haul_status status = haul_directory_of(store, directory, sizeof(directory))
                                   ? config_version_settle(store, error)
                                   : haul_directory_too_long(error);
+    if (status == HAUL_OK) { /* before the journal, which shows the same, is gone */
+        status = lost_jobs_note_unconfirmed(store, journal_job_id(journal), error);
+    }
     if (status == HAUL_OK) {
         status = ownership_read(haul_files_of(store), directory, &ownership, error);
     }

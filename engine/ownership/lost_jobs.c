@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lost_jobs.c — compares the ownership records of two databases.
  *
- * The history records a peer's loss as a second entry of the job, with the result MISMATCH. */
+ * The history records a peer's loss as a second entry of the job, with the result MISMATCH; and
+ * with UNCONFIRMED that the job was ended here before its target had confirmed it. */
 #include "lost_jobs.h"
 
 #include <stdlib.h>
@@ -175,15 +176,31 @@ enum haul_status lost_jobs_look(struct haul_store *store, const struct haul_hook
 
 /* --- lost ranges ------------------------------------------------------------------------------ */
 
-static bool is_lost(const struct ownership *ownership, const uint8_t id[HAUL_JOB_BYTES])
+/* `what`: MISMATCH or UNCONFIRMED. */
+static bool is_noted(const struct ownership *ownership, const uint8_t id[HAUL_JOB_BYTES],
+                     enum haul_status what)
 {
     bool found = false;
     for (size_t i = 0; i < ownership->job_count && !found; i++) {
         const struct ownership_job *job = &ownership->jobs[i];
-        found = job->act == OWNERSHIP_GAVE && job->result == HAUL_MISMATCH &&
+        found = job->act == OWNERSHIP_GAVE && job->result == what &&
                 memcmp(job->id, id, HAUL_JOB_BYTES) == 0;
     }
     return found;
+}
+
+/* Errors: NO_MEMORY. */
+static enum haul_status note(struct ownership *ownership, const uint8_t id[HAUL_JOB_BYTES],
+                             enum haul_status what)
+{
+    const struct ownership_job *gave = ownership_moved(ownership, id, OWNERSHIP_GAVE);
+    if (gave == NULL || is_noted(ownership, id, what)) {
+        return HAUL_OK;
+    }
+    struct ownership_job job = *gave;
+    job.result = what;
+    job.time_s = wall_clock_s();
+    return ownership_note(ownership, &job);
 }
 
 struct noting {
@@ -200,14 +217,9 @@ static enum haul_status note_lost(void *context, struct ownership *ownership,
     for (size_t i = 0; i < job_list_count(noting->lost) && status == HAUL_OK; i++) {
         const uint8_t *id = job_list_at(noting->lost, i);
         const struct ownership_job *gave = ownership_moved(ownership, id, OWNERSHIP_GAVE);
-        if (gave == NULL || is_lost(ownership, id) ||
-            !config_version_is_peer(ownership, gave->peer, noting->peer)) {
-            continue;
+        if (gave != NULL && config_version_is_peer(ownership, gave->peer, noting->peer)) {
+            status = note(ownership, id, HAUL_MISMATCH);
         }
-        struct ownership_job job = *gave;
-        job.result = HAUL_MISMATCH;
-        job.time_s = wall_clock_s();
-        status = ownership_note(ownership, &job);
     }
     return status == HAUL_OK ? status
                              : haul_error_set(error, status, NULL, 0, "no memory for a record");
@@ -226,17 +238,118 @@ enum haul_status lost_jobs_note(struct haul_store *store, const char *peer,
                : haul_directory_too_long(error);
 }
 
-static bool piece_is_lost(const struct ownership *ownership, const struct owner_piece *piece)
+/* An ownership_change: the context is the job. */
+static enum haul_status note_unconfirmed(void *context, struct ownership *ownership,
+                                         struct haul_error *error)
+{
+    enum haul_status status = note(ownership, context, HAUL_UNCONFIRMED);
+    return status == HAUL_OK ? status
+                             : haul_error_set(error, status, NULL, 0, "no memory for a record");
+}
+
+enum haul_status lost_jobs_note_unconfirmed(struct haul_store *store,
+                                            const uint8_t job[HAUL_JOB_BYTES],
+                                            struct haul_error *error)
+{
+    char path[PATH_BYTES_MAX];
+    uint8_t id[HAUL_JOB_BYTES];
+    bool gave = false;
+    uint64_t ignored = 0;
+    memcpy(id, job, sizeof(id));
+    enum haul_status status = config_version_released(store, job, &gave, &ignored, error);
+    if (status != HAUL_OK || !gave) {
+        return status;
+    }
+    return haul_directory_of(store, path, sizeof(path))
+               ? ownership_update(haul_files_of(store), path, note_unconfirmed, id, error)
+               : haul_directory_too_long(error);
+}
+
+static bool has(const struct job_list *jobs, const uint8_t id[HAUL_JOB_BYTES])
+{
+    bool found = false;
+    for (size_t i = 0; i < job_list_count(jobs); i++) {
+        found = found || memcmp(job_list_at(jobs, i), id, HAUL_JOB_BYTES) == 0;
+    }
+    return found;
+}
+
+/* An ownership_change: the context is a job list. */
+static enum haul_status forget_unconfirmed(void *context, struct ownership *ownership,
+                                           struct haul_error *error)
+{
+    const struct job_list *jobs = context;
+    size_t kept = 0;
+    (void)error;
+    for (size_t i = 0; i < ownership->job_count; i++) {
+        const struct ownership_job *job = &ownership->jobs[i];
+        bool goes =
+            job->act == OWNERSHIP_GAVE && job->result == HAUL_UNCONFIRMED && has(jobs, job->id);
+        ownership->jobs[kept] = *job;
+        kept += goes ? 0 : 1;
+    }
+    ownership->job_count = kept;
+    return HAUL_OK;
+}
+
+enum haul_status lost_jobs_confirm(struct haul_store *store, const struct job_list *jobs,
+                                   struct haul_error *error)
+{
+    char path[PATH_BYTES_MAX];
+    struct ownership ownership;
+    bool any = false;
+    if (jobs->size_bytes == 0) {
+        return HAUL_OK;
+    }
+    enum haul_status status = config_version_read(store, &ownership, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < job_list_count(jobs); i++) {
+        any = any || is_noted(&ownership, job_list_at(jobs, i), HAUL_UNCONFIRMED);
+    }
+    ownership_fini(&ownership);
+    if (!any) {
+        return HAUL_OK;
+    }
+    return haul_directory_of(store, path, sizeof(path))
+               ? ownership_update(haul_files_of(store), path, forget_unconfirmed,
+                                  (void *)(uintptr_t)jobs, error)
+               : haul_directory_too_long(error);
+}
+
+static bool piece_is_noted(const struct ownership *ownership, const struct owner_piece *piece,
+                           enum haul_status what)
 {
     const struct range_map *map = ownership_map(ownership, piece->family);
-    bool lost = false;
-    for (size_t i = 0; map != NULL && i < map->count && !lost; i++) {
+    bool noted = false;
+    for (size_t i = 0; map != NULL && i < map->count && !noted; i++) {
         const struct range_map_part *part = &map->parts[i];
-        lost = part->mark.state == OWNERSHIP_RELEASED &&
-               key_range_overlaps(&part->range, &piece->range) &&
-               is_lost(ownership, part->mark.job);
+        noted = part->mark.state == OWNERSHIP_RELEASED &&
+                key_range_overlaps(&part->range, &piece->range) &&
+                is_noted(ownership, part->mark.job, what);
     }
-    return lost;
+    return noted;
+}
+
+static enum haul_status refuse_lost(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "the database that got these ranges was set back to before it got them: the "
+                   "newer copy is here, and perhaps the only one");
+    haul_error_hint(error, "`haul owner --db DIR --reclaim --accept-two-owners` and `haul send "
+                           "--overwrite` bring it there; --accept-loss deletes it here");
+    return HAUL_MISMATCH;
+}
+
+static enum haul_status refuse_unconfirmed(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                   "the job of these ranges was ended here before its target had confirmed it: the "
+                   "copy here is perhaps the only one");
+    haul_error_hint(error, "`haul resolve --db DIR --to ADDR:PORT` asks the target; when it "
+                           "owns the ranges and cannot say so: --accept-loss");
+    return HAUL_UNCONFIRMED;
 }
 
 enum haul_status lost_jobs_check(struct haul_store *store, const struct owner_pieces *pieces,
@@ -244,23 +357,18 @@ enum haul_status lost_jobs_check(struct haul_store *store, const struct owner_pi
 {
     struct ownership ownership;
     bool lost = false;
+    bool unconfirmed = false;
     enum haul_status status = config_version_read(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
     for (size_t i = 0; i < pieces->count; i++) {
-        lost = lost || piece_is_lost(&ownership, &pieces->items[i]);
+        const struct owner_piece *piece = &pieces->items[i];
+        lost = lost || piece_is_noted(&ownership, piece, HAUL_MISMATCH);
+        unconfirmed = unconfirmed || piece_is_noted(&ownership, piece, HAUL_UNCONFIRMED);
     }
     ownership_fini(&ownership);
-    if (!lost) {
-        return HAUL_OK;
-    }
-    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                   "the database that got these ranges was set back to before it got them: the "
-                   "newer copy is here, and perhaps the only one");
-    haul_error_hint(error, "`haul owner --db DIR --reclaim --accept-two-owners` and `haul send "
-                           "--overwrite` bring it there; --accept-loss deletes it here");
-    return HAUL_MISMATCH;
+    return lost ? refuse_lost(error) : unconfirmed ? refuse_unconfirmed(error) : HAUL_OK;
 }
 
 enum haul_status lost_jobs_note_rebuilt(struct ownership *ownership, uint64_t time_s)

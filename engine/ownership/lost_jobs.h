@@ -41,8 +41,18 @@ enum haul_status lost_jobs_note(struct haul_store *store, const char *peer,
                                 const struct job_list *lost,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
-/* OK unless a database is known to have lost a part of the pieces. Errors: MISMATCH (one has),
- * those of ownership_read. */
+/* Record that the job, if it gave anything, was ended here before its target had confirmed that it
+ * owns. Errors: those of ownership_read and of ownership_update. */
+enum haul_status lost_jobs_note_unconfirmed(struct haul_store *store,
+                                            const uint8_t job[HAUL_JOB_BYTES],
+                                            struct haul_error *error) HAUL_MUST_CHECK;
+/* The target owns by these jobs: what lost_jobs_note_unconfirmed has recorded is over. Errors: as
+ * above. */
+enum haul_status lost_jobs_confirm(struct haul_store *store, const struct job_list *jobs,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* OK unless a database is known to have lost a part of the pieces, or has not confirmed one.
+ * Errors: MISMATCH (lost), UNCONFIRMED, those of ownership_read. */
 enum haul_status lost_jobs_check(struct haul_store *store, const struct owner_pieces *pieces,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -96,6 +96,9 @@ static enum haul_status compare_given(struct source_calls *calls, struct haul_er
     if (status == HAUL_OK) {
         status = lost_jobs_look(store, hooks, &peer->between, &calls->lost, error);
     }
+    if (status == HAUL_OK && hooks->version_get == NULL) {
+        status = lost_jobs_confirm(store, &peer->between, error);
+    }
     if (calls->lost.size_bytes > 0) {
         source_done_note_unknown(journal);
     }

@@ -121,6 +121,17 @@ void source_done_note_lost_there(const struct source_journal *journal, const str
     }
 }
 
+void source_done_note_owned(const struct source_journal *journal)
+{
+    struct job_list owned;
+    struct haul_error error;
+    job_list_take(&owned, slice_of(journal->job, HAUL_JOB_BYTES));
+    if (journal->answered && lost_jobs_confirm(journal->source->store, &owned, &error) != HAUL_OK) {
+        haul_log(journal->source->log, HAUL_LOG_WARNING,
+                 "cannot record that the target has confirmed: %s", error.text);
+    }
+}
+
 static enum haul_status refuse_lost(struct haul_error *error)
 {
     haul_error_set(error, HAUL_MISMATCH, NULL, 0, "%s", SOURCE_DONE_LOST);
@@ -156,6 +167,20 @@ static enum haul_status judge_named(const struct source_journal *journal,
     return HAUL_NOT_FOUND;
 }
 
+/* What the target gave on since it owned is not in its present state; and it may be a copy of the
+ * database that owns. */
+static enum haul_status ask_two_owners(struct haul_error *error)
+{
+    haul_error_set(
+        error, HAUL_UNCONFIRMED, NULL, 0,
+        "the receiver waits for a job that is finished by the record here: if it was set "
+        "back after it owned, what it has given on since has two owners, and all of it "
+        "if it is a copy of the database that owns");
+    haul_error_hint(error, "look at `haul owner` of the databases concerned; if it has given "
+                           "nothing on and is no copy: --accept-two-owners");
+    return HAUL_UNCONFIRMED;
+}
+
 enum haul_status source_done_answer(struct source_journal *journal,
                                     const struct source_done_peer *peer, struct message *commit,
                                     bool *asks_again, struct haul_error *error)
@@ -172,6 +197,10 @@ enum haul_status source_done_answer(struct source_journal *journal,
     }
     if (found.job == NULL) {
         return judge_named(journal, peer->knowledge, error);
+    }
+    if (!journal->source->accept_two_owners) {
+        message_release(commit);
+        return ask_two_owners(error);
     }
     if (memcmp(found.job, journal->job, HAUL_JOB_BYTES) != 0) {
         message_release(commit);

@@ -24,7 +24,8 @@ enum haul_status source_done_adopt(struct source_journal *journal,
 /* Answer a target that waits for a finished job: the next Hello must name it (`*asks_again`), or,
  * if this Hello has, `commit` is the message to send. Neither: the job that it waited for is
  * committed now. Errors: `error` unchanged (it waits for none), NOT_FOUND (it has lost what it
- * owned), those of given_ranges_commit. */
+ * owned), UNCONFIRMED (the operator has not accepted that it owns), those of
+ * given_ranges_commit. */
 enum haul_status source_done_answer(struct source_journal *journal,
                                     const struct source_done_peer *peer, struct message *commit,
                                     bool *asks_again, struct haul_error *error) HAUL_MUST_CHECK;
@@ -39,6 +40,9 @@ void source_done_note_unknown(struct source_journal *journal);
 /* The target has lost what it got by these jobs: record it, so that `haul drop` does not delete
  * what may be the last copy. Logs a failure. */
 void source_done_note_lost_there(const struct source_journal *journal, const struct job_list *lost);
+/* The target has answered that it owns by the finished job of which it was notified. Logs a
+ * failure. */
+void source_done_note_owned(const struct source_journal *journal);
 /* Find out how much a decided job has moved (`moved`), before its target is contacted. Errors:
  * those of the record. */
 enum haul_status source_done_recall(struct source_journal *journal,

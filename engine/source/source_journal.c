@@ -426,6 +426,7 @@ void source_journal_end(struct source_journal *journal, const struct source_endi
     bool stands = outcome == HAUL_IN_DOUBT || (journal->source->resolve && outcome != HAUL_OK);
     if (journal->only_tells && outcome == HAUL_OK) {
         give_up_told(journal);
+        source_done_note_owned(journal);
     }
     if (ending->owned_job != NULL) {
         source_earlier_is_owned(&journal->earlier, ending->owned_job, journal->peer);

@@ -191,9 +191,9 @@ static void explain_done(struct target_journal *journal)
 {
     (void)snprintf(
         journal->warning, sizeof(journal->warning),
-        "the receiver was set back to before it owned: later writes to it are "
-        "lost, and ranges that it gave on have two owners; compare, `haul verify --db DIR --to`, "
-        "before `haul drop`");
+        "unless the job was ended by hand at the source, the receiver was set back to before it "
+        "owned: later writes to it are lost, and ranges that it gave on have two owners; compare, "
+        "`haul verify --db DIR --to`, before `haul drop`");
     haul_log(journal->target->log, HAUL_LOG_WARNING, "%s", journal->warning);
 }
 

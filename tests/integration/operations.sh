@@ -367,7 +367,9 @@ test_s8__target_lost_its_record__ends_as_handed_over() {
     run 0 "$haul" owner --db source
     grep -q 'given away' "$work/out" || fail 'the ranges were taken back'
     same source target
-    run 0 "$haul" drop --db source --yes
+    run 3 "$haul" drop --db source --yes
+    one_error 'before its target had confirmed it.*haul resolve.*--accept-loss'
+    run 0 "$haul" drop --db source --yes --accept-loss
     equal "$(records_of source)" 0
 }
 
@@ -424,7 +426,7 @@ test_s3__a_part_is_taken_back__has_one_owner_whatever_comes() {
     job=$("$haul" status --db source --json | jq -r '.jobs[0].job')
     run 0 "$haul" cancel --db source --job "$job" --accept-two-owners
     receive
-    run 0 "$haul" resolve --db source --to "$front"
+    run 0 "$haul" resolve --db source --to "$front" --accept-two-owners
     ended "$receiver_pid" 0
     run 0 "$haul" owner --db target --json
     equal "$(json '[.ranges[] | .state + " " + .start + "-" + .end] | join(", ")')" \
@@ -687,7 +689,7 @@ put_back() {
 }
 
 test_t7__set_back_to_prepared_and_the_source_has_dropped__its_record_answers() {
-    in_document T7 'haul resolve --db A --to B:PORT'
+    in_document T7 'haul resolve --db A --to B:PORT --accept-two-owners'
     prepared_again
     local all
     all=$(records_of target)
@@ -696,7 +698,10 @@ test_t7__set_back_to_prepared_and_the_source_has_dropped__its_record_answers() {
     receive
     run 3 "$haul" resume --db source --to "$front" --transport tcp
     one_error 'no job to continue.*haul resolve'
-    run 0 "$haul" resolve --db source --to "$front" --json
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'has given on since has two owners.*no copy: --accept-two-owners'
+    says target 'PREPARED'
+    run 0 "$haul" resolve --db source --to "$front" --accept-two-owners --json
     ended "$receiver_pid" 0
     equal "$(jq -r .yielded_jobs "$work/out")" 1
     jq -e '.warning | test("was set back to before it owned:.*haul verify --db DIR --to")' "$work/out" >/dev/null ||
@@ -726,7 +731,7 @@ test_t7__set_back_and_a_part_had_come_back__owns_the_rest() {
     ended "$receiver_pid" 0
     put_back
     receive
-    run 0 "$haul" resolve --db source --to "$front"
+    run 0 "$haul" resolve --db source --to "$front" --accept-two-owners
     ended "$receiver_pid" 0
     run 0 "$haul" owner --db target --json
     equal "$(json '[.ranges[] | .state + " " + .start + "-" + .end] | join(", ")')" \
@@ -868,12 +873,31 @@ test_d1__damaged_journal__moved_aside() {
     run 0 "$haul" status --db source --json
     id=$(json '.jobs[0].job')
     run 6 "$haul" resume --db source --to 127.0.0.1:1
-    one_error "source-$id.journal is damaged.*haul cancel --job ID --accept-two-owners"
+    one_error "source-$id.journal is damaged.*haul cancel --db DIR --job ID --accept-two-owners"
     run 3 "$haul" cancel --db source --job "$id"
     run 0 "$haul" cancel --db source --job "$id" --accept-two-owners
     no_job source
     [[ -n $(find source/haul -name '*.damaged-*') ]] || fail 'it was not moved aside'
     opens source
+}
+
+# The record still shows that the target has not confirmed.
+test_d1__journal_of_a_decided_job__drop_waits_for_the_target() {
+    local journal id
+    decided
+    journal=$(find source -name '*.journal')
+    printf 'rotten' | dd of="$journal" bs=1 seek=140 conv=notrunc status=none
+    id=$("$haul" status --db source --json | jq -r '.jobs[0].job')
+    run 6 "$haul" drop --db source --yes
+    one_error "source-$id.journal is damaged.*haul cancel --db DIR --job ID --accept-two-owners"
+    run 0 "$haul" cancel --db source --job "$id" --accept-two-owners
+    run 3 "$haul" drop --db source --yes
+    one_error 'before its target had confirmed it.*haul resolve --db DIR --to ADDR:PORT'
+    receive
+    run 0 "$haul" resolve --db source --to "$front" --accept-two-owners
+    ended "$receiver_pid" 0
+    run 0 "$haul" drop --db source --yes
+    equal "$(records_of source)" 0
 }
 
 # Each of them ends by its own id; a common prefix of both names neither.

@@ -173,6 +173,7 @@ static void fill_source_options(struct sim_command *command, struct haul_source_
         .read_back = options->read_back,
         .resume = command->verb == SIM_VERB_RESUME,
         .resolve = command->verb == SIM_VERB_RESOLVE,
+        .accept_two_owners = true, /* set_back has marked the cells as contested */
         .lag_bytes_max = options->lag_bytes_max,
         .log = sim_verbose ? sim_report_log(command->host->number) : NULL,
     };

@@ -220,6 +220,9 @@ struct haul_source_options {
     struct haul_slice secret; /* sent to the target; at most HAUL_SECRET_BYTES_MAX */
     struct haul_hooks hooks;
     const struct haul_log *log;
+    /* resolve: a target that waits for a finished job, because it was set back, may own by it
+     * (UNCONFIRMED otherwise): what it gave on since has two owners then. */
+    bool accept_two_owners;
 };
 
 struct haul_target_options {

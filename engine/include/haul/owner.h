@@ -49,7 +49,9 @@ enum haul_owner_act {
 struct haul_owner_job {
     uint8_t job[HAUL_JOB_BYTES]; /* zeros: none (RECLAIMED) */
     enum haul_owner_act act;
-    enum haul_status result; /* OK: the ranges changed owner; otherwise why they did not */
+    enum haul_status result; /* OK: the ranges changed owner; otherwise why they did not. A second
+                              * entry of a job that GAVE: MISMATCH, the peer has lost them since;
+                              * UNCONFIRMED, it was ended by hand before the peer confirmed */
     const char *peer;
     uint64_t old_version;
     uint64_t new_version;

@@ -123,6 +123,21 @@ static void test_owner_text_print__moved_to_and_fro__ranges_and_the_newest_jobs(
     check(strstr(page, "(1 of 1):\n  (no time) gave nothing to B/2: ") != NULL);
 }
 
+static void test_owner_text_print__second_entry_of_a_job_that_gave__what_became_of_it(void)
+{
+    struct haul_owner_job entries[] = {
+        {.act = HAUL_OWNER_GAVE, .peer = "B/2", .result = HAUL_MISMATCH},
+        {.act = HAUL_OWNER_GAVE, .peer = "B/2", .result = HAUL_UNCONFIRMED},
+        {.act = HAUL_OWNER_TOOK, .peer = "B/2", .result = HAUL_MISMATCH}};
+    const struct haul_owner owner = {.config_version = 7, .jobs = entries, .job_count = 3};
+    print(&owner, "/d", 3);
+    check(strstr(page, "gave to B/2, which was set back, and has lost it, job 00") != NULL);
+    check(strstr(page,
+                 "gave to B/2, which had not confirmed it: the job was ended by hand, job 00") !=
+          NULL);
+    check(strstr(page, "took nothing from B/2: ") != NULL);
+}
+
 static void test_owner_text_print__not_its_own_record__both_commands(void)
 {
     static const struct {
@@ -160,6 +175,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner_text_time__edges__a_year_of_four_digits_or_nothing),
     CHECK_TEST(test_owner_text_print__never_used__says_so),
     CHECK_TEST(test_owner_text_print__moved_to_and_fro__ranges_and_the_newest_jobs),
+    CHECK_TEST(test_owner_text_print__second_entry_of_a_job_that_gave__what_became_of_it),
     CHECK_TEST(test_owner_text_print__not_its_own_record__both_commands),
 };
 CHECK_MAIN("owner_text", tests)

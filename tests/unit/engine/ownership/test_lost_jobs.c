@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "job_journal.h"
 #include "ownership_file.h"
 #include "rocks_fixture.h"
-#include "config_version.h"
 
 static const uint8_t gave[HAUL_JOB_BYTES] = {1};
 static const uint8_t took[HAUL_JOB_BYTES] = {2};
@@ -175,6 +175,45 @@ static void test_lost_jobs_check__peer_has_lost_a_part__mismatch_until_it_is_giv
     rocks_fixture_close(&fixture);
 }
 
+static void confirm(const uint8_t *id)
+{
+    struct job_list jobs;
+    job_list_take(&jobs, slice_of(id, HAUL_JOB_BYTES));
+    check_status(lost_jobs_confirm(fixture.store, &jobs, &error), HAUL_OK);
+}
+
+static size_t history_size(void)
+{
+    struct ownership ownership;
+    check_status(config_version_read(fixture.store, &ownership, &error), HAUL_OK);
+    size_t count = ownership.job_count;
+    ownership_fini(&ownership);
+    return count;
+}
+
+static void test_lost_jobs_check__ended_before_it_was_confirmed__unconfirmed_until_it_is(void)
+{
+    rocks_fixture_open(&fixture);
+    check_status(lost_jobs_note_unconfirmed(fixture.store, gave, &error), HAUL_OK);
+    check_equal(history_size(), 0); /* it gave nothing */
+    move(VERSION_RELEASED, gave, "b", "d");
+    move(VERSION_IMPORTED, took, "k", "m");
+    for (int i = 0; i < 2; i++) {
+        check_status(lost_jobs_note_unconfirmed(fixture.store, gave, &error), HAUL_OK);
+        check_equal(history_size(), 3);
+    }
+    check_status(check_piece("c", "z"), HAUL_UNCONFIRMED);
+    check(strstr(error.hint, "haul resolve") != NULL &&
+          strstr(error.hint, "--accept-loss") != NULL);
+    check_status(check_piece("d", "z"), HAUL_OK);
+    confirm(took);
+    check_status(check_piece("a", "z"), HAUL_UNCONFIRMED);
+    confirm(gave);
+    check_status(check_piece("a", "z"), HAUL_OK);
+    check_equal(history_size(), 2);
+    rocks_fixture_close(&fixture);
+}
+
 static void test_job_list_take__more_than_fits__the_first(void)
 {
     uint8_t ids[JOB_LIST_BYTES_MAX + 2 * HAUL_JOB_BYTES] = {9};
@@ -193,6 +232,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_lost_jobs_look__not_in_the_record__lost),
     CHECK_TEST(test_lost_jobs_look__record_was_rebuilt_or_is_the_embedders__none),
     CHECK_TEST(test_lost_jobs_check__peer_has_lost_a_part__mismatch_until_it_is_given_again),
+    CHECK_TEST(test_lost_jobs_check__ended_before_it_was_confirmed__unconfirmed_until_it_is),
     CHECK_TEST(test_job_list_take__more_than_fits__the_first),
 };
 

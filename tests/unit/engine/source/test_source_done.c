@@ -175,6 +175,10 @@ static void test_source_done_answer__first_one_came_back__the_other_one_is_answe
     memcpy(waiting + HAUL_JOB_BYTES, second_job, HAUL_JOB_BYTES);
     check_status(source_done_adopt(&journal, &error), HAUL_OK);
     memcpy(journal.job, job, HAUL_JOB_BYTES); /* as in the last Hello */
+    check_error(answer(waiting, 2, &commit, &asks_again), HAUL_UNCONFIRMED, error);
+    check(!asks_again && !journal.answered && commit.type != MESSAGE_COMMIT);
+    check(strstr(error.hint, "--accept-two-owners") != NULL);
+    options.accept_two_owners = true;
     check_status(answer(waiting, 2, &commit, &asks_again), HAUL_OK);
     check(asks_again && commit.type != MESSAGE_COMMIT);
     check(memcmp(journal.job, second_job, HAUL_JOB_BYTES) == 0);
