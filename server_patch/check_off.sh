@@ -4,9 +4,9 @@
 #   check_off.sh TREE BUILD [ARGUMENTS OF CMAKE...]
 # TREE is a source tree that can take the patch (apply.sh check), BUILD a build directory. The script configures the tree
 # without and with the patch and compares: the list of compiled units with their flags, and the preprocessed text
-# (cpp -P, so without line markers) of each unit that the patch touches; they include the touched headers. If both are
-# equal, only line numbers in log messages can differ. Nothing is compiled. Afterwards the script restores the tree.
-# Exit code 0: equal.
+# (cpp -P, so without line markers, and with __LINE__ 0) of each unit that the patch touches; they include the touched
+# headers. If both are equal, only line numbers can differ: in log messages, and in names of static variables that
+# REDIS_REGISTER_COMMANDS makes of them. Nothing is compiled. Afterwards the script restores the tree. Exit code 0: equal.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 (($# >= 2)) || { sed -n '4s/^# \{0,3\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
@@ -28,7 +28,7 @@ preprocess() {
         command=$(sed -n "s|^ *\"command\": \"\(.*\) -o [^ ]* -c $tree/$unit\",\{0,1\}$|\1|p" "$build/$1.units" | tail -n 1)
         [[ -n $command ]] || { echo "check_off.sh: no command compiles $unit" >&2; exit 1; }
         # Unescape the JSON string; then the words are a shell's.
-        (cd "$build" && eval "${command//\\\"/\"} -E -P -o '$build/$1/$unit' $tree/$unit")
+        (cd "$build" && eval "${command//\\\"/\"} -w -E -P -D__LINE__=0 -o '$build/$1/$unit' $tree/$unit")
     done <"$build/list"
 }
 
