@@ -33,6 +33,12 @@ def range_deletion(family, start, end):
     return bytes(8) + struct.pack("<IBBB", 1, 0x0E, number, len(start)) + start + bytes([len(end)]) + end
 
 
+def record(family, key, value):
+    """A batch of RocksDB with one record."""
+    number = {"index": 7}[family]
+    return bytes(8) + struct.pack("<IBBB", 1, 0x05, number, len(key)) + key + bytes([len(value)]) + value
+
+
 def fill_every_type(client, tag):
     """Every data type of Kvrocks, with and without a time to live, expired, and partly expired."""
     commands = []

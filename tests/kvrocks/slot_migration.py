@@ -14,7 +14,7 @@ import time
 
 from kvrocks_node import ADDRESS, TRANSPORT, UPSTREAM, Error, free_high_port
 from slot_case import (ALL, BINARY, FAMILIES, UNPATCHED, SlotCase, Writer, fill_every_type, range_deletion,
-                       read_every_type, run_suite, slot_prefix)
+                       read_every_type, record, run_suite, slot_prefix)
 
 
 class SlotMigration(SlotCase):
@@ -299,6 +299,16 @@ class SlotMigration(SlotCase):
         self.begin_slow(a, b)
         with self.assertRaisesRegex(Error, "already a migrating job"):
             self.cluster.migrate(a, b, "1")
+
+    def test_migrate__index_of_a_standalone_node__refused(self):
+        """Keys of the column family "index" belong to no slot; APPLYBATCH writes one where TS.CREATE refuses to."""
+        a, b = self.open()
+        a.call("set", "k", "v")
+        batch = record("index", b"some key", b"some value")
+        self.assertEqual(a.call("applybatch", batch), len(batch))
+        with self.assertRaisesRegex(Error, "column family 'index' is not empty"):
+            self.migrate(a, b)
+        self.assertEqual(a.call("get", "k"), b"v")
 
     def test_migrate__source_becomes_replica__job_ends_within_seconds(self):
         a, b = self.open()
