@@ -38,6 +38,7 @@ static struct failing_store {
     const struct haul_steps *steps; /* of the last range that was cleared */
     int snapshots;                  /* open */
     int pins;                       /* of the log */
+    bool path_is_too_long;
     unsigned call_count;
     unsigned fail_at; /* the call of the store that fails, from 1; 0: none */
 } failing;
@@ -75,8 +76,10 @@ static inline const char *failing_identity(const struct haul_store *store)
 
 static inline const char *failing_directory(const struct haul_store *store)
 {
+    static char endless[5000]; /* no path in it fits */
+    memset(endless, 'p', sizeof(endless) - 1);
     (void)store;
-    return "/db";
+    return failing.path_is_too_long ? endless : "/db";
 }
 
 static inline const void *failing_files(const struct haul_store *store)
@@ -410,6 +413,7 @@ struct failing_step {
     unsigned silent_store; /* calls of the store that only estimate */
     bool silent_any;       /* their number depends on the state */
     bool silent_memory;    /* it can do without some allocations */
+    bool fixed_path;       /* the step names the folder itself */
     bool without_memory;   /* what cannot be read for want of memory is left as it is */
 };
 
@@ -509,6 +513,21 @@ static inline void failing_sweep_power(const struct failing_step *step)
     check(at < FAILING_CALLS_MAX && at > step->disk_calls_min);
 }
 
+static inline void failing_sweep_path(const struct failing_step *step)
+{
+    step->prepare();
+    memset(step->error, 0, sizeof(*step->error));
+    failing.path_is_too_long = true;
+    enum haul_status status = step->act();
+    failing.path_is_too_long = false;
+    check_status(status, HAUL_INVALID);
+    check_equal(step->error->status, HAUL_INVALID);
+    check(strstr(step->error->text, "too long") != NULL);
+    check_status(step->act(), HAUL_OK);
+    step->look(true);
+    failing_store_fini();
+}
+
 static inline void failing_sweep_part(const struct failing_step *step, enum failing_part part,
                                       unsigned calls_min, unsigned silent_expected, bool silent_any)
 {
@@ -534,6 +553,9 @@ static inline void failing_sweep(const struct failing_step *step)
     bool any = step->silent_any;
     failing_sweep_part(step, FAILING_STORE, step->store_calls_min, step->silent_store, any);
     failing_sweep_part(step, FAILING_DISK, step->disk_calls_min, step->silent, any);
+    if (!step->fixed_path) {
+        failing_sweep_path(step);
+    }
     if (!step->without_memory) {
         failing_sweep_part(step, FAILING_MEMORY, 0, 0, step->silent_memory);
     }

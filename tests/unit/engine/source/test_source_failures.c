@@ -455,6 +455,7 @@ static void test_owner_reclaim__nth_call_fails__told_and_taken_back_when_done_ag
     static const struct failing_step step = {.error = &error,
                                              .prepare = two_are_decided,
                                              .act = reclaim,
+                                             .fixed_path = true,
                                              .look = check_taken_back,
                                              .disk_calls_min = 40};
     failing_sweep(&step);
@@ -481,6 +482,7 @@ static void test_owner_forget__nth_call_fails__told_and_forgotten_when_done_agai
     static const struct failing_step step = {.error = &error,
                                              .prepare = all_are_there,
                                              .act = forget,
+                                             .fixed_path = true,
                                              .look = check_forgotten,
                                              .disk_calls_min = 15,
                                              .silent = 5};
@@ -567,6 +569,7 @@ static void test_owner_rebuild__nth_call_fails__told_and_rebuilt_when_done_again
     static const struct failing_step step = {.error = &error,
                                              .prepare = record_is_damaged,
                                              .act = rebuild,
+                                             .fixed_path = true,
                                              .look = check_rebuilt,
                                              .disk_calls_min = 15,
                                              .silent = 1}; /* the search for a free name */
