@@ -27,7 +27,17 @@ endif()
 # After libhaul.a on the linker's command line: libhaul.a needs both.
 set_property(TARGET haul::static APPEND PROPERTY INTERFACE_LINK_LIBRARIES rocksdb_with_headers zstd)
 
-foreach(MIGRATE_RDMA_SOURCE cmd_haul rdma_hooks rdma_import rdma_migrate rdma_state rdma_store)
+set(MIGRATE_RDMA_SOURCES
+  cmd_haul
+  rdma_blocked
+  rdma_filter
+  rdma_hooks
+  rdma_import
+  rdma_migrate
+  rdma_state
+  rdma_store
+)
+foreach(MIGRATE_RDMA_SOURCE IN LISTS MIGRATE_RDMA_SOURCES)
   target_sources(kvrocks_objs PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${MIGRATE_RDMA_SOURCE}.cc)
 endforeach()
 target_compile_definitions(kvrocks_objs PUBLIC MIGRATE_RDMA)

@@ -1,22 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rdma_hooks.h"
 
+#include <filesystem>
+#include <mutex>
+
 #include "cluster/slot_migrate.h"
+#include "rdma_filter.h"
 #include "rdma_import.h"
+#include "rdma_log.h"
 #include "rdma_migrate.h"
 #include "server/server.h"
 
+namespace {
+
+// The replication thread may replace the database while the main thread still starts the server.
+std::mutex recover_mutex;
+
+}  // namespace
+
 Status RdmaRecover(Server *srv) {
+  std::lock_guard<std::mutex> lock(recover_mutex);
   srv->slot_migrator->rdma = std::make_shared<RdmaMigrator>(srv, srv->slot_migrator.get());
   srv->rdma_import = std::make_shared<RdmaImport>(srv);
+  auto guard = srv->storage->ReadLockGuard();
+  if (srv->storage->IsClosing()) return Status::OK();  // the database that comes has nothing to resume
   GET_OR_RET(srv->rdma_import->Recover());
-  return srv->slot_migrator->rdma->Recover();
+  GET_OR_RET(srv->slot_migrator->rdma->Recover());
+  RdmaRefreshFilters(srv);
+  return Status::OK();
 }
 
+// Journals and state belong to the database that goes. They must go before it: replication moves the old directory
+// aside, and RocksDB, which removes it later, leaves foreign files, so the next move would fail.
 void RdmaStopImport(Server *srv) {
-  srv->rdma_import->Cancel("the database is replaced");
-  srv->rdma_import->WaitIdle();
-  srv->slot_migrator->rdma->StopResolving();
+  std::lock_guard<std::mutex> lock(recover_mutex);
+  if (srv->rdma_import) {
+    srv->rdma_import->Cancel("the database is replaced");
+    srv->rdma_import->WaitIdle();
+    srv->slot_migrator->rdma->StopResolving();
+  }
+  std::error_code error;
+  std::filesystem::remove_all(srv->GetConfig()->db_dir + "/haul", error);
+  if (error) RDMA_ERROR("[migrate] Cannot remove {}/haul: {}", srv->GetConfig()->db_dir, error.message());
+  rdma_may_continue = false;
 }
 
 void RdmaOnTopology(Server *srv, int64_t version, std::map<int, std::string> *migrated_slots) {

@@ -294,6 +294,7 @@ void RdmaImport::finish(const haul_result &result) {
     migration_ = nullptr;
   }
   if (!taken_over && !in_doubt && !srv_->IsSlave()) giveUpLeftOver();
+  RdmaRefreshFilters(srv_);
 
   std::lock_guard<std::mutex> lock(mutex_);
   if (taken_over) {

@@ -10,6 +10,7 @@
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
 #include "common/io_util.h"
+#include "rdma_blocked.h"
 #include "rdma_log.h"
 #include "server/redis_reply.h"
 #include "server/server.h"
@@ -198,7 +199,9 @@ Status RdmaMigrator::run() {
     migration_ = nullptr;
   }
   haul_migration_destroy(migration);
-  return conclude(result);
+  auto ended = conclude(result);
+  RdmaRefreshFilters(srv_);
+  return ended;
 }
 
 haul_result RdmaMigrator::waitForEnd(haul_migration *migration) {
@@ -286,6 +289,7 @@ haul_status RdmaMigrator::freeze(uint32_t deadline_ms, haul_error *error) {
 void RdmaMigrator::unfreeze() {
   migrator_->ReleaseForbiddenSlotRange();
   frozen_ = false;
+  RdmaWakeBlocked(srv_, state_.range, false);
 }
 
 void RdmaMigrator::release() {
@@ -295,6 +299,7 @@ void RdmaMigrator::release() {
     // Two owners must never exist: the slots stay forbidden here.
     RDMA_ERROR("[migrate] Cannot redirect clients to the destination: {}", s.Msg());
   }
+  RdmaWakeBlocked(srv_, state_.range, true);
   std::lock_guard<std::mutex> lock(mutex_);
   if (state_.moving) state_.MarkMoved(address);
   // The journal has the same information until the destination has confirmed.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// rdma_options.h — the configuration of `migrate-transport haul`, and a count that the compaction filters check.
+// rdma_options.h — the configuration of `migrate-transport haul`.
 #pragma once
 
-#include <atomic>
 #include <string>
 
 // Who moves the slots: Kvrocks' own migration, or libhaul.
@@ -18,18 +17,4 @@ struct RdmaOptions {
   int readers = 1;
   int rate_limit_mb = 0;  // 0: none
   int freeze_max_ms = 500;
-};
-
-// While slots move in or out, both sides keep a digest of every record that was sent. A compaction filter that drops
-// expired keys, or subkeys whose metadata is gone, would remove records that the digest includes. So the filters keep
-// everything until the last migration has ended.
-inline std::atomic<int> rdma_moving_count = 0;
-inline bool RdmaKeepsAll() { return rdma_moving_count.load(std::memory_order_relaxed) > 0; }
-
-class RdmaMovingGuard {
- public:
-  RdmaMovingGuard() { rdma_moving_count++; }
-  ~RdmaMovingGuard() { rdma_moving_count--; }
-  RdmaMovingGuard(const RdmaMovingGuard &) = delete;
-  RdmaMovingGuard &operator=(const RdmaMovingGuard &) = delete;
 };

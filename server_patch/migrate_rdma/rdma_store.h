@@ -17,6 +17,7 @@
 #include "haul/migration.h"
 #include "haul/rocksdb.hpp"
 #include "haul/store.h"
+#include "rdma_filter.h"
 #include "status.h"
 
 class Server;

@@ -40,7 +40,7 @@ without=$(awk 'function finish() { if (calls && !includes) print file }
     /^\+/ && /[^a-z_]Rdma[A-Za-z]*\(|[^_]rdma_(transports|lanes)|RdmaOptions/ { calls = 1 }
     END { finish() }' "$patch")
 check test_patch__files_that_call_without_an_include__none "$without" ""
-listed=$(sed -n 's/^foreach(MIGRATE_RDMA_SOURCE \(.*\))$/\1/p' "$sources/migrate_rdma.cmake")
+listed=$(sed -n '/^set(MIGRATE_RDMA_SOURCES$/,/^)$/s/^  \(.*\)$/\1/p' "$sources/migrate_rdma.cmake")
 check test_sources__units_that_cmake_lists__there \
     "$(for unit in ${listed:-no_list}; do [[ -e $sources/$unit.cc ]] || echo "$unit"; done)" ""
 
