@@ -96,6 +96,30 @@ enum haul_status target_commit_finish(struct haul_store *store, const struct hau
     return job_journal_finish(journal, error);
 }
 
+bool target_commit_is_owned(struct haul_store *store, const struct journal *journal)
+{
+    const struct journal_state *state = journal_state(journal);
+    struct haul_error ignored;
+    bool moved = false;
+    uint64_t version = 0;
+    return state->phase == JOURNAL_PHASE_PREPARED &&
+           config_version_imported(store, journal_job_id(journal), &moved, &version, &ignored) ==
+               HAUL_OK &&
+           moved;
+}
+
+/* A crash came between the record and COMMITTED. */
+static enum haul_status catch_up(struct haul_store *store, struct journal *journal,
+                                 struct haul_error *error)
+{
+    const struct journal_prepared *prepared = &journal_state(journal)->prepared;
+    const struct journal_record committed = {
+        .type = JOURNAL_COMMITTED,
+        .committed = {.new_version = prepared->new_version, .epoch = prepared->epoch}};
+    return target_commit_is_owned(store, journal) ? journal_append(journal, &committed, true, error)
+                                                  : HAUL_OK;
+}
+
 /* One job of the list; undecided jobs stay as they are. */
 static enum haul_status finish_due(struct haul_store *store, const struct haul_hooks *hooks,
                                    const uint8_t job[HAUL_JOB_BYTES], struct haul_error *error)
@@ -103,13 +127,20 @@ static enum haul_status finish_due(struct haul_store *store, const struct haul_h
     struct journal *journal = NULL;
     enum haul_status status = job_journal_look(store, JOURNAL_TARGET, job, &journal, error);
     bool due =
-        status == HAUL_OK && target_others_knowledge(journal_state(journal)) == JOB_COMMITTED;
+        status == HAUL_OK && (target_others_knowledge(journal_state(journal)) == JOB_COMMITTED ||
+                              target_commit_is_owned(store, journal));
     journal_close(journal);
+    journal = NULL;
     if (due) {
         status = job_journal_open_existing(store, JOURNAL_TARGET, job, &journal, error);
     }
     if (due && status == HAUL_OK) {
+        status = catch_up(store, journal, error);
+    }
+    if (due && status == HAUL_OK) {
         status = target_commit_finish(store, hooks, journal, error);
+    } else if (due) {
+        journal_close(journal);
     }
     return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* it ended meanwhile */
 }

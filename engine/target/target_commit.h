@@ -36,13 +36,18 @@ enum haul_status target_commit_own(struct haul_store *store, const struct haul_h
                                    const struct plan *plan,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Is the job at PREPARED, although the record, which a job that is done at its source changes
+ * first, shows that this database owns by it? */
+bool target_commit_is_owned(struct haul_store *store, const struct journal *journal);
+
 /* The remaining steps of a job at COMMITTED or DONE. The hook is not called for ranges that have
  * moved on to another database. Takes the journal over. Errors: those of target_commit_own and of
  * journals; the journal stays then. */
 enum haul_status target_commit_finish(struct haul_store *store, const struct haul_hooks *hooks,
                                       struct journal *journal,
                                       struct haul_error *error) HAUL_MUST_CHECK;
-/* The same for every such job of the store; returns the first error. */
+/* The same for every such job of the store, and every one that is owned at PREPARED; returns the
+ * first error. */
 enum haul_status target_commit_finish_all(struct haul_store *store, const struct haul_hooks *hooks,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -4,14 +4,21 @@
 
 #include "job_journal.h"
 #include "staging.h"
+#include "target_commit.h"
 #include "target_held.h"
 #include "target_others.h"
 
 /* Errors: IN_DOUBT. With `force` only a committed job is too late. */
-static enum haul_status check_may_give_up(const struct journal *journal, bool force,
-                                          struct haul_error *error)
+static enum haul_status check_may_give_up(struct haul_store *store, const struct journal *journal,
+                                          bool force, struct haul_error *error)
 {
     enum job_knowledge knowledge = target_others_knowledge(journal_state(journal));
+    if (target_commit_is_owned(store, journal)) {
+        haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
+                       "too late: by its record this database owns the ranges");
+        haul_error_hint(error, "`haul recv --db DIR` finishes the job");
+        return HAUL_IN_DOUBT;
+    }
     if (knowledge != JOB_COMMITTED && (knowledge != JOB_PREPARED || force)) {
         return HAUL_OK;
     }
@@ -32,7 +39,7 @@ static enum haul_status give_up(struct haul_store *store, const uint8_t job[HAUL
         return status;
     }
     struct target_held_others others = {.looked = false};
-    status = check_may_give_up(journal, force, error);
+    status = check_may_give_up(store, journal, force, error);
     if (status == HAUL_OK) {
         status = target_held_others_look(&others, store, job, error);
     }

@@ -17,6 +17,7 @@
 #include "source_intent.h"
 #include "target_admission.h"
 #include "target_journal.h"
+#include "target_left_over.h"
 
 static const uint8_t job[HAUL_JOB_BYTES] = {1, 2, 3};
 static const uint8_t other_job[HAUL_JOB_BYTES] = {9};
@@ -193,6 +194,31 @@ static void test_target_commit_finish_all__prepared__stays(void)
     check_equal(own_count, 0);
     check(!is_imported());
     check_equal(file_count(), 1);
+    finish();
+}
+
+/* A crash came between the record and COMMITTED: what is owned is not removed, whatever the flag. */
+static void test_target_commit_finish_all__prepared_and_owned_by_the_record__owned_and_over(void)
+{
+    struct version_move moved = {
+        .outcome = VERSION_IMPORTED, .job = job, .peer = "the source", .new_version = 4};
+    struct plan plan;
+    start();
+    leave_at(JOURNAL_PREPARED);
+    make_plan(&plan, "k", "l");
+    moved.plan = &plan;
+    check_status(config_version_move(fixture.store, &hooks, &moved, &error), HAUL_OK);
+    plan_fini(&plan);
+    rocks_fixture_fill(&fixture, 0, "k", 3, 10);
+    check_error(target_left_over_force_give_up(fixture.store, job, &error), HAUL_IN_DOUBT, error);
+    check_error(target_left_over_give_up(fixture.store, job, NULL, NULL, &error), HAUL_IN_DOUBT,
+                error);
+    check_equal(rocks_fixture_count(&fixture, "default"), 3);
+    check_equal(file_count(), 1);
+    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_OK);
+    check_equal(own_count, 1);
+    check_equal(file_count(), 0);
+    check_equal(rocks_fixture_count(&fixture, "default"), 3);
     finish();
 }
 
@@ -450,6 +476,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_commit_finish_all__committed__owned_and_over),
     CHECK_TEST(test_target_commit_finish_all__committed__history_has_what_was_prepared),
     CHECK_TEST(test_target_commit_finish_all__prepared__stays),
+    CHECK_TEST(test_target_commit_finish_all__prepared_and_owned_by_the_record__owned_and_over),
     CHECK_TEST(test_target_commit_finish_all__hook_fails__committed_stays),
     CHECK_TEST(test_target_commit_finish_all__one_cannot_be_read__the_other_owns),
     CHECK_TEST(test_target_commit_finish_all__done__only_its_file_goes),
