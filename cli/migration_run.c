@@ -101,6 +101,13 @@ static bool is_receiver(const struct output *output)
     return strcmp(output->command, "recv") == 0;
 }
 
+/* `resolve` has found no job to settle. */
+static bool is_settled(const struct haul_result *result, const struct output *output)
+{
+    static const uint8_t none[HAUL_JOB_BYTES];
+    return strcmp(output->command, "resolve") == 0 && memcmp(result->job, none, sizeof(none)) == 0;
+}
+
 static void print_summary(const struct haul_result *result, const struct migration_watch *watch,
                           const struct output *output)
 {
@@ -115,6 +122,10 @@ static void print_summary(const struct haul_result *result, const struct migrati
         bool one = result->told_count == 1;
         (void)printf("the receiver was informed of %u job%s over, and has nothing left of %s\n",
                      result->told_count, one ? " that is" : "s that are", one ? "it" : "them");
+        return;
+    }
+    if (is_settled(result, output)) {
+        (void)printf("nothing is in doubt: the receiver owns by the last job from here\n");
         return;
     }
     if (result->yielded_count > 0) {

@@ -60,7 +60,8 @@ enum haul_status given_ranges_know(struct haul_store *store, const uint8_t job[H
 }
 
 enum haul_status given_ranges_moved(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                                    struct digest *moved, struct haul_error *error)
+                                    enum ownership_act act, struct digest *moved,
+                                    struct haul_error *error)
 {
     struct ownership ownership;
     enum haul_status status = config_version_read(store, &ownership, error);
@@ -68,10 +69,10 @@ enum haul_status given_ranges_moved(struct haul_store *store, const uint8_t job[
     if (status != HAUL_OK) {
         return status;
     }
-    const struct ownership_job *gave = ownership_moved(&ownership, job, OWNERSHIP_GAVE);
-    if (gave != NULL) {
-        moved->count = gave->records;
-        moved->bytes = gave->bytes;
+    const struct ownership_job *found = ownership_moved(&ownership, job, act);
+    if (found != NULL) {
+        moved->count = found->records;
+        moved->bytes = found->bytes;
     }
     ownership_fini(&ownership);
     return HAUL_OK;

@@ -24,9 +24,10 @@ enum haul_status given_ranges_newest(struct haul_store *store, const char *peer,
 enum haul_status given_ranges_know(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
                                    const char *peer, bool *known,
                                    struct haul_error *error) HAUL_MUST_CHECK;
-/* How much the job has given; all zeros: not recorded. */
+/* How much the job has given, or taken over; all zeros: not recorded. */
 enum haul_status given_ranges_moved(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                                    struct digest *moved, struct haul_error *error) HAUL_MUST_CHECK;
+                                    enum ownership_act act, struct digest *moved,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* The Commit of that job, with the ranges that `peer` must own; the caller releases it. Errors:
  * MISMATCH (none: they were given or taken back), LIMIT (more ranges than a message holds),
  * NO_MEMORY. */

@@ -142,8 +142,8 @@ static enum haul_status refuse_lost(struct haul_error *error)
 
 /* By the record, the job that Hello named is finished. Did it go to this target, and what does the
  * target know of it? */
-static enum haul_status judge_named(const struct source_journal *journal,
-                                    enum job_knowledge knowledge, struct haul_error *error)
+static enum haul_status judge_named(struct source_journal *journal, enum job_knowledge knowledge,
+                                    struct haul_error *error)
 {
     bool known = false;
     struct haul_error second = {.status = HAUL_OK};
@@ -162,8 +162,8 @@ static enum haul_status judge_named(const struct source_journal *journal,
         source_done_note_lost_there(journal, &lost);
         return lost_there(error);
     }
+    journal->settled = true;
     haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
-    haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
     return HAUL_NOT_FOUND;
 }
 
@@ -214,7 +214,7 @@ enum haul_status source_done_answer(struct source_journal *journal,
                  found.others);
     }
     journal->answered = true;
-    return HAUL_OK;
+    return source_done_recall(journal, error);
 }
 
 void source_done_note_lost(struct source_journal *journal, const uint8_t job[HAUL_JOB_BYTES])
@@ -233,7 +233,8 @@ void source_done_note_lost(struct source_journal *journal, const uint8_t job[HAU
 
 enum haul_status source_done_recall(struct source_journal *journal, struct haul_error *error)
 {
-    return given_ranges_moved(journal->source->store, journal->job, &journal->moved, error);
+    return given_ranges_moved(journal->source->store, journal->job, OWNERSHIP_GAVE, &journal->moved,
+                              error);
 }
 
 uint64_t source_done_frozen_at(const struct source_journal *journal)

@@ -24,8 +24,8 @@ enum haul_status source_done_adopt(struct source_journal *journal,
 /* Answer a target that waits for a finished job: the next Hello must name it (`*asks_again`), or,
  * if this Hello has, `commit` is the message to send. Neither: the job that it waited for is
  * committed now. Errors: `error` unchanged (it waits for none), NOT_FOUND (it has lost what it
- * owned), UNCONFIRMED (the operator has not accepted that it owns), those of
- * given_ranges_commit. */
+ * owned; or nothing is in doubt, `settled`), UNCONFIRMED (the operator has not accepted that it
+ * owns), those of given_ranges_commit. */
 enum haul_status source_done_answer(struct source_journal *journal,
                                     const struct source_done_peer *peer, struct message *commit,
                                     bool *asks_again, struct haul_error *error) HAUL_MUST_CHECK;

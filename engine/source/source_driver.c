@@ -519,7 +519,7 @@ static void note_warning(struct source_driver *driver, const char *theirs,
  * job only to ask what the target waits for. */
 static void note_job(const struct source_journal *journal, struct haul_result *result)
 {
-    bool none = journal->answers && !journal->answered && result->status != HAUL_OK;
+    bool none = journal->answers && !journal->answered;
     memcpy(result->job, journal->job, HAUL_JOB_BYTES);
     if (none) {
         memset(result->job, 0, HAUL_JOB_BYTES);
@@ -531,18 +531,21 @@ static void fill_result(struct source_driver *driver, struct haul_result *result
     struct source_session_figures figures;
     source_session_figures(driver->session, &figures);
     result->error = *source_session_outcome(driver->session);
+    if (driver->options.intent->journal.settled && result->error.status == HAUL_NOT_FOUND) {
+        memset(&result->error, 0, sizeof(result->error)); /* as it should be */
+    }
     result->status = result->error.status;
     source_driver_progress(driver, &result->progress);
     if (driver->has_copy) {
         sender_links_stats(&driver->copy.links, &result->link);
     }
-    bool asked_in_vain = driver->options.intent->options.resolve && result->status != HAUL_OK;
-    result->verified =
-        figures.verified && !driver->options.intent->journal.yielded && !asked_in_vain;
+    const struct source_journal *journal = &driver->options.intent->journal;
+    bool asked_in_vain =
+        driver->options.intent->options.resolve && (result->status != HAUL_OK || journal->settled);
+    result->verified = figures.verified && !journal->yielded && !asked_in_vain;
     result->lag_bytes_at_freeze = figures.lag_bytes_at_freeze;
     result->old_version = driver->options.intent->plan.old_version;
     result->new_version = driver->options.intent->plan.new_version;
-    const struct source_journal *journal = &driver->options.intent->journal;
     note_job(journal, result);
     result->told_count = journal->only_tells && result->status == HAUL_OK
                              ? (uint32_t)journal->earlier.told_count + journal->came_back
@@ -563,7 +566,11 @@ static void fill_result(struct source_driver *driver, struct haul_result *result
     struct digest total =
         family_results_fill(result, &driver->options.intent->plan,
                             driver->has_copy ? driver->copy.family_digests : NULL);
-    if (result->status == HAUL_OK && driver->has_copy) {
+    bool tells = journal->only_tells && !journal->answered;
+    if (!driver->has_copy) {
+        total = journal->moved; /* by an earlier process */
+    }
+    if (result->status == HAUL_OK && !tells) {
         result->progress.bytes = total.bytes;
         result->progress.records = total.count;
     }

@@ -36,6 +36,7 @@ struct source_journal {
     bool answers;        /* only_tells, and no journal is left: `job` is finished by the record */
     bool has_lost;       /* this database was set back to before it got back what a target gave */
     bool answered;       /* a target that was set back was notified that a job is decided */
+    bool settled;        /* the target owns by the last job from here: nothing is in doubt */
     unsigned done_asked; /* jobs that such a target has named, for a Hello to name */
     size_t asked;        /* only_tells: how many of the remaining jobs were looked at */
     enum version_return returned; /* does, or did, the target own by the job? */

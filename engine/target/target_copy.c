@@ -389,9 +389,10 @@ void target_copy_result(const struct target_copy *copy, struct haul_result *resu
     result->old_version = plan->old_version;
     result->new_version = plan->new_version;
     const struct digest total = family_results_fill(result, plan, copy->digests);
-    if (result->status == HAUL_OK && copy->started_ns > 0) { /* same definition as the source's */
-        result->progress.records = total.count;
-        result->progress.bytes = total.bytes;
+    bool copied = copy->started_ns > 0; /* otherwise an earlier process has */
+    if (result->status == HAUL_OK) {    /* same definition as the source's */
+        result->progress.records = copied ? total.count : copy->journal->owned.count;
+        result->progress.bytes = copied ? total.bytes : copy->journal->owned.bytes;
     }
 }
 

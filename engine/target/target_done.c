@@ -11,6 +11,14 @@
 
 /* --- for Welcome ------------------------------------------------------------------------------ */
 
+static enum haul_status look_owned(struct target_journal *journal, struct haul_error *error)
+{
+    return journal->knowledge == JOB_COMMITTED
+               ? given_ranges_moved(journal->target->store, journal->job, OWNERSHIP_TOOK,
+                                    &journal->owned, error)
+               : HAUL_OK;
+}
+
 /* A source that was set back learns from this that it lacks what was given back. */
 static enum haul_status look_given_back(struct target_journal *journal, struct haul_error *error)
 {
@@ -28,6 +36,9 @@ enum haul_status target_done_look(struct target_journal *journal, const haul_con
     if (status == HAUL_OK && hello->epoch == MESSAGE_EPOCH_NONE) {
         status = target_others_waiting(journal->target->store, journal->peer, journal->waiting,
                                        TARGET_WAITING_COUNT_MAX, &journal->waiting_count, error);
+    }
+    if (status == HAUL_OK) {
+        status = look_owned(journal, error);
     }
     return status == HAUL_OK ? look_given_back(journal, error) : status;
 }

@@ -295,6 +295,7 @@ enum haul_status target_journal_own(struct target_journal *journal, uint64_t new
         .type = JOURNAL_COMMITTED,
         .committed = {.new_version = new_version, .epoch = journal->epoch}};
     look_at_held(journal);
+    journal->owned = target_commit_total(journal->file);
     /* The journal does not show that only a part is ours: the ownership record must, before the job
      * continues. */
     enum haul_status status = target_done_check(journal, error);

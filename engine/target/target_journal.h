@@ -63,6 +63,7 @@ struct target_journal {
     bool held_before; /* an earlier attempt prepared the job, and no attempt has continued it */
     uint64_t checked_sequence; /* of the store, when the job's ranges passed the checks */
     struct target_left left;   /* by the previous attempt, from the loop */
+    struct digest owned;       /* everything by which it owns; zeros: not known */
     char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* for the operator, once it owns; else "" */
     char begun_anew[192];             /* resumed, but the copy starts over: the reason; else "" */
     bool reserved;                    /* the reserve hook was called */

@@ -197,7 +197,8 @@ static void test_target_commit_finish_all__prepared__stays(void)
     finish();
 }
 
-/* A crash came between the record and COMMITTED: what is owned is not removed, whatever the flag. */
+/* A crash came between the record and COMMITTED: what is owned is not removed, whatever the
+ * flag. */
 static void test_target_commit_finish_all__prepared_and_owned_by_the_record__owned_and_over(void)
 {
     struct version_move moved = {

@@ -48,8 +48,24 @@ static void test_target_copy_count_finished__new_job__nothing_is_done(void)
     free(copy.recorded);
 }
 
+/* An earlier process has copied: the records say what the database owns by the job. */
+static void test_target_copy_result__owns_without_a_copy__what_the_records_say(void)
+{
+    static struct haul_result result;
+    const struct target_journal journal = {.owned = {.count = 7, .bytes = 70}};
+    const struct target_copy copy = {.journal = &journal};
+    result.status = HAUL_OK;
+    target_copy_result(&copy, &result);
+    check_equal(result.progress.records, 7);
+    check_equal(result.progress.bytes, 70);
+    result = (struct haul_result){.status = HAUL_CLOSED};
+    target_copy_result(&copy, &result);
+    check_equal(result.progress.records, 0);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_copy_count_finished__goes_on__what_the_records_say),
     CHECK_TEST(test_target_copy_count_finished__new_job__nothing_is_done),
+    CHECK_TEST(test_target_copy_result__owns_without_a_copy__what_the_records_say),
 };
 CHECK_MAIN("target_copy", tests)
