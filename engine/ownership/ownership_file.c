@@ -226,7 +226,10 @@ static enum haul_status put_changed(const struct file_calls *calls, const char *
     enum haul_status status = ownership_encode(changed, &bytes, &size);
     if (status != HAUL_OK) {
         return haul_error_set(error, status, NULL, 0,
-                              "the ownership record of this database has too many separate ranges");
+                              status == HAUL_LIMIT
+                                  ? "the ownership record of this database has too many separate "
+                                    "ranges"
+                                  : "no memory for the ownership record of this database");
     }
     status = put(calls, directory, slice_of(bytes, size), error);
     free(bytes);
