@@ -414,10 +414,22 @@ void sender_links_rate(struct sender_links *links, uint64_t bytes_per_second)
     links->rate_ready_ns = 0; /* computed again for the block that waits */
 }
 
-void sender_links_pack(struct sender_links *links, enum pack_state state, uint32_t reader_count)
+void sender_links_pack(struct sender_links *links, enum pack_state state, uint32_t reader_count,
+                       bool target_reports)
 {
-    pack_choice_init(&links->pack, state, reader_count);
+    pack_choice_init(&links->pack, state, reader_count, target_reports);
     atomic_store(&links->outbox->packs, pack_choice_packs(&links->pack));
+}
+
+void sender_links_note_target(struct sender_links *links, uint64_t starved_us, uint64_t target_us)
+{
+    links->waited.starved_us = starved_us;
+    links->waited.target_us = target_us;
+}
+
+static bool chooses_packing(const struct sender_links *links)
+{
+    return links->pack.state != PACK_OFF && links->pack.state != PACK_ALWAYS;
 }
 
 /* Do blocks wait to be sent, in a link or for the rate? */
@@ -429,21 +441,43 @@ static bool is_behind(const struct sender_links *links)
            links->rate_waited;
 }
 
-static void choose_packing(struct sender_links *links, uint32_t bytes)
+/* Account for the time since the last poll. A target that reports what it waits for shows whether
+ * missing slots are the links' fault; otherwise only what the links have not passed on is. */
+static void note_waiting(struct sender_links *links)
 {
-    struct outbox *outbox = links->outbox;
-    if (links->pack.state == PACK_OFF || links->pack.state == PACK_ALWAYS) {
+    if (!chooses_packing(links)) {
         return;
     }
-    const struct pack_figures figures = {.raw_bytes = atomic_load(&outbox->raw_bytes),
-                                         .packed_bytes = atomic_load(&outbox->packed_bytes),
-                                         .ns = atomic_load(&outbox->pack_ns)};
+    uint64_t now = clock_now_ns(links->options.clock);
+    if (links->waits && links->polled_ns != 0) {
+        links->waited.waited_ns += now - links->polled_ns;
+    }
+    links->polled_ns = now;
+    links->waits = is_behind(links) ||
+                   (links->pack.target_reports && block_pool_waiter_count(links->outbox->pool) > 0);
+}
+
+static void choose_packing(struct sender_links *links, const struct block *block)
+{
+    struct outbox *outbox = links->outbox;
+    if (!chooses_packing(links)) {
+        return;
+    }
+    struct pack_totals totals = links->waited;
+    totals.raw_bytes = atomic_load(&outbox->raw_bytes);
+    totals.packed_bytes = atomic_load(&outbox->packed_bytes);
+    totals.pack_ns = atomic_load(&outbox->pack_ns);
+    const struct pack_block note = {.bytes = block->header.payload_size_bytes,
+                                    .raw_bytes = block->header.raw_size_bytes,
+                                    .packed = (block->header.flags & SLOT_COMPRESSED) != 0};
     enum pack_state before = links->pack.state;
-    pack_choice_note(&links->pack, bytes, is_behind(links), &figures,
-                     clock_now_ns(links->options.clock));
+    pack_choice_note(&links->pack, &note, &totals, clock_now_ns(links->options.clock));
     atomic_store_explicit(&outbox->packs, pack_choice_packs(&links->pack), memory_order_relaxed);
     if (before == PACK_TRYING && links->pack.state == PACK_PACKING) {
         haul_log(links->options.log, HAUL_LOG_INFO, "the links are slow: compressing payloads");
+    } else if (before == PACK_PACKING && links->pack.state != PACK_PACKING) {
+        haul_log(links->options.log, HAUL_LOG_INFO,
+                 "the links are not what the job waits for: no longer compressing payloads");
     }
 }
 
@@ -511,7 +545,7 @@ static bool submit_queue(struct sender_links *links, struct sender_link *sender)
             break;
         }
         links->submitted_blocks++;
-        choose_packing(links, block->header.payload_size_bytes);
+        choose_packing(links, block);
         links->rate_waited = false;
         rate_charge(links, block);
         sender->first = (sender->first + 1) % sender->capacity;
@@ -537,6 +571,7 @@ bool sender_links_poll(struct sender_links *links)
     for (uint32_t i = 0; i < links->options.link_count; i++) {
         any = submit_queue(links, &links->links[i]) || any;
     }
+    note_waiting(links);
     return any;
 }
 

@@ -63,6 +63,9 @@ struct sender_links {
     uint64_t waits_seen; /* of the outbox */
     bool is_far;         /* the window must fill the path: blocks all in flight are no stall */
     struct pack_choice pack;
+    bool waits;                /* since polled_ns: see pack_totals.waited_ns */
+    uint64_t polled_ns;        /* 0: never */
+    struct pack_totals waited; /* only the times */
     uint64_t submitted_blocks; /* to the open links */
     struct rate_limit rate;
     bool rate_waited;       /* the last block had to wait for the rate */
@@ -89,8 +92,12 @@ void sender_links_use(struct sender_links *links, uint32_t link_count);
 
 /* Limit the rate from now on; 0: unlimited. */
 void sender_links_rate(struct sender_links *links, uint64_t bytes_per_second);
-/* Choose how payloads are packed from now on. */
-void sender_links_pack(struct sender_links *links, enum pack_state state, uint32_t reader_count);
+/* Choose how payloads are packed from now on. `target_reports`: sender_links_note_target is called
+ * whenever it has. */
+void sender_links_pack(struct sender_links *links, enum pack_state state, uint32_t reader_count,
+                       bool target_reports);
+/* The target's account of its time: see pack_totals. */
+void sender_links_note_target(struct sender_links *links, uint64_t starved_us, uint64_t target_us);
 
 /* Begin to open links. `offers`: the transports that the peer offers; borrowed while links are
  * open. */

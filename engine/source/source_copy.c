@@ -99,7 +99,7 @@ void source_copy_note_distance(struct source_copy *copy, uint32_t round_trip_us)
     copy->reader_count = more ? links : source->reader_count;
 }
 
-void source_copy_note_compression(struct source_copy *copy, bool offered)
+void source_copy_note_compression(struct source_copy *copy, bool offered, bool target_reports)
 {
     static const enum pack_state states[] = {
         [HAUL_COMPRESSION_AUTO] = PACK_WATCHING,
@@ -107,7 +107,7 @@ void source_copy_note_compression(struct source_copy *copy, bool offered)
         [HAUL_COMPRESSION_ON] = PACK_ALWAYS,
     };
     sender_links_pack(&copy->links, offered ? states[copy->options.source->compression] : PACK_OFF,
-                      copy->reader_count);
+                      copy->reader_count, target_reports);
 }
 
 static enum haul_status start_readers(struct source_copy *copy, struct haul_error *error)

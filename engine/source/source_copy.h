@@ -85,7 +85,7 @@ void source_copy_close(struct source_copy *copy);
 void source_copy_note_distance(struct source_copy *copy, uint32_t round_trip_us);
 
 /* Note whether the peer can unpack payloads. Call after source_copy_note_distance. */
-void source_copy_note_compression(struct source_copy *copy, bool offered);
+void source_copy_note_compression(struct source_copy *copy, bool offered, bool target_reports);
 
 /* Continue from the answer's positions. Errors: PROTOCOL (the target claims data that was never
  * sent). */

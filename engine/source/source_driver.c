@@ -160,7 +160,8 @@ static void open_links(struct source_driver *driver)
     memcpy(ticket.session, welcome->session.bytes, LINK_SESSION_BYTES);
     memcpy(ticket.token, welcome->token.bytes, LINK_TOKEN_BYTES);
     source_copy_note_distance(&driver->copy, control_channel_round_trip_us(driver->peer.channel));
-    source_copy_note_compression(&driver->copy, (welcome->compression & PAYLOAD_ZSTD) != 0);
+    source_copy_note_compression(&driver->copy, (welcome->compression & PAYLOAD_ZSTD) != 0,
+                                 (welcome->features & MESSAGE_FEATURE_STARVED) != 0);
     sender_links_open(&driver->copy.links, &ticket, welcome->transports, welcome->transports_count);
 }
 
@@ -317,8 +318,9 @@ static bool poll_copy(struct source_driver *driver)
     if (!driver->has_copy) {
         return false;
     }
-    bool metadata = source_session_progress(driver->session)->metadata_complete;
-    bool any = source_copy_poll(&driver->copy, metadata);
+    const haul_control_Progress *progress = source_session_progress(driver->session);
+    sender_links_note_target(&driver->copy.links, progress->starved_us, progress->elapsed_us);
+    bool any = source_copy_poll(&driver->copy, progress->metadata_complete);
     struct message message;
     while (sender_links_next_message(&driver->copy.links, &message)) {
         send_message(driver, &message);

@@ -210,9 +210,21 @@ enum target_copy_news target_copy_next(struct target_copy *copy, struct haul_err
     return TARGET_COPY_NOTHING;
 }
 
+static uint64_t now_ns(const struct target_copy *copy)
+{
+    const struct haul_clock *clock = copy->links.config.clock;
+    return clock_now_ns(clock == NULL ? &clock_monotonic : clock);
+}
+
 bool target_copy_poll_links(struct target_copy *copy, struct haul_error *failed)
 {
-    return receiver_links_poll(&copy->links, copy->started ? copy->applier : NULL, failed);
+    if (copy->starves_since_ns != 0) {
+        copy->starved_ns += now_ns(copy) - copy->starves_since_ns;
+    }
+    bool any = receiver_links_poll(&copy->links, copy->started ? copy->applier : NULL, failed);
+    bool starves = copy->started && !any && receiver_links_unapplied(&copy->links) == 0;
+    copy->starves_since_ns = starves ? now_ns(copy) : 0;
+    return any;
 }
 
 /* --- digests ---------------------------------------------------------------------------------- */
@@ -359,6 +371,8 @@ bool target_copy_progress(struct target_copy *copy, uint64_t now_ns, struct mess
         .delta_applied_batches = copy->delta_batches,
         .durable_records = copy->durable_records,
         .durable_bytes = copy->durable_bytes,
+        .starved_us = copy->starved_ns / NS_PER_US,
+        .elapsed_us = (now_ns - copy->started_ns) / NS_PER_US,
     };
     copy->progress_due = false;
     copy->progress_sent_ns = now_ns;

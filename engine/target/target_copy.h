@@ -29,6 +29,8 @@ struct target_copy {
     struct position_queue positions; /* durable in the store, not yet in the journal */
     bool started;                    /* the plan was accepted, blocks may come */
     uint64_t started_ns;             /* 0: never */
+    uint64_t starved_ns;             /* time since then with nothing to do */
+    uint64_t starves_since_ns;       /* 0: it has something to do */
     uint64_t space_due_ns;           /* when free space is checked next, or at this many bytes */
     uint64_t space_due_bytes;
     uint64_t started_sequence; /* of the store when the ranges were checked */
@@ -82,7 +84,9 @@ enum target_copy_news {
 /* Take one note of the appliers. */
 enum target_copy_news target_copy_next(struct target_copy *copy, struct haul_error *error);
 
-/* Poll the links. `*failed`: see receiver_links_poll. True: something happened. */
+/* Poll the links. The time since the last poll counts as starved if that one had found nothing, and
+ * everything was applied that had come. `*failed`: see receiver_links_poll. True: something
+ * happened. */
 bool target_copy_poll_links(struct target_copy *copy, struct haul_error *failed);
 
 /* Has nothing come since this Prepare? Anything that did belongs to another Prepare, and the

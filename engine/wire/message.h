@@ -57,6 +57,11 @@ enum job_knowledge {
     JOB_COMMITTED = 3, /* is done */
 };
 
+/* Bits of Welcome.features. */
+enum {
+    MESSAGE_FEATURE_STARVED = 1 << 0, /* Progress.starved_us */
+};
+
 /* The epoch in the Hello of a source that makes no attempt, and only reports and asks. */
 #define MESSAGE_EPOCH_NONE UINT64_MAX
 

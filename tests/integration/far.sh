@@ -67,6 +67,17 @@ test_send__far_peer_and_one_link__as_told() {
     same source target
 }
 
+test_send__slow_line__compressed() {
+    open_line 1 100
+    make_database source 40000
+    far_receive
+    far_send -v --batch-min 64K --batch-max 256K
+    end_process "$receiver_pid" || fail "the receiver ended with $?"
+    grep -q 'compressing payloads' "$work/err" || fail 'it does not compress'
+    equal "$(json '.wire_bytes < .bytes * 0.9')" true
+    same source target
+}
+
 test_send__near_peer__one_link() {
     make_database source 500
     start_receiver "$work/recv.log" --db target --listen "$own_host:0" --once

@@ -114,6 +114,20 @@ test_send__slow_link__compression_is_chosen() {
     equal "$(json '.wire_bytes < .bytes')" true
 }
 
+# The link is as fast as memory, and still the sender waits: for a target that RocksDB slows down.
+test_send__slow_target__nothing_is_compressed() {
+    local slow='write_buffer_size=262144;level0_slowdown_writes_trigger=1;level0_stop_writes_trigger=1000'
+    make_database source 20000
+    "$maker" target "options compression=kNoCompression;level0_file_num_compaction_trigger=1000;$slow;delayed_write_rate=8000000" \
+        'put other x' 'delete other'
+    receive --lane writebatch
+    send 0 --lane writebatch -v
+    received
+    same source target
+    if grep 'compressing payloads' "$work/err"; then fail 'it compresses'; fi
+    equal "$(json '.wire_bytes > .bytes')" true
+}
+
 test_send__links_readers_and_small_slots__equal() {
     make_database source 20000
     receive --appliers 2 --slot-size 64K

@@ -115,7 +115,8 @@ struct haul_reservation {
 };
 
 enum haul_compression {
-    HAUL_COMPRESSION_AUTO = 0, /* over TCP links that are slower than the compressor; measured */
+    HAUL_COMPRESSION_AUTO = 0, /* while the job waits for links that are slower than the compressor,
+                                * and not for the target; measured */
     HAUL_COMPRESSION_OFF = 1,
     HAUL_COMPRESSION_ON = 2,
 };

@@ -234,7 +234,7 @@ static void test_source_copy_note_compression__wish_and_offer__packing(void)
     begin();
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         source.compression = cases[i].wish;
-        source_copy_note_compression(&copy, cases[i].offered);
+        source_copy_note_compression(&copy, cases[i].offered, true);
         check_equal(copy.links.pack.state, cases[i].state);
         check_equal(atomic_load(&copy.outbox.packs), cases[i].state == PACK_ALWAYS);
     }

@@ -292,6 +292,8 @@ static void test_target_copy_progress__due__each_figure(void)
     copy.durable_bytes = 8;
     copy.recorded_streams = STREAMS;
     copy.progress_sent_ns = NS_PER_PROGRESS;
+    copy.started_ns = NS_PER_PROGRESS / 2;
+    copy.starved_ns = 9000;
     check(!target_copy_progress(&copy, 2 * NS_PER_PROGRESS - 1, &message));
     check(target_copy_progress(&copy, 2 * NS_PER_PROGRESS, &message));
     check_equal(message.type, MESSAGE_PROGRESS);
@@ -300,6 +302,8 @@ static void test_target_copy_progress__due__each_figure(void)
     check_equal(message.as.progress.delta_applied_batches, 1);
     check_equal(message.as.progress.durable_records, 7);
     check_equal(message.as.progress.durable_bytes, 8);
+    check_equal(message.as.progress.starved_us, 9);
+    check_equal(message.as.progress.elapsed_us, NS_PER_PROGRESS * 3 / 2 / NS_PER_US);
     check(message.as.progress.snapshot_complete && message.as.progress.metadata_complete);
     check(!target_copy_progress(&copy, 9 * (uint64_t)NS_PER_PROGRESS, &message)); /* nothing new */
     check(target_copy_progress_ns(&copy) == CLOCK_NEVER);
@@ -312,6 +316,45 @@ static void test_target_copy_progress__due__each_figure(void)
     copy.started = false;
     check(target_copy_progress_ns(&copy) == CLOCK_NEVER);
     end();
+}
+
+static uint64_t now;
+
+static uint64_t now_of_test(void *context)
+{
+    (void)context;
+    return now;
+}
+
+/* A second passes after each poll. Only one that leaves nothing to do counts. */
+static void test_target_copy_poll_links__all_applied__starves_until_the_next_poll(void)
+{
+    static const struct haul_clock clock = {.now_ns = now_of_test};
+    static const struct {
+        bool started;
+        unsigned unapplied;
+        uint64_t starved_s;
+    } cases[] = {{true, 0, 1}, {true, 1, 0}, {false, 0, 0}};
+    struct haul_error failed = {0};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        begin();
+        now = 5 * NS_PER_S;
+        copy.links.config.clock = &clock;
+        copy.started = cases[i].started;
+        copy.links.links[0].lent = 1; /* keeps the closed link */
+        copy.links.links[0].unapplied = cases[i].unapplied;
+        check(!target_copy_poll_links(&copy, &failed));
+        now += NS_PER_S;
+        copy.links.links[0].unapplied = 1; /* something has come */
+        check(!target_copy_poll_links(&copy, &failed));
+        check_equal(copy.starved_ns, cases[i].starved_s * NS_PER_S);
+        now += NS_PER_S;
+        check(!target_copy_poll_links(&copy, &failed));
+        check_equal(copy.starved_ns, cases[i].starved_s * NS_PER_S);
+        copy.links.links[0].unapplied = 0;
+        copy.links.links[0].lent = 0;
+        end();
+    }
 }
 
 static void test_target_copy_activity__news__another_number(void)
@@ -500,6 +543,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_copy_next__failed__the_appliers_error),
     CHECK_TEST(test_target_copy_next__block_is_free__lent_no_more),
     CHECK_TEST(test_target_copy_progress__due__each_figure),
+    CHECK_TEST(test_target_copy_poll_links__all_applied__starves_until_the_next_poll),
     CHECK_TEST(test_target_copy_activity__news__another_number),
     CHECK_TEST(test_target_copy_check_space__often__asked_by_time_and_by_bytes),
     CHECK_TEST(test_target_copy_take_digests__each_reason_to_scan__alone),
