@@ -27,9 +27,10 @@ check test_patch__line_directives__none "$(grep -c '^+#line' <<<"$body")" 0
 # Each addition to a source file stands between #ifdef and #endif of its own.
 outside=$(awk '/^diff --git/ { source = $3 ~ /^a\/src\// }
     source && /^\+#ifdef MIGRATE_RDMA$/ { guarded = 1; next }
+    source && /^\+#else$/ { guarded = 2; next }
     source && /^\+#endif$/ { guarded = 0; next }
-    source && /^\+/ && !/^\+\+\+ / && !guarded { print }
-    /^ / && guarded { print "open: " $0; guarded = 0 }' "$patch")
+    source && /^\+/ && !/^\+\+\+ / && guarded != 1 { print }
+    /^ / && guarded == 1 { print "open: " $0; guarded = 0 }' "$patch")
 check test_patch__source_lines_outside_a_guard__none "$outside" ""
 check test_patch__settings_that_act_in_kvrocks_conf__none \
     "$(awk '/^diff --git/ { conf = $3 == "a/kvrocks.conf" } conf && /^\+[^#+]/' "$patch")" ""
