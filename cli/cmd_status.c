@@ -10,6 +10,7 @@
 #include "database_open.h"
 #include "exit_code.h"
 #include "haul/job.h"
+#include "haul/owner.h"
 #include "human_size.h"
 #include "job_text.h"
 #include "json_output.h"
@@ -18,7 +19,7 @@
 #include "running_job.h"
 #include "shell_word.h"
 
-enum { ANSWER_TIMEOUT_MS = 5000 };
+enum { ANSWER_TIMEOUT_MS = 5000, RECORD_WAY_BYTES_MAX = SHELL_WORD_BYTES_MAX + 32 };
 
 struct status_options {
     struct output_options output;
@@ -154,6 +155,21 @@ static void print_jobs(const struct haul_job *jobs, size_t count, const char *di
     }
 }
 
+/* Most ways out end with exit code 6 until then. "": the record is sound, or unknown here. */
+static void find_record_way(const char *directory, char way[RECORD_WAY_BYTES_MAX])
+{
+    char word[SHELL_WORD_BYTES_MAX];
+    struct haul_owner *owner = NULL;
+    struct haul_error ignored;
+    enum haul_status status = haul_owner_read(directory, &owner, &ignored);
+    haul_owner_free(owner);
+    way[0] = '\0';
+    if (status == HAUL_CORRUPT) {
+        (void)snprintf(way, RECORD_WAY_BYTES_MAX, "haul owner --db %s --rebuild",
+                       shell_word(directory, "DIR", word, sizeof(word)));
+    }
+}
+
 static int report(const struct status_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
@@ -173,8 +189,11 @@ static int report(const struct status_options *options, struct output *output)
         free(jobs);
         return command_failed(runs, &error, 0, output);
     }
+    char record_way[RECORD_WAY_BYTES_MAX];
+    find_record_way(options->database, record_way);
     if (output->options.json) {
         struct json_output_jobs found = {.directory = options->database,
+                                         .record_way_out = record_way,
                                          .running = runs == HAUL_OK ? &running : NULL,
                                          .jobs = jobs,
                                          .count = count};
@@ -182,6 +201,12 @@ static int report(const struct status_options *options, struct output *output)
     } else {
         if (runs == HAUL_OK) {
             print_running(&running);
+        }
+        if (record_way[0] != '\0') {
+            (void)printf(
+                "the ownership record is damaged; first, build it again from the journals: "
+                "%s\n",
+                record_way);
         }
         print_jobs(jobs, count, options->database, runs == HAUL_OK);
     }

@@ -150,6 +150,7 @@ void json_output_status(const struct json_output_jobs *jobs)
     set(document, "running", running_object(jobs->running));
     set(document, "jobs", array);
     set(document, "over", over);
+    set(document, "record_way_out", text_or_null(jobs->record_way_out));
     end(document);
 }
 

@@ -50,7 +50,8 @@ void json_output_version(const char *release, const char *transports);
 
 /* The jobs of a database, and the command that runs on it (NULL: none). */
 struct json_output_jobs {
-    const char *directory; /* as given */
+    const char *directory;      /* as given */
+    const char *record_way_out; /* "": the ownership record is not damaged */
     const struct running_job *running;
     const struct haul_job *jobs;
     size_t count;

@@ -68,6 +68,17 @@ static enum haul_status io_error(const char *call, const char *path, struct haul
                           "the ledger %s", path);
 }
 
+static enum haul_status open_error(const char *path, struct haul_error *error)
+{
+    bool is_name = errno == ENOENT || errno == ENOTDIR || errno == EISDIR || errno == ENAMETOOLONG;
+    if (!is_name) {
+        return io_error("open", path, error);
+    }
+    haul_error_set(error, HAUL_NOT_FOUND, "open", errno, "the ledger %s", path);
+    haul_error_hint(error, "check the name: it must be a file in an existing directory");
+    return HAUL_NOT_FOUND;
+}
+
 /* `*end`: the offset after the last sound record. */
 static enum haul_status read_records(int fd, const char *path, off_t *end,
                                      enum haul_status (*take)(void *context,
@@ -156,7 +167,7 @@ enum haul_status load_ledger_open(struct load_ledger *ledger, const char *path,
     off_t end = 0;
     *ledger = (struct load_ledger){.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)};
     if (ledger->fd < 0) {
-        return io_error("open", path, error);
+        return open_error(path, error);
     }
     enum haul_status status =
         read_records(ledger->fd, path, &end, take_version, &ledger->version, error);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "haul/text_escape.h"
+
 struct word {
     char *text;
     size_t capacity; /* with the NUL */
@@ -23,17 +25,12 @@ static void put(struct word *word, const char *part)
     }
 }
 
-static bool is_control(char byte)
+/* Would any of it be printed as an escape: a control character, or a byte that is not UTF-8? A
+ * word that is too long for the answer is also too long for the result. */
+static bool is_unprintable(const char *text)
 {
-    return (unsigned char)byte < 0x20 || byte == 0x7f;
-}
-
-static bool has_control(const char *text)
-{
-    while (*text != '\0' && !is_control(*text)) {
-        text++;
-    }
-    return *text != '\0';
+    char escaped[4 * SHELL_WORD_BYTES_MAX];
+    return haul_text_escape(text, strlen(text), escaped, sizeof(escaped)) != strlen(text);
 }
 
 static bool is_plain(const char *text)
@@ -58,7 +55,7 @@ static void put_escaped(struct word *word, const char *text)
     put(word, "$'");
     for (; *text != '\0'; text++) {
         char part[8];
-        if (is_control(*text)) {
+        if (*text < 0x20 || *text >= 0x7f) { /* also of a sound character */
             (void)snprintf(part, sizeof(part), "\\x%02x", (unsigned char)*text);
         } else {
             bool special = *text == '\'' || *text == '\\';
@@ -73,7 +70,7 @@ const char *shell_word(const char *text, const char *otherwise, char *word, size
 {
     struct word made = {.text = word, .capacity = word_size_bytes};
     word[0] = '\0';
-    if (has_control(text)) {
+    if (is_unprintable(text)) {
         put_escaped(&made, text);
     } else if (is_plain(text)) {
         put(&made, text);

@@ -309,12 +309,28 @@ static uint64_t first_log_number(const struct store_look *look)
     return is_flushed ? manifest->unflushed_log_number : manifest->min_log_number;
 }
 
+/* A place that the caller names, not one that the database has recorded. Errors: NOT_FOUND. */
+static enum haul_status check_named(const char *wal_dir, struct haul_error *error)
+{
+    struct stat found;
+    if (wal_dir == NULL || (stat(wal_dir, &found) == 0 && S_ISDIR(found.st_mode))) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no directory %s for the log", wal_dir);
+    haul_error_hint(error, "check the name (`--wal-dir`); without it the log is looked for in the "
+                           "database's directory");
+    return HAUL_NOT_FOUND;
+}
+
 enum haul_status store_look_open(const struct store_look_options *options, struct store_look *look,
                                  struct haul_error *error)
 {
     memset(look, 0, sizeof(*look));
     (void)snprintf(look->directory, sizeof(look->directory), "%s", options->directory);
     enum haul_status status = stored_options_read(look->directory, &look->options, error);
+    if (status == HAUL_OK) {
+        status = check_named(options->wal_dir, error);
+    }
     if (status == HAUL_OK) {
         look->has_identity = exists(look->directory, "IDENTITY");
         look->has_stacked_blobs = is_directory(look->directory, "blob_dir");

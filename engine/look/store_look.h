@@ -56,8 +56,8 @@ struct store_look_options {
 };
 
 /* Close `*look` even if this fails.
- * Errors: NOT_FOUND (no CURRENT), CORRUPT, UNSUPPORTED (encrypted, or not a file of RocksDB),
- * VERSION (of a later release), IO, NO_MEMORY. */
+ * Errors: NOT_FOUND (no CURRENT, or no such `wal_dir`), CORRUPT, UNSUPPORTED (encrypted, or not a
+ * file of RocksDB), VERSION (of a later release), IO, NO_MEMORY. */
 enum haul_status store_look_open(const struct store_look_options *options, struct store_look *look,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 void store_look_close(struct store_look *look);

@@ -10,6 +10,7 @@
 #include "database_open.h"
 #include "exit_code.h"
 #include "haul/job.h"
+#include "haul/owner.h"
 #include "ran.h"
 #include "running_job.h"
 
@@ -19,6 +20,7 @@ static enum haul_status list_answer;
 static enum haul_status check_answer;
 static enum haul_status client_answer;
 static enum haul_status ask_answer;
+static enum haul_status owner_answer;
 static const char *noise; /* instead of an answer */
 static struct running_job running;
 static int client_fd;
@@ -34,7 +36,7 @@ static void begin(void)
         (void)snprintf(jobs[i].sentence, sizeof(jobs[i].sentence), "records go");
     }
     job_count = 0;
-    list_answer = check_answer = ask_answer = HAUL_OK;
+    list_answer = check_answer = ask_answer = owner_answer = HAUL_OK;
     client_answer = HAUL_NOT_FOUND;
     noise = NULL;
     running = (struct running_job){
@@ -104,6 +106,31 @@ enum haul_status __wrap_haul_jobs_list(const char *directory, struct haul_job **
     memcpy(*out, jobs, job_count * sizeof(jobs[0]));
     *count = job_count;
     return answer(list_answer, "cannot list", error);
+}
+
+enum haul_status __wrap_haul_owner_read(const char *directory, struct haul_owner **owner,
+                                        struct haul_error *error);
+enum haul_status __wrap_haul_owner_read(const char *directory, struct haul_owner **owner,
+                                        struct haul_error *error)
+{
+    check_text(directory, "/a");
+    *owner = NULL;
+    return answer(owner_answer, "no record", error);
+}
+
+static void test_status__ownership_record_is_damaged__its_way_out_comes_first(void)
+{
+    begin();
+    job_count = 1;
+    owner_answer = HAUL_CORRUPT;
+    check_equal(run(&command_status, "--db /a"), EXIT_CODE_OK);
+    check(strstr(ran.out.text, "the ownership record is damaged") == ran.out.text);
+    check_has(ran.out.text, "haul owner --db /a --rebuild\njob 1111");
+    check_equal(run(&command_status, "--db /a --json"), EXIT_CODE_OK);
+    check_has(ran.out.text, "\"record_way_out\":\"haul owner --db /a --rebuild\"");
+    owner_answer = HAUL_IO;
+    check_equal(run(&command_status, "--db /a --json"), EXIT_CODE_OK);
+    check_has(ran.out.text, "\"record_way_out\":null");
 }
 
 static void test_status__command_runs__each_figure(void)
@@ -263,6 +290,7 @@ static void test_version__text_and_document__the_release(void)
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_status__ownership_record_is_damaged__its_way_out_comes_first),
     CHECK_TEST(test_status__command_runs__each_figure),
     CHECK_TEST(test_status__files_kept_by_the_job__a_line_when_there_are_any),
     CHECK_TEST(test_status__command_runs_with_jobs__no_way_out_is_named),

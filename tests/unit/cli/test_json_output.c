@@ -207,14 +207,14 @@ static void test_json_output_status__jobs__as_the_journals_say(void)
     struct haul_job job = {.role = HAUL_JOB_TARGET, .id = {0x0f}, .epoch = 3, .durable_records = 9};
     (void)snprintf(job.phase, sizeof(job.phase), "COPYING");
     capture();
-    json_output_status(
-        &(struct json_output_jobs){.directory = "/data/a", .jobs = &job, .count = 1});
+    json_output_status(&(struct json_output_jobs){
+        .directory = "/data/a", .record_way_out = "", .jobs = &job, .count = 1});
     finish();
     check_member("\"running\":null,\"jobs\":[{\"job\":\"0f000000000000000000000000000000\",");
     check_member("\"phase\":\"COPYING\",");
     check_member("\"epoch\":3,\"condition\":\"sound\",\"peer\":null,\"durable_records\":9,");
     check_member("\"way_out\":\"haul recv --db /data/a\",");
-    check_member("\"over\":[]}");
+    check_member("\"over\":[],\"record_way_out\":null}");
     capture();
     json_output_cancel(2, &none, EXIT_CODE_OK);
     finish();

@@ -229,9 +229,11 @@ static void test_load_ledger_add__disk_full__no_space(void)
     check_equal(ledger.fd, -1);
 }
 
-static void test_load_ledger_open__directory_is_missing__io(void)
+static void test_load_ledger_open__a_wrong_name__not_found(void)
 {
-    check_error(load_ledger_open(&ledger, "/nowhere/ledger", &error), HAUL_IO, error);
+    check_error(load_ledger_open(&ledger, "/nowhere/ledger", &error), HAUL_NOT_FOUND, error);
+    check(strstr(error.hint, "check the name") != NULL);
+    check_error(load_ledger_open(&ledger, "/tmp", &error), HAUL_NOT_FOUND, error);
     check_error(load_ledger_read("/tmp", take, NULL, &error), HAUL_IO, error);
 }
 
@@ -245,6 +247,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_load_ledger_read__many_records__until_the_taker_has_enough),
     CHECK_TEST(test_load_ledger_read__no_file__not_found),
     CHECK_TEST(test_load_ledger_add__disk_full__no_space),
-    CHECK_TEST(test_load_ledger_open__directory_is_missing__io),
+    CHECK_TEST(test_load_ledger_open__a_wrong_name__not_found),
 };
 CHECK_MAIN("load_ledger", tests)

@@ -21,6 +21,8 @@ static const struct {
     {"a\nb'\\", "$'a\\x0ab\\'\\\\'"},
     {"\x1b[2J", "$'\\x1b[2J'"},
     {"ü", "'ü'"},
+    {"a\xff", "$'a\\xff'"},
+    {"ü\n", "$'\\xc3\\xbc\\x0a'"},
 };
 
 static void test_shell_word__special_characters__quoted(void)

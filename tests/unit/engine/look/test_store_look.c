@@ -107,6 +107,18 @@ static void test_store_look_open__plain_database__nothing_special(void)
     end();
 }
 
+static void test_store_look_open__named_log_directory_is_none__not_found(void)
+{
+    char file[sizeof(fixture.path) + sizeof("/CURRENT")];
+    begin();
+    (void)snprintf(file, sizeof(file), "%s/CURRENT", fixture.path);
+    check_error(open_look("/nowhere/wal"), HAUL_NOT_FOUND, error);
+    check(strstr(error.text, "/nowhere/wal") != NULL && strstr(error.hint, "--wal-dir") != NULL);
+    store_look_close(&look);
+    check_error(open_look(file), HAUL_NOT_FOUND, error);
+    end();
+}
+
 static void test_store_look_open__no_database__not_found_and_closable(void)
 {
     rocks_fixture_make_directory(&fixture);
@@ -327,6 +339,7 @@ static void test_store_look_open__tables_in_two_places__the_other_is_named(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_store_look_open__plain_database__nothing_special),
+    CHECK_TEST(test_store_look_open__named_log_directory_is_none__not_found),
     CHECK_TEST(test_store_look_open__no_database__not_found_and_closable),
     CHECK_TEST(test_store_look_open__blob_dir__only_a_directory_counts),
     CHECK_TEST(test_store_look_open__footers__kind_and_format),
