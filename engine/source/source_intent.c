@@ -181,10 +181,29 @@ static enum haul_status take_request(struct source_intent *intent, struct haul_e
                : status;
 }
 
+/* haul's own counter never goes back: the job was begun with a version that nobody gives now. */
+static enum haul_status check_given(const struct source_intent *intent, struct haul_error *error)
+{
+    if (intent->version.authoritative || intent->left_version <= intent->plan.old_version) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_VERSION, NULL, 0,
+                   "the job was begun at config version %" PRIu64
+                   ", which was given, and none is given now",
+                   intent->left_version);
+    haul_error_hint(error,
+                    "give it again (`--config-version`), on both sides; or begin a new job with "
+                    "`haul send`");
+    return HAUL_VERSION;
+}
+
 /* We do not know which ranges an embedder still owns. Its version shows whether anything has
  * changed since it started this job. */
 static enum haul_status check_resumed(const struct source_intent *intent, struct haul_error *error)
 {
+    if (intent->options.resume && intent->options.hooks.version_get == NULL) {
+        return check_given(intent, error);
+    }
     if (!intent->options.resume || intent->options.hooks.version_get == NULL ||
         intent->left_version == intent->plan.old_version) {
         return HAUL_OK;

@@ -270,7 +270,8 @@ static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct
 
 static const char other_ranges[] = "it is not for these ranges and column families";
 
-/* Why an earlier job cannot continue as `plan`; NULL: it can, and `earlier` is filled in. */
+/* Why an earlier job cannot continue as `plan`; NULL: it can, and `earlier` is filled in. haul's
+ * own counter never goes back: a job above it was begun with a version that nobody gives now. */
 static const char *why_not(struct source_journal *journal, const struct journal *file,
                            const struct plan *plan, struct plan *earlier, struct haul_error *error)
 {
@@ -285,7 +286,8 @@ static const char *why_not(struct source_journal *journal, const struct journal 
     const char *reason = NULL;
     if (!plan_is_same_request(earlier, plan)) {
         reason = other_ranges;
-    } else if (journal->version_is_given && earlier->old_version != plan->old_version) {
+    } else if (journal->version_is_given ? earlier->old_version != plan->old_version
+                                         : earlier->old_version > plan->old_version) {
         reason = "it was for another config version";
     } else if (!log_reaches_back(journal->source->store, state->snapshot.wal_sequence - 1, error)) {
         reason = error->text;
@@ -315,7 +317,8 @@ static void log_not_continued(const struct source_journal *journal, const struct
         haul_log(log, HAUL_LOG_WARNING, "the earlier job %s: %s",
                  reason == other_ranges ? "is given up, and what has arrived of it is discarded"
                                         : "cannot continue, and is copied from the start",
-                 reason == other_ranges ? "it shares some of its ranges, not all, with this one"
+                 reason == other_ranges ? "it shares ranges with this one, but its bounds, "
+                                          "column families or metadata families differ"
                                         : reason);
     }
 }

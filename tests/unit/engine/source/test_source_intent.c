@@ -4,6 +4,7 @@
 #include "source_intent.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "check.h"
 #include "migration_thread.h"
@@ -106,8 +107,42 @@ static void test_source_intent_begin__no_random_numbers__io(void)
     finish();
 }
 
+/* An attempt to move everything; `version` 0: none is given. */
+static enum haul_status attempt(bool resumes, uint64_t version, uint8_t job[HAUL_JOB_BYTES])
+{
+    const struct haul_source_options options = {.to = "127.0.0.1:7447",
+                                                .store = fixture.store,
+                                                .resume = resumes,
+                                                .keep_versions = version > 0,
+                                                .config_version = version};
+    sent = (struct source_intent){.snapshot = NULL};
+    check_or_stop(source_intent_init(&sent, &options, &error) == HAUL_OK);
+    enum haul_status status = source_intent_begin(&sent, &error);
+    memcpy(job, sent.journal.job, HAUL_JOB_BYTES);
+    source_intent_fini(&sent);
+    return status;
+}
+
+/* With haul's own counter instead, the record would fall behind the cluster's version. */
+static void test_source_intent_begin__began_with_a_given_version__not_without_it(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    uint8_t again[HAUL_JOB_BYTES];
+    rocks_fixture_open(&fixture);
+    check_status(attempt(false, 5, job), HAUL_OK);
+    check_error(attempt(true, 0, again), HAUL_VERSION, error);
+    check(strstr(error.text, "version 5") != NULL &&
+          strstr(error.hint, "--config-version") != NULL);
+    check_status(attempt(true, 5, again), HAUL_OK);
+    check(memcmp(job, again, HAUL_JOB_BYTES) == 0);
+    check_status(attempt(false, 0, again), HAUL_OK);
+    check(memcmp(job, again, HAUL_JOB_BYTES) != 0);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_intent_begin__no_random_numbers__io),
+    CHECK_TEST(test_source_intent_begin__began_with_a_given_version__not_without_it),
     CHECK_TEST(test_source_intent_check_again__nothing_has_moved__ok),
     CHECK_TEST(test_source_intent_check_again__a_neighbour_has_moved__ok),
     CHECK_TEST(test_source_intent_check_again__a_part_has_moved__fenced),
