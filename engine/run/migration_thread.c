@@ -31,6 +31,7 @@ enum haul_status migration_random(uint8_t *bytes, size_t size_bytes)
 enum haul_status migration_init(struct haul_migration *migration, struct haul_error *error)
 {
     (void)pthread_mutex_init(&migration->lock, NULL);
+    migration->initialized = true;
     migration->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     migration->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (migration->request_fd < 0 || migration->ended_fd < 0) {
@@ -91,15 +92,20 @@ enum haul_status migration_start(struct haul_migration *migration, struct haul_e
     return status;
 }
 
+static void close_if_open(int fd)
+{
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
 void migration_fini(struct haul_migration *migration)
 {
-    if (migration->request_fd > 0) {
-        (void)close(migration->request_fd);
+    if (migration->initialized) {
+        close_if_open(migration->request_fd);
+        close_if_open(migration->ended_fd);
+        (void)pthread_mutex_destroy(&migration->lock);
     }
-    if (migration->ended_fd > 0) {
-        (void)close(migration->ended_fd);
-    }
-    (void)pthread_mutex_destroy(&migration->lock);
     option_report_fini(&migration->options);
 }
 

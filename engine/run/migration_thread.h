@@ -32,6 +32,7 @@ struct haul_migration {
     struct option_report options; /* the result borrows its items */
     atomic_int request;           /* enum migration_request; only grows */
     atomic_uint_fast64_t rate;    /* a wanted rate in bytes a second, plus 1; 0: none is pending */
+    bool initialized;             /* the lock exists, and descriptors are open unless -1 */
     int request_fd;               /* eventfd: wakes the loop */
     int ended_fd;                 /* eventfd: readable for ever after the end */
     const char *cpu_list;         /* NULL: near the network card */

@@ -120,6 +120,7 @@ int check_main(const char *suite_name, const struct check_test *tests, size_t te
         return 2;
     }
     CU_set_error_action(CUEA_IGNORE);
+    (void)close(STDIN_FILENO); /* the first descriptor is 0, and as good as any other */
     CU_pSuite suite = CU_add_suite(suite_name, NULL, NULL);
     unsigned ran = 0;
     unsigned failed = 0;

@@ -9,10 +9,12 @@
 #include "check.h"
 
 static struct rlimit few_descriptors_before;
+static int few_descriptors_plug;
 
 static inline void few_descriptors_begin(unsigned spare)
 {
-    int next = dup(STDOUT_FILENO); /* the lowest that is free */
+    few_descriptors_plug = dup(STDOUT_FILENO); /* 0, which is free in every suite */
+    int next = dup(STDOUT_FILENO);             /* the lowest that is free */
     check_or_stop(next >= 0 && close(next) == 0);
     check_or_stop(getrlimit(RLIMIT_NOFILE, &few_descriptors_before) == 0);
     const struct rlimit few = {.rlim_cur = (rlim_t)next + spare,
@@ -23,6 +25,7 @@ static inline void few_descriptors_begin(unsigned spare)
 static inline void few_descriptors_end(void)
 {
     check_equal(setrlimit(RLIMIT_NOFILE, &few_descriptors_before), 0);
+    check_equal(close(few_descriptors_plug), 0);
 }
 
 #endif
