@@ -16,6 +16,7 @@ struct resume_options {
     struct haul_transport_list transports;
     const char *cpu_list;
     enum haul_compression compression;
+    bool log_data;
     uint32_t reader_count;
     uint32_t link_count;
     uint64_t rate_bytes_per_second;
@@ -52,6 +53,7 @@ static const struct option_rule rules[] = {
      .min = 1,
      .max = 86400000},
     COMPRESS_RULE(struct resume_options),
+    LOG_DATA_RULE(struct resume_options),
     CONFIG_VERSION_RULE(struct resume_options),
     {.name = "readers",
      .value_name = "N",
@@ -86,6 +88,7 @@ static int resume_from(struct haul_store *store, const void *work, struct migrat
         .link_count = given->link_count,
         .cpu_list = given->cpu_list,
         .compression = given->compression,
+        .log_data = given->log_data,
         .reader_count = given->reader_count,
         .rate_bytes_per_second = given->rate_bytes_per_second,
         .pinned_bytes_max = given->pinned_bytes_max,

@@ -37,6 +37,7 @@ struct send_options {
     uint64_t pinned_bytes_max;
     bool read_back;
     enum haul_lane lane;
+    bool log_data;
     uint32_t slot_count;
     uint32_t slot_size_bytes;
     uint32_t batch_size_bytes_min;
@@ -105,6 +106,7 @@ static const struct option_rule rules[] = {
      .help = "how the target writes: auto (default), ingest (table files) or\n"
              "writebatch (through its log)",
      AT(option_lane, lane)},
+    LOG_DATA_RULE(struct send_options),
     CONFIG_VERSION_RULE(struct send_options),
     {.name = "readers",
      .value_name = "N",
@@ -263,6 +265,7 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
         .pinned_bytes_max = given->pinned_bytes_max,
         .read_back = given->read_back,
         .lane = given->lane,
+        .log_data = given->log_data,
         .overwrite = given->overwrite,
         .keep_versions = given->config_version.given,
         .config_version = given->config_version.value,

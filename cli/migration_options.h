@@ -64,6 +64,14 @@ OPTION_PARSER(option_config_version); /* struct config_version */
         OPTION_AT(option_compression, type, compression)                                   \
     }
 
+/* For an options struct with a bool log_data. */
+#define LOG_DATA_RULE(type)                                                                  \
+    {                                                                                        \
+        .name = "log-data",                                                                  \
+        .help = "also send the LogData of the log, for programs that read the target's log", \
+        OPTION_AT(option_flag, type, log_data)                                               \
+    }
+
 /* Limits on what a job may use of the source, for an options struct with uint64_t
  * rate_bytes_per_second and pinned_bytes_max; begins the group "How". */
 #define SOURCE_LIMIT_RULES(type)                                                                  \

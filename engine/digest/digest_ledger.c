@@ -262,6 +262,8 @@ static enum haul_status take_record(struct digest_ledger *ledger, const struct r
                                     struct haul_error *error)
 {
     switch (record->kind) {
+    case RAW_LOG_DATA:
+        return HAUL_OK;
     case RAW_PUT:
         return digest_ledger_put(ledger, record->family_id, record->key, record->value, error);
     case RAW_DELETE:

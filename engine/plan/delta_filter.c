@@ -21,6 +21,8 @@ struct filtering {
     struct raw_batch_writer writer;
     bool full;
     size_t size_needed;
+    size_t log_data_size;  /* of it */
+    size_t blob_bytes_max; /* the largest LogData */
     uint32_t record_count;
 };
 
@@ -103,6 +105,16 @@ static void keep_delete_range(struct filtering *filtering, uint32_t family_id,
     filtering->record_count++;
     filtering->full =
         filtering->full || !raw_batch_delete_range(&filtering->writer, family_id, begin, end);
+}
+
+static void keep_log_data(struct filtering *filtering, struct haul_slice blob)
+{
+    size_t size = raw_batch_log_data_size(blob.size);
+    filtering->size_needed += size;
+    filtering->log_data_size += size;
+    filtering->blob_bytes_max =
+        blob.size > filtering->blob_bytes_max ? blob.size : filtering->blob_bytes_max;
+    filtering->full = filtering->full || !raw_batch_log_data(&filtering->writer, blob);
 }
 
 /* Write one record for each range that [begin, end) crosses. Errors: LIMIT (a bound is too
@@ -255,6 +267,9 @@ static enum haul_status filter_record(struct filtering *filtering, const struct 
         if (filter->log_data != NULL) {
             filter->log_data(filter->log_data_context, record->value);
         }
+        if (filter->keeps_log_data) {
+            keep_log_data(filtering, record->value);
+        }
         return HAUL_OK;
     case RAW_BEGIN_PREPARE:
     case RAW_END_PREPARE:
@@ -272,13 +287,34 @@ static enum haul_status filter_record(struct filtering *filtering, const struct 
     return family == NULL ? HAUL_OK : filter_keyed(filtering, family->target_id, record, error);
 }
 
+/* Fill in the result. Errors: AGAIN, LIMIT. */
+static enum haul_status finish(struct filtering *filtering, struct delta_result *result,
+                               struct haul_error *error)
+{
+    /* LogData alone is not sent, however large it is. */
+    bool is_empty = filtering->record_count == 0;
+    bool full = filtering->full && !is_empty;
+    size_t records_size = filtering->size_needed - filtering->log_data_size;
+    result->bytes = records_size;
+    result->has_log_data = !is_empty && filtering->log_data_size > 0;
+    result->size_needed = is_empty ? 0 : RAW_BATCH_HEADER_BYTES + filtering->size_needed;
+    result->record_count = filtering->record_count;
+    if (!is_empty && filtering->blob_bytes_max > HAUL_RECORD_BYTES_MAX) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0,
+                              "the log has LogData of %zu bytes; at most %llu",
+                              filtering->blob_bytes_max, (unsigned long long)HAUL_RECORD_BYTES_MAX);
+    }
+    result->size = is_empty || full ? 0 : raw_batch_finish(&filtering->writer);
+    haul_assert(is_empty || full || result->size == result->size_needed);
+    return full ? HAUL_AGAIN : HAUL_OK;
+}
+
 enum haul_status delta_filter_apply(const struct delta_filter *filter,
                                     const struct haul_log_batch *batch, struct delta_memory memory,
                                     struct delta_result *result, struct haul_error *error)
 {
     haul_assert(memory.capacity_bytes >= RAW_BATCH_HEADER_BYTES);
-    struct filtering filtering = {
-        .filter = filter, .full = false, .size_needed = 0, .record_count = 0};
+    struct filtering filtering = {.filter = filter};
     raw_batch_begin(&filtering.writer, memory.data, memory.capacity_bytes);
     struct raw_batch_reader reader;
     enum haul_status status = raw_batch_open(&reader, batch->data);
@@ -298,12 +334,6 @@ enum haul_status delta_filter_apply(const struct delta_filter *filter,
                               "of an unknown kind",
                               (unsigned long long)batch->sequence);
     }
-    bool is_empty = filtering.record_count == 0;
-    result->bytes = filtering.size_needed;
-    result->size_needed = is_empty ? 0 : RAW_BATCH_HEADER_BYTES + filtering.size_needed;
-    result->record_count = filtering.record_count;
     result->sequence_next = batch->sequence + reader.count;
-    result->size = is_empty || filtering.full ? 0 : raw_batch_finish(&filtering.writer);
-    haul_assert(is_empty || filtering.full || result->size == result->size_needed);
-    return filtering.full ? HAUL_AGAIN : HAUL_OK;
+    return finish(&filtering, result, error);
 }

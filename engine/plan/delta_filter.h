@@ -6,7 +6,8 @@
  *   Put, Delete                   unchanged, if the key is in a range
  *   SingleDelete                  Delete: the target may hold an older Put that it would uncover
  *   DeleteRange                   one for each range that it crosses, clipped to the range
- *   LogData                       to the callback, if there is one; never sent
+ *   LogData                       unchanged, if the filter keeps it and the batch keeps a record;
+ *                                 also to the callback, if there is one
  *   Noop                          nothing
  *   Merge                         Put of the key's present value, or Delete: see below
  *   PutEntity                     Put, if the default column is the only one
@@ -24,6 +25,7 @@
 #ifndef HAUL_DELTA_FILTER_H
 #define HAUL_DELTA_FILTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +55,7 @@ struct delta_filter {
     size_t range_count;
     delta_filter_log_data *log_data; /* may be NULL */
     void *log_data_context;
+    bool keeps_log_data;
     delta_filter_value *value; /* NULL: merges are UNSUPPORTED */
     void *value_context;
 };
@@ -68,6 +71,7 @@ struct delta_result {
     size_t size_needed;     /* of the batch, even if it did not fit */
     uint32_t record_count;  /* kept; each clip of a DeleteRange counts */
     uint64_t bytes;         /* of kept records: the lag in bytes of the range */
+    bool has_log_data;      /* the batch has kept some */
     uint64_t sequence_next; /* of the batch that follows in the log */
 };
 
@@ -79,7 +83,8 @@ enum haul_status delta_filter_check(const struct delta_filter *filter,
  * result->size_needed bytes of memory, until the batch fits (a merged value may grow meanwhile);
  * LogData is passed out again, too.
  * Errors: AGAIN (does not fit; a normal result, `error` is not set), UNSUPPORTED, CORRUPT, LIMIT (a
- * record in the ranges is larger than may be moved), and those of the value callback. */
+ * record in the ranges, or LogData beside one, is larger than may be moved), and those of the value
+ * callback. */
 enum haul_status delta_filter_apply(const struct delta_filter *filter,
                                     const struct haul_log_batch *batch, struct delta_memory memory,
                                     struct delta_result *result,

@@ -45,6 +45,11 @@ void log_reader_set_log_data(struct log_reader *reader, delta_filter_log_data *l
     reader->filter.log_data_context = context;
 }
 
+void log_reader_keep_log_data(struct log_reader *reader, bool keep)
+{
+    reader->filter.keeps_log_data = keep;
+}
+
 void log_reader_seek(struct log_reader *reader, uint64_t sequence)
 {
     if (reader->wal != NULL) {
@@ -120,7 +125,8 @@ enum haul_status log_reader_next(struct log_reader *reader, struct log_piece *pi
         reader->sequence = result.sequence_next - 1;
         *piece = (struct log_piece){.kept = slice_of(reader->scratch.data, result.size),
                                     .record_count = result.record_count,
-                                    .bytes = result.bytes};
+                                    .bytes = result.bytes,
+                                    .has_log_data = result.has_log_data};
     } else {
         log_reader_seek(reader, reader->sequence); /* continue after the batch */
     }

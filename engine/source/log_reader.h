@@ -28,6 +28,7 @@ struct log_piece {
     struct haul_slice kept; /* size 0: nothing of the batch; valid until the next read */
     uint32_t record_count;  /* of `kept` */
     uint64_t bytes;
+    bool has_log_data;
 };
 
 /* Reads the log after `sequence`. Store and plan are borrowed; target ids may be filled in until
@@ -39,6 +40,9 @@ void log_reader_fini(struct log_reader *reader);
 /* Pass LogData to `log_data` from now on. */
 void log_reader_set_log_data(struct log_reader *reader, delta_filter_log_data *log_data,
                              void *context);
+
+/* Keep LogData beside kept records from the next read on, or not. */
+void log_reader_keep_log_data(struct log_reader *reader, bool keep);
 
 /* Continue after `sequence`. */
 void log_reader_seek(struct log_reader *reader, uint64_t sequence);

@@ -13,6 +13,7 @@ struct log_tail {
     struct log_tail_options options;
     struct log_reader reader;
     struct batch_builder builder;
+    uint64_t log_data_batch; /* the batch being built has LogData if it has this number */
     /* [n]: everything up to this sequence number is in the batches up to and including batch_base +
      * n. */
     uint64_t *batch_sequences;
@@ -42,6 +43,7 @@ enum haul_status log_tail_create(const struct log_tail_options *options, struct 
         return haul_error_set(error, status, "calloc", 0, "no memory for the log reader");
     }
     tail->options = *options;
+    tail->log_data_batch = UINT64_MAX;
     atomic_init(&tail->read_sequence, options->sequence);
     batch_builder_init(&tail->builder, options->outbox, PLAN_DELTA_STREAM, SLOT_KIND_DELTA, 0);
     status = log_reader_init(&tail->reader, options->store, options->plan, options->sequence);
@@ -89,12 +91,34 @@ static enum haul_status note_batches(struct log_tail *tail, uint64_t sequence)
     return HAUL_OK;
 }
 
+static bool begins_with_log_data(struct haul_slice batch)
+{
+    return batch.data[RAW_BATCH_HEADER_BYTES] == RAW_LOG_DATA;
+}
+
+static enum haul_status append_piece(struct log_tail *tail, const struct log_piece *piece,
+                                     struct haul_error *error)
+{
+    struct batch_builder *builder = &tail->builder;
+    enum haul_status status = HAUL_OK;
+    if (tail->log_data_batch == builder->next_batch && !begins_with_log_data(piece->kept)) {
+        status = batch_builder_flush(builder);
+    }
+    if (status == HAUL_OK) {
+        status = batch_builder_append(builder, piece->kept, piece->record_count, error);
+    }
+    if (piece->has_log_data && builder->block != NULL) {
+        tail->log_data_batch = builder->next_batch;
+    }
+    return status;
+}
+
 static enum haul_status send_piece(struct log_tail *tail, const struct log_piece *piece,
                                    uint64_t before, struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
     if (piece->kept.size > 0) {
-        status = batch_builder_append(&tail->builder, piece->kept, piece->record_count, error);
+        status = append_piece(tail, piece, error);
     }
     /* A batch sent just now may not hold this piece: note the position before it. */
     return status == HAUL_OK ? note_batches(tail, before) : status;
@@ -166,8 +190,14 @@ enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, 
     return status == HAUL_OK ? note_batches(tail, tail->reader.sequence) : status;
 }
 
+void log_tail_send_log_data(struct log_tail *tail, bool send)
+{
+    log_reader_keep_log_data(&tail->reader, send);
+}
+
 void log_tail_pause(struct log_tail *tail)
 {
+    tail->log_data_batch = UINT64_MAX;
     batch_builder_fini(&tail->builder);
 }
 
@@ -190,6 +220,7 @@ enum haul_status log_tail_rewind(struct log_tail *tail, uint64_t next_batch,
     tail->batch_count = next_batch;
     batch_builder_init(&tail->builder, tail->options.outbox, PLAN_DELTA_STREAM, SLOT_KIND_DELTA,
                        next_batch);
+    tail->log_data_batch = UINT64_MAX;
     return HAUL_OK;
 }
 

@@ -7,6 +7,9 @@
  * batches share one batch on the wire. A log batch is never cut in two, so that what was atomic
  * stays atomic.
  *
+ * LogData stands for what follows it up to the next LogData or the end of its batch. So a log batch
+ * that begins without LogData never follows one with LogData in the same batch on the wire.
+ *
  * Thread: one at a time. */
 #ifndef HAUL_LOG_TAIL_H
 #define HAUL_LOG_TAIL_H
@@ -42,6 +45,9 @@ void log_tail_destroy(struct log_tail *tail);
  * contains), UNSUPPORTED (a kind of log entry that cannot be moved), STORE, CLOSED. */
 enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, uint64_t *bytes,
                                 struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Send LogData, too, from the next round on, or not: only if the target takes it. */
+void log_tail_send_log_data(struct log_tail *tail, bool send);
 
 /* Between two connections: return the block being filled, then continue so that batch `next_batch`
  * is the next. Changes that are sent twice lead to the same state. Errors: PROTOCOL: there was no

@@ -110,6 +110,16 @@ void source_copy_note_compression(struct source_copy *copy, bool offered, bool t
                       copy->reader_count, target_reports);
 }
 
+void source_copy_note_log_data(struct source_copy *copy, bool taken)
+{
+    const struct haul_source_options *source = copy->options.source;
+    if (source->log_data && !taken) {
+        haul_log(source->log, HAUL_LOG_WARNING,
+                 "the target is of an earlier release and takes no LogData: none is sent");
+    }
+    log_tail_send_log_data(copy->tail, source->log_data && taken);
+}
+
 static enum haul_status start_readers(struct source_copy *copy, struct haul_error *error)
 {
     struct reader_pool_options readers = {

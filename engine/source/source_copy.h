@@ -86,6 +86,9 @@ void source_copy_note_distance(struct source_copy *copy, uint32_t round_trip_us)
 
 /* Note whether the peer can unpack payloads. Call after source_copy_note_distance. */
 void source_copy_note_compression(struct source_copy *copy, bool offered, bool target_reports);
+/* Note whether the peer takes LogData; warns if it is wanted and the peer does not. Call before
+ * source_copy_start. */
+void source_copy_note_log_data(struct source_copy *copy, bool taken);
 
 /* Continue from the answer's positions. Errors: PROTOCOL (the target claims data that was never
  * sent). */

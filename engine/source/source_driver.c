@@ -162,6 +162,7 @@ static void open_links(struct source_driver *driver)
     source_copy_note_distance(&driver->copy, control_channel_round_trip_us(driver->peer.channel));
     source_copy_note_compression(&driver->copy, (welcome->compression & PAYLOAD_ZSTD) != 0,
                                  (welcome->features & MESSAGE_FEATURE_STARVED) != 0);
+    source_copy_note_log_data(&driver->copy, (welcome->features & MESSAGE_FEATURE_LOG_DATA) != 0);
     sender_links_open(&driver->copy.links, &ticket, welcome->transports, welcome->transports_count);
 }
 

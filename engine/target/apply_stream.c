@@ -199,6 +199,9 @@ static bool holds_range(const struct plan *plan, struct haul_slice begin, struct
 static const char *check_delta_record(const struct apply_stream *stream,
                                       const struct raw_record *record)
 {
+    if (record->kind == RAW_LOG_DATA) {
+        return is_too_large(record) ? "log data that is too large" : NULL;
+    }
     bool known =
         record->kind == RAW_PUT || record->kind == RAW_DELETE || record->kind == RAW_DELETE_RANGE;
     if (!known) {

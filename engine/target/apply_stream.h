@@ -6,7 +6,8 @@
  *   A2 fragments are joined; only a complete batch is passed on
  *   A3 the walk of the representation is sound to the last byte, and its count is the header's
  *   A4 every record is one that this lane may carry (snapshot: Put; delta: Put, Delete,
- *      DeleteRange), of a family of the plan, with its keys inside the announced range
+ *      DeleteRange), of a family of the plan, with its keys inside the announced range; a delta may
+ *      also carry LogData
  *   A5 keys of a snapshot stream ascend strictly, across batches too (descend in families in
  *      reverse order; no check in other orders; only the first POSITION_KEY_BYTES_MAX bytes of
  *      the last key of a batch are kept)

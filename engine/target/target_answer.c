@@ -32,7 +32,7 @@ void target_answer_welcome(const struct target_greeting *greeting, struct messag
     welcome->slot_count = target->link.slot_count;
     welcome->slot_size_bytes = target->link.slot_size_bytes;
     welcome->compression = PAYLOAD_ZSTD;
-    welcome->features = MESSAGE_FEATURE_STARVED;
+    welcome->features = MESSAGE_FEATURE_STARVED | MESSAGE_FEATURE_LOG_DATA;
     welcome->peer_timeout_ms = target->link.peer_timeout_ms;
 }
 

@@ -59,7 +59,8 @@ enum job_knowledge {
 
 /* Bits of Welcome.features. */
 enum {
-    MESSAGE_FEATURE_STARVED = 1 << 0, /* Progress.starved_us */
+    MESSAGE_FEATURE_STARVED = 1 << 0,  /* Progress.starved_us */
+    MESSAGE_FEATURE_LOG_DATA = 1 << 1, /* LogData in batches of the delta stream */
 };
 
 /* The epoch in the Hello of a source that makes no attempt, and only reports and asks. */

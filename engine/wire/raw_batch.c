@@ -47,6 +47,11 @@ size_t raw_batch_delete_range_size(uint32_t family_id, size_t begin_size, size_t
     return head_size(family_id) + varstring_size(begin_size) + varstring_size(end_size);
 }
 
+size_t raw_batch_log_data_size(size_t blob_size)
+{
+    return 1 + varstring_size(blob_size);
+}
+
 static uint8_t *put_head(uint8_t *at, enum raw_tag tag, enum raw_tag family_tag, uint32_t family_id)
 {
     if (family_id == 0) {
@@ -105,6 +110,16 @@ bool raw_batch_delete_range(struct raw_batch_writer *writer, uint32_t family_id,
     writer->at = put_varstring(writer->at, begin);
     writer->at = put_varstring(writer->at, end);
     writer->count++;
+    return true;
+}
+
+bool raw_batch_log_data(struct raw_batch_writer *writer, struct haul_slice blob)
+{
+    if (!has_room(writer, raw_batch_log_data_size(blob.size))) {
+        return false;
+    }
+    *writer->at++ = RAW_LOG_DATA;
+    writer->at = put_varstring(writer->at, blob);
     return true;
 }
 

@@ -6,9 +6,10 @@
  * value]
  *
  * The tags are RocksDB's (db/dbformat.h of 7.8). A snapshot yields only Put; a delta adds
- * Delete and DeleteRange. SingleDelete is converted into Delete before sending. The reader refuses
- * everything else: an unknown or torn record passed to rocksdb_write would leave the target
- * read-only and unable to open again. */
+ * Delete, DeleteRange and, if both sides want it, LogData, which the count leaves out.
+ * SingleDelete is converted into Delete before sending. The reader refuses everything else: an
+ * unknown or torn record passed to rocksdb_write would leave the target read-only and unable to
+ * open again. */
 #ifndef HAUL_RAW_BATCH_H
 #define HAUL_RAW_BATCH_H
 
@@ -64,6 +65,7 @@ void raw_batch_begin(struct raw_batch_writer *writer, uint8_t *memory, size_t ca
 size_t raw_batch_put_size(uint32_t family_id, size_t key_size, size_t value_size);
 size_t raw_batch_delete_size(uint32_t family_id, size_t key_size);
 size_t raw_batch_delete_range_size(uint32_t family_id, size_t begin_size, size_t end_size);
+size_t raw_batch_log_data_size(size_t blob_size);
 
 /* Append. False: it does not fit, and nothing was written. */
 bool raw_batch_put(struct raw_batch_writer *writer, uint32_t family_id, struct haul_slice key,
@@ -72,6 +74,8 @@ bool raw_batch_delete(struct raw_batch_writer *writer, uint32_t family_id,
                       struct haul_slice key) HAUL_MUST_CHECK;
 bool raw_batch_delete_range(struct raw_batch_writer *writer, uint32_t family_id,
                             struct haul_slice begin, struct haul_slice end) HAUL_MUST_CHECK;
+/* LogData of no family, which does not count as a record. */
+bool raw_batch_log_data(struct raw_batch_writer *writer, struct haul_slice blob) HAUL_MUST_CHECK;
 
 /* Write the count into the header. Returns the size of the whole batch. */
 size_t raw_batch_finish(struct raw_batch_writer *writer);

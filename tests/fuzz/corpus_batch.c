@@ -111,6 +111,48 @@ static void write_case(const char *name)
     corpus_write(&input, "batch", name);
 }
 
+static void log_data(const char *blob)
+{
+    bool fits = raw_batch_log_data(&writer, text(blob));
+    haul_assert(fits);
+}
+
+/* LogData before, between and behind records, alone, with a length beyond the batch, and in a
+ * snapshot. */
+static void write_log_data(void)
+{
+    corpus_add_byte(&input, MEND);
+    add_snapshot();
+    begin();
+    log_data("a blob");
+    put(0, "b1");
+    log_data("");
+    put(0, "c");
+    log_data("another");
+    add_batch(PLAN_DELTA_STREAM, 0, 0);
+    begin();
+    log_data("alone");
+    add_batch(PLAN_DELTA_STREAM, 1, 0);
+    begin();
+    log_data("a blob larger than a slot");
+    put(0, "d");
+    add_fragments(PLAN_DELTA_STREAM, 2);
+    write_case("log-data");
+    corpus_add_byte(&input, MEND);
+    begin();
+    put(0, "b1");
+    log_data("a blob");
+    memory[RAW_BATCH_HEADER_BYTES + raw_batch_put_size(0, 2, 5) + 1] = 0x7f;
+    add_batch(PLAN_DELTA_STREAM, 0, 0);
+    write_case("log-data-beyond-the-end");
+    corpus_add_byte(&input, MEND);
+    begin();
+    put(0, "b1");
+    log_data("a blob");
+    add_batch(0, 0, 0);
+    write_case("log-data-in-a-snapshot");
+}
+
 static void write_refused(void)
 {
     corpus_add_byte(&input, 0);
@@ -167,4 +209,5 @@ void corpus_batch(void)
     add_batch(PLAN_DELTA_STREAM, 0, 0);
     write_case("reverse-family");
     write_refused();
+    write_log_data();
 }

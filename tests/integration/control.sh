@@ -168,6 +168,33 @@ test_resume__killed_sender__goes_on() {
     same source target
 }
 
+# resume_with_blobs ARGUMENT...: the log of the job holds LogData; the target's log goes to `log`.
+resume_with_blobs() {
+    "$maker" target 'options WAL_ttl_seconds=3600' 'put other x' 'delete other'
+    start_copy --lane writebatch # ingested tables leave holes in the log
+    kill_and_reap "$sender"
+    "$maker" source 'batch #one x1=a x2=b' 'batch x3=c' 'batch x1- #two x4=d' 'batch #alone'
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp --json "$@"
+    equal "$(json .resumed)" true
+    equal "$(json .verified)" true
+    ended "$receiver_pid" 0
+    "$reader" --log target | grep -v '^.x00' >log # db_bench's keys
+}
+
+# Read by RocksDB's own TransactionLogIterator.
+test_resume__log_data__in_the_targets_log_beside_its_records() {
+    resume_with_blobs --log-data
+    equal "$(grep -c '#' log)" 2
+    grep -qx '#one x1 x2' log || fail 'not as it was written'
+    grep -qx 'x3 x1- #two x4' log || fail 'not as it was written'
+}
+
+test_resume__log_data_not_wanted__only_records() {
+    resume_with_blobs
+    ! grep -q '#' log || fail 'LogData came'
+    grep -qx 'x1 x2 x3 x1- x4' log || fail 'not the changes'
+}
+
 test_send__after_a_killed_sender__goes_on() {
     start_copy
     kill_and_reap "$sender"

@@ -171,6 +171,7 @@ static void fill_source_options(struct sim_command *command, struct haul_source_
         .freeze_max_ms = command->patient ? SIM_FREEZE_PATIENT_MS : options->freeze_max_ms,
         .retry_max_ms = options->retry_max_ms,
         .read_back = options->read_back,
+        .log_data = options->log_data,
         .resume = command->verb == SIM_VERB_RESUME,
         .resolve = command->verb == SIM_VERB_RESOLVE,
         .accept_two_owners = true, /* set_back has marked the cells as contested */

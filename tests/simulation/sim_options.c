@@ -168,6 +168,7 @@ static void draw_lies(struct sim_options *options)
     struct sim_random random = {.state = options->seed ^ UINT64_C(0x11e5a11e5a11e5a1)};
     options->hook_slow_ms = PICK(&random, 0, 0, 0, 0, 0, 0, 5000, 30000);
     options->read_back = sim_random_below(&random, 5) == 0;
+    options->log_data = options->seed % 3 == 0;
     options->faults[SIM_FAULT_LIE] = options->read_back && !options->faults[SIM_FAULT_FOREIGN] &&
                                      sim_random_below(&random, 2) == 0;
     if (options->faults[SIM_FAULT_LIE]) {
@@ -293,12 +294,12 @@ void sim_options_print(const struct sim_options *options)
            : options->compression == HAUL_COMPRESSION_AUTO ? ", compressed if it pays"
                                                            : "",
            options->rate_bytes_per_second, (int)options->lane);
-    printf("           lag %" PRIu64 ", tables of %" PRIu64 ", freeze %u ms, retry %u ms%s%s%s, "
+    printf("           lag %" PRIu64 ", tables of %" PRIu64 ", freeze %u ms, retry %u ms%s%s%s%s, "
            "clients every %u steps\n",
            options->lag_bytes_max, options->table_bytes, options->freeze_max_ms,
            options->retry_max_ms, options->reserve_hook ? ", reserves" : "",
            options->once ? ", once" : "", options->read_back ? ", read back" : "",
-           options->client_steps);
+           options->log_data ? ", log data" : "", options->client_steps);
     printf("  network  latency %u us, jitter %u us, buffer %u, cut %u, silence %u, refuse %u, "
            "flip %u, replay %u of 10000, within %u bytes\n",
            network->latency_us_max, network->jitter_us_max, network->buffer_bytes,

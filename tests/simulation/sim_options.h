@@ -104,6 +104,7 @@ struct sim_options {
     bool reserve_hook;
     bool once;
     bool read_back;
+    bool log_data;
     struct haul_transport_list transports;
     enum haul_compression compression;
     /* Clients: one batch in about this many steps; 0: none. */

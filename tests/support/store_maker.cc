@@ -20,6 +20,7 @@
  *   use NAME | create NAME [STRING] | drop NAME
  *   put KEY VALUE | delete KEY | single_delete KEY | delete_range A B | merge KEY OPERAND
  *   entity KEY NAME=VALUE...     "=VALUE" is the default column
+ *   batch WORD...                one write batch: KEY=VALUE puts, KEY- deletes, #BLOB is LogData
  *   put_at KEY VALUE TIMESTAMP   with a user timestamp
  *   large KEY BYTES              a value of pseudo-random bytes
  *   large_key BYTES VALUE        a key of so many "k"
@@ -163,6 +164,7 @@ class Maker
     std::string value_of(size_t size);
     void put(const std::string &key, const std::string &value);
     void put_at(const Words &words);
+    void write_batch(const Words &words);
     void fill(const Words &words);
     void churn(const Words &words);
     void churn_once(const std::string &prefix, uint32_t keys, std::mt19937 *random);
@@ -317,6 +319,23 @@ void Maker::put_at(const Words &words)
          "put_at");
 }
 
+void Maker::write_batch(const Words &words)
+{
+    rocksdb::WriteBatch batch;
+    for (size_t i = 1; i < words.size(); i++) {
+        const std::string &word = words[i];
+        size_t equals = word.find('=');
+        if (word[0] == '#') {
+            must(batch.PutLogData(word.substr(1)), "batch");
+        } else if (equals != std::string::npos) {
+            must(batch.Put(family(), word.substr(0, equals), word.substr(equals + 1)), "batch");
+        } else {
+            must(batch.Delete(family(), word.substr(0, word.size() - 1)), "batch");
+        }
+    }
+    must(db_->Write(write_options_, &batch), "batch");
+}
+
 bool Maker::write(const Words &words)
 {
     const std::string &verb = words[0];
@@ -324,6 +343,8 @@ bool Maker::write(const Words &words)
         put(words.at(1), words.at(2));
     } else if (verb == "put_at") {
         put_at(words);
+    } else if (verb == "batch") {
+        write_batch(words);
     } else if (verb == "delete") {
         must(db_->Delete(write_options_, family(), words.at(1)), verb);
     } else if (verb == "single_delete") {

@@ -10,6 +10,8 @@
  *     --wal-dir DIR        where the log lies, if not where the database says
  *     --path DIR           one of the database's db_paths; may be repeated
  *     --system             RocksDB's own statistics family, too
+ *     --log                the batches of the write-ahead log instead, one a line: #BLOB for
+ *                          LogData, KEY for a put, KEY- for a delete, FROM..TO for a DeleteRange
  *
  * It uses RocksDB's C++ API and nothing of haul: columns of wide-column entities, merged values,
  * values from blob files. It opens nothing for writing and leaves no file behind; the database may
@@ -25,6 +27,7 @@
 #include <rocksdb/comparator.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/transaction_log.h>
 #include <rocksdb/utilities/options_util.h>
 #include <rocksdb/wide_columns.h>
 #include <xxhash.h>
@@ -53,6 +56,7 @@ struct Options {
     bool digest = false;
     bool points = false;
     bool system = false;
+    bool log = false;
     std::vector<std::string> families;
     std::vector<std::string> paths;
     std::string start;
@@ -222,6 +226,53 @@ void read_family(const Options &options, const Database &database, const Family 
     std::printf("\n");
 }
 
+/* --- the log ---------------------------------------------------------------------------------- */
+
+class BatchText : public rocksdb::WriteBatch::Handler
+{
+  public:
+    std::string text;
+
+    Status PutCF(uint32_t, const Slice &key, const Slice &) override
+    {
+        return add(name_text(key.ToString()));
+    }
+
+    Status DeleteCF(uint32_t, const Slice &key) override
+    {
+        return add(name_text(key.ToString()) + "-");
+    }
+
+    Status DeleteRangeCF(uint32_t, const Slice &from, const Slice &to) override
+    {
+        return add(name_text(from.ToString()) + ".." + name_text(to.ToString()));
+    }
+
+    void LogData(const Slice &blob) override
+    {
+        (void)add("#" + name_text(blob.ToString()));
+    }
+
+  private:
+    Status add(const std::string &word)
+    {
+        text += (text.empty() ? "" : " ") + word;
+        return Status::OK();
+    }
+};
+
+void read_log(const Database &database)
+{
+    std::unique_ptr<rocksdb::TransactionLogIterator> iterator;
+    must(database.db->GetUpdatesSince(0, &iterator), "the log");
+    for (; iterator->Valid(); iterator->Next()) {
+        BatchText batch;
+        must(iterator->GetBatch().writeBatchPtr->Iterate(&batch), "a batch of the log");
+        std::printf("%s\n", batch.text.c_str());
+    }
+    must(iterator->status(), "the log");
+}
+
 /* --- opening ---------------------------------------------------------------------------------- */
 
 const rocksdb::ColumnFamilyDescriptor *
@@ -298,6 +349,8 @@ Options parse(int argc, char **argv)
             options.points = true;
         } else if (word == "--system") {
             options.system = true;
+        } else if (word == "--log") {
+            options.log = true;
         } else if (word == "--family") {
             options.families.push_back(value());
         } else if (word == "--path") {
@@ -332,8 +385,11 @@ int main(int argc, char **argv)
     Options options = parse(argc, argv);
     Database database;
     open_database(options, &database);
+    if (options.log) {
+        read_log(database);
+    }
     for (const auto &family : database.families) {
-        if (is_wanted_family(options, family.name)) {
+        if (!options.log && is_wanted_family(options, family.name)) {
             read_family(options, database, family);
         }
     }

@@ -169,7 +169,8 @@ struct haul_hooks {
     /* The config version in force. Both sides. Without this hook haul keeps the version beside the
      * database. */
     enum haul_status (*version_get)(void *context, uint64_t *version, struct haul_error *error);
-    /* Source: a LogData blob that was written to the log during the job. */
+    /* Source: a LogData blob that was written to the log during the job. (Whether it is sent, too:
+     * `log_data` of the options.) */
     void (*log_data)(void *context, struct haul_slice blob);
     /* Target: a job has ended, and the next may come. `result` is borrowed for the call;
      * haul_migration_result later returns that of the last job. The loop waits for this hook, and
@@ -224,6 +225,10 @@ struct haul_source_options {
     /* resolve: a target that waits for a finished job, because it was set back, may own by it
      * (UNCONFIRMED otherwise): what it gave on since has two owners then. */
     bool accept_two_owners;
+    /* Send the LogData of the log with the changes beside it, so that it is in the target's log for
+     * whoever reads that. A target of an earlier
+     * release gets none. */
+    bool log_data;
 };
 
 struct haul_target_options {

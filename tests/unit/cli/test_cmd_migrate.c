@@ -268,13 +268,14 @@ void __wrap_load_writer_stop(struct load_writer *writer, struct load_result *res
 static void test_send__each_option__in_what_is_asked_for(void)
 {
     begin();
-    check_equal(run(&command_send,
-                    "--db /a --wal-dir /w --to h:1 --transport tcp --cf one --cf two --range k:m "
-                    "--prefix user: --metadata-cf two --overwrite --rate 5K --pinned-max 6K "
-                    "--retry 7s --freeze-max 8ms --compress on --verify read --lane ingest "
-                    "--config-version 9 --readers 3 --links 2 --batch-min 2K --batch-max 4K "
-                    "--slots 11 --slot-size 64K --peer-timeout 1s --cpu-list 0-1"),
-                RUN_EXIT_CODE);
+    check_equal(
+        run(&command_send,
+            "--db /a --wal-dir /w --to h:1 --transport tcp --cf one --cf two --range k:m "
+            "--prefix user: --metadata-cf two --overwrite --rate 5K --pinned-max 6K "
+            "--retry 7s --freeze-max 8ms --compress on --verify read --lane ingest --log-data "
+            "--config-version 9 --readers 3 --links 2 --batch-min 2K --batch-max 4K "
+            "--slots 11 --slot-size 64K --peer-timeout 1s --cpu-list 0-1"),
+        RUN_EXIT_CODE);
     check_text(directory, "/a");
     check_text(work.wal_dir, "/w");
     check_text(work.peer, "h:1");
@@ -284,7 +285,7 @@ static void test_send__each_option__in_what_is_asked_for(void)
     check_text(source.to, "h:1");
     check_equal(source.transports.items[0], HAUL_TRANSPORT_TCP);
     check_text(selected, "one two two!k:m;user\\::user;;");
-    check(source.overwrite && source.read_back && source.keep_versions);
+    check(source.overwrite && source.read_back && source.keep_versions && source.log_data);
     check(!source.resume && !source.resolve);
     check_equal(source.rate_bytes_per_second, 5120);
     check_equal(source.pinned_bytes_max, 6144);
@@ -311,7 +312,7 @@ static void test_send__no_option__the_defaults_of_the_library(void)
 {
     begin();
     check_equal(run(&command_send, "--db /a --to h:1"), RUN_EXIT_CODE);
-    check(!source.overwrite && !source.read_back && !source.keep_versions);
+    check(!source.overwrite && !source.read_back && !source.keep_versions && !source.log_data);
     check_equal(source.transports.items[0], HAUL_TRANSPORT_NONE);
     check_equal(source.compression, HAUL_COMPRESSION_AUTO);
     check_equal(source.lane, HAUL_LANE_AUTO);

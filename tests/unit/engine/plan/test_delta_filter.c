@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "bytes.h"
 #include "check.h"
@@ -22,7 +23,7 @@ static struct key_range ranges[] = {
     {.start = (uint8_t *)"m", .start_size = 1, .end = NULL, .end_size = 0},
 };
 
-static const struct delta_filter filter = {
+static struct delta_filter filter = {
     .families = families, .family_count = 2, .ranges = ranges, .range_count = 3};
 
 /* A hand-written log batch, because it has records that no builder of ours makes. */
@@ -108,12 +109,15 @@ static void describe(size_t size, char text[TEXT_BYTES])
     check_equal(reader.sequence, 0);
     enum haul_status status;
     while ((status = raw_batch_next(&reader, &record)) == HAUL_OK) {
-        char kind = record.kind == RAW_PUT ? 'P' : record.kind == RAW_DELETE ? 'D' : 'R';
+        char kind = record.kind == RAW_PUT        ? 'P'
+                    : record.kind == RAW_DELETE   ? 'D'
+                    : record.kind == RAW_LOG_DATA ? 'L'
+                                                  : 'R';
         at +=
             (size_t)snprintf(text + at, TEXT_BYTES - at, "%s%c%u:%.*s", at == 0 ? "" : " ", kind,
                              record.family_id, (int)record.key.size, (const char *)record.key.data);
         if (kind != 'D') {
-            at += (size_t)snprintf(text + at, TEXT_BYTES - at, "%c%.*s", kind == 'P' ? '=' : '-',
+            at += (size_t)snprintf(text + at, TEXT_BYTES - at, "%c%.*s", kind == 'R' ? '-' : '=',
                                    (int)record.value.size, (const char *)record.value.data);
         }
     }
@@ -389,6 +393,90 @@ static void test_delta_filter_apply__log_data_and_noop__handed_out_and_not_sent(
     check_status(apply(&log, &result), HAUL_OK); /* no callback */
 }
 
+/* In the order of the log, and only beside a record that is kept. */
+static void test_delta_filter_apply__keeps_log_data__with_kept_records_and_uncounted(void)
+{
+    struct log_bytes log;
+    struct delta_result result;
+    char text[TEXT_BYTES];
+    filter.keeps_log_data = true;
+    log_begin(&log);
+    log_add_uncounted(&log, RAW_LOG_DATA, "one");
+    log_add(&log, RAW_PUT, "c", "1");
+    log_add_uncounted(&log, RAW_LOG_DATA, "two");
+    log_add(&log, RAW_PUT, "a", "outside");
+    log_add_uncounted(&log, RAW_LOG_DATA, "");
+    log_add(&log, RAW_DELETE, "d", NULL);
+    check_status(apply(&log, &result), HAUL_OK);
+    describe(result.size, text);
+    check_text(text, "L0:=one P10:c=1 L0:=two L0:= D10:d");
+    check_equal(result.record_count, 2);
+    check_equal(result.size, result.size_needed);
+    check_equal(result.bytes, raw_batch_put_size(10, 1, 1) + raw_batch_delete_size(10, 1));
+    check(result.has_log_data);
+    log_begin(&log);
+    log_add_uncounted(&log, RAW_LOG_DATA, "one");
+    log_add(&log, RAW_PUT, "a", "outside");
+    check_status(apply(&log, &result), HAUL_OK);
+    check_equal(result.size + result.size_needed + result.record_count + result.bytes, 0);
+    check(!result.has_log_data);
+    log_begin(&log);
+    log_add(&log, RAW_PUT, "c", "1");
+    check_status(apply(&log, &result), HAUL_OK);
+    check(!result.has_log_data);
+    filter.keeps_log_data = false;
+}
+
+/* A blob that does not fit matters only beside a record that is kept. */
+static void test_delta_filter_apply__log_data_and_too_little_memory__again_or_nothing(void)
+{
+    struct log_bytes log;
+    struct delta_result result;
+    filter.keeps_log_data = true;
+    for (int inside = 0; inside < 2; inside++) {
+        log_begin(&log);
+        log_add_uncounted(&log, RAW_LOG_DATA, "a blob of some length");
+        log_add(&log, RAW_PUT, inside ? "c" : "a", "1");
+        const struct haul_log_batch batch = log_batch(&log);
+        for (size_t capacity = RAW_BATCH_HEADER_BYTES; capacity < 41; capacity++) {
+            const struct delta_memory target = {.data = memory, .capacity_bytes = capacity};
+            check_status(delta_filter_apply(&filter, &batch, target, &result, &error),
+                         inside ? HAUL_AGAIN : HAUL_OK);
+            check_equal(result.size, 0);
+            check_equal(result.size_needed, inside ? 41 : 0);
+        }
+    }
+    filter.keeps_log_data = false;
+}
+
+static void test_delta_filter_apply__log_data_larger_than_a_record__limit_beside_a_record(void)
+{
+    size_t blob_size = HAUL_RECORD_BYTES_MAX + 1;
+    struct raw_batch_writer writer;
+    size_t capacity = RAW_BATCH_HEADER_BYTES + raw_batch_log_data_size(blob_size) + 100;
+    uint8_t *bytes = mmap(NULL, capacity, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    check_or_stop(bytes != MAP_FAILED);
+    filter.keeps_log_data = true;
+    for (int inside = 0; inside < 2; inside++) {
+        raw_batch_begin(&writer, bytes, capacity);
+        /* Not raw_batch_log_data: it would touch all of the memory. */
+        *writer.at++ = RAW_LOG_DATA;
+        writer.at = put_varint32(writer.at, (uint32_t)blob_size) + blob_size;
+        bool fits = raw_batch_put(&writer, inside ? 0 : 6, slice_of("c", 1), slice_of("v", 1));
+        check_or_stop(fits);
+        const struct haul_log_batch batch = {.sequence = SEQUENCE,
+                                             .data = slice_of(bytes, raw_batch_finish(&writer))};
+        const struct delta_memory target = {.data = memory, .capacity_bytes = sizeof(memory)};
+        struct delta_result result;
+        check_status(delta_filter_apply(&filter, &batch, target, &result, &error),
+                     inside ? HAUL_LIMIT : HAUL_OK);
+    }
+    check(strstr(error.text, "1073741825") != NULL);
+    filter.keeps_log_data = false;
+    check(munmap(bytes, capacity) == 0);
+}
+
 static void test_delta_filter_apply__too_little_memory__limit_and_size_that_suffices(void)
 {
     struct log_bytes log;
@@ -462,6 +550,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_delta_filter_apply__long_key__refused_only_inside),
     CHECK_TEST(test_delta_filter_apply__two_phase_commit_marker__unsupported),
     CHECK_TEST(test_delta_filter_apply__log_data_and_noop__handed_out_and_not_sent),
+    CHECK_TEST(test_delta_filter_apply__keeps_log_data__with_kept_records_and_uncounted),
+    CHECK_TEST(test_delta_filter_apply__log_data_and_too_little_memory__again_or_nothing),
+    CHECK_TEST(test_delta_filter_apply__log_data_larger_than_a_record__limit_beside_a_record),
     CHECK_TEST(test_delta_filter_apply__too_little_memory__limit_and_size_that_suffices),
     CHECK_TEST(test_delta_filter_apply__torn_batch__corrupt),
     CHECK_TEST(test_delta_filter_check__ranges_overlap_or_descend__invalid),

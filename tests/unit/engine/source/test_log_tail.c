@@ -51,7 +51,8 @@ static void end(void)
     rocks_fixture_close(&fixture);
 }
 
-/* The keys of a round, with a bar before each batch: "|01|23". Batches hold up to `batch_bytes`. */
+/* The keys of a round, with a bar before each batch, and a # for LogData: "|01|#23". Batches
+ * hold up to `batch_bytes`. */
 static const char *round_of(uint32_t batch_bytes)
 {
     static char text[64];
@@ -69,7 +70,7 @@ static const char *round_of(uint32_t batch_bytes)
                          &reader, slice_of(block_payload(block), block->header.payload_size_bytes)),
                      HAUL_OK);
         while (raw_batch_next(&reader, &record) == HAUL_OK && at < sizeof(text) - 2) {
-            text[at++] = (char)record.key.data[0];
+            text[at++] = record.kind == RAW_LOG_DATA ? '#' : (char)record.key.data[0];
         }
         outbox_give_back(&outbox, block);
     }
@@ -232,7 +233,59 @@ static void test_log_tail_round__blob_in_the_log__passed_to_the_hook(void)
     end();
 }
 
+/* A log batch of a Put with this key; with LogData before it, or behind it, or alone. */
+static void write_with_blob(const char *layout)
+{
+    struct raw_batch_writer writer;
+    uint8_t memory[256];
+    raw_batch_begin(&writer, memory, sizeof(memory));
+    for (const char *at = layout; *at != '\0'; at++) {
+        bool fits = *at == '#' ? raw_batch_log_data(&writer, text_slice("a blob"))
+                               : raw_batch_put(&writer, 0, slice_of(at, 1), text_slice("v"));
+        check_or_stop(fits);
+    }
+    struct haul_slice batch = slice_of(memory, raw_batch_finish(&writer));
+    check_status(fixture.store->ops->write(fixture.store, batch, 0, &error), HAUL_OK);
+}
+
+/* LogData stands for what follows it in its batch, and for nothing of another log batch. */
+static void test_log_tail_send_log_data__on_and_off__with_the_records_of_its_log_batch(void)
+{
+    static const char *const layouts[] = {"#a", "b", "c#d", "e", "#", "#f", "#g", "h#", "#i", "j"};
+    for (int send = 0; send < 2; send++) {
+        begin();
+        log_tail_send_log_data(tail, true);
+        log_tail_send_log_data(tail, send);
+        go_back(0);
+        (void)round_of(BLOCK_BYTES / 2);
+        for (size_t i = 0; i < CHECK_COUNT(layouts); i++) {
+            write_with_blob(layouts[i]);
+        }
+        check_text(round_of(BLOCK_BYTES / 2), send ? "|#a|bc#d|e#f#g|h##i|j" : "|abcdefghij");
+        end();
+    }
+}
+
+static void test_log_tail_send_log_data__going_back__the_same_again(void)
+{
+    begin();
+    log_tail_send_log_data(tail, true);
+    go_back(0);
+    (void)round_of(BLOCK_BYTES / 2);
+    write_with_blob("#a");
+    write_with_blob("b");
+    check_text(round_of(BLOCK_BYTES / 2), "|#a|b");
+    go_back(1);
+    write_with_blob("c");
+    check_text(round_of(BLOCK_BYTES / 2), "|#a|bc");
+    go_back(2);
+    check_text(round_of(BLOCK_BYTES / 2), "|bc");
+    end();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_log_tail_send_log_data__on_and_off__with_the_records_of_its_log_batch),
+    CHECK_TEST(test_log_tail_send_log_data__going_back__the_same_again),
     CHECK_TEST(test_log_tail_lag_bytes__before_and_behind_a_round__what_was_not_read),
     CHECK_TEST(test_log_tail_round__others_have_ingested__gap),
     CHECK_TEST(test_log_tail_round__is_to_stop__closed),

@@ -13,6 +13,7 @@
 
 #include "check.h"
 #include "clock.h"
+#include "raw_batch.h"
 #include "rocks_fixture.h"
 
 enum { RECORDS = 200, LINKS_MAX = 4, SLOTS = 8, SLOT_BYTES = 65536, WAIT_MS = 20000 };
@@ -241,6 +242,46 @@ static void test_source_copy_note_compression__wish_and_offer__packing(void)
     end();
 }
 
+static unsigned warnings;
+
+static void count_warnings(void *context, enum haul_log_level level, const char *line)
+{
+    (void)context;
+    warnings += level == HAUL_LOG_WARNING && strstr(line, "LogData") != NULL;
+}
+
+/* LogData of a log batch goes out if it is wanted and taken. */
+static void test_source_copy_note_log_data__wish_and_offer__sent_or_a_warning(void)
+{
+    static const struct haul_log log = {.write = count_warnings, .level_max = HAUL_LOG_WARNING};
+    for (unsigned i = 0; i < 4; i++) {
+        bool wish = (i & 1) != 0;
+        bool taken = (i & 2) != 0;
+        uint8_t memory[128];
+        struct raw_batch_writer writer;
+        atomic_bool stop = false;
+        uint64_t bytes = 0;
+        begin();
+        source.log_data = wish;
+        source.log = &log;
+        warnings = 0;
+        source_copy_note_log_data(&copy, taken);
+        check_equal(warnings, wish && !taken);
+        raw_batch_begin(&writer, memory, sizeof(memory));
+        check_or_stop(raw_batch_log_data(&writer, text_slice("blob")) &&
+                      raw_batch_put(&writer, 0, text_slice("k"), text_slice("v")));
+        struct haul_slice batch = slice_of(memory, raw_batch_finish(&writer));
+        check_status(fixture.store->ops->write(fixture.store, batch, 0, &error), HAUL_OK);
+        check_status(log_tail_rewind(copy.tail, 0, &error), HAUL_OK);
+        check_status(log_tail_round(copy.tail, &stop, &bytes, &error), HAUL_OK);
+        struct block *block = outbox_take(&copy.outbox);
+        check_or_stop(block != NULL);
+        check_equal(block_payload(block)[RAW_BATCH_HEADER_BYTES] == RAW_LOG_DATA, wish && taken);
+        outbox_give_back(&copy.outbox, block);
+        end();
+    }
+}
+
 /* --- where the target stands ------------------------------------------------------------------ */
 
 /* The target has this many batches of stream 0, up to the key. */
@@ -437,6 +478,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_copy_stop__readers_are_at_work__ends_and_can_be_closed),
     CHECK_TEST(test_source_copy_note_distance__near_and_far__links_and_readers),
     CHECK_TEST(test_source_copy_note_compression__wish_and_offer__packing),
+    CHECK_TEST(test_source_copy_note_log_data__wish_and_offer__sent_or_a_warning),
     CHECK_TEST(test_source_copy_start__positions_that_cannot_be__protocol),
     CHECK_TEST(test_source_copy_start__adopted_and_finished__all_are_counted),
     CHECK_TEST(test_source_copy_start__stream_finished_before__done_and_counted),

@@ -335,9 +335,11 @@ static void test_apply_stream_take__delta_of_every_kind__applied_in_any_order(vo
     add_put(family_id, "c", "2");
     check(raw_batch_delete(&writer, family_id, text_slice("m")));
     check(raw_batch_delete_range(&writer, family_id, text_slice("n"), text_slice("y")));
+    check(raw_batch_log_data(&writer, text_slice("for readers of the log")));
     add_put(family_id, "p", "3");
     check_status(take(0, 0, finish(), 5), HAUL_OK);
     check_equal(applied, 5);
+    check_equal(stream.lane->written_records, 5);
     check(has(family_id, "c") && has(family_id, "p"));
     check(!has(family_id, "m") && !has(family_id, "n") && !has(family_id, "x"));
     close_all();
@@ -351,6 +353,7 @@ static void test_apply_stream_take__delta__ledger_knows_the_change_of_the_digest
     digest_add(&digest, text_slice("m"), text_slice("old"));
     begin();
     check(raw_batch_delete(&writer, family_id, text_slice("m")));
+    check(raw_batch_log_data(&writer, text_slice("c")));
     add_put(family_id, "c", "new");
     check_status(take(0, 0, finish(), 2), HAUL_OK);
     struct digest expected = {0};

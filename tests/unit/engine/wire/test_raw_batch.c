@@ -201,6 +201,24 @@ static void test_raw_batch_next__records_that_do_not_count__walked_but_not_count
     check_status(raw_batch_next(&reader, &record), HAUL_NOT_FOUND);
 }
 
+static void test_raw_batch_log_data__fits_or_not__written_and_not_counted(void)
+{
+    struct haul_slice blob = {(const uint8_t *)"blob", 4};
+    size_t size = RAW_BATCH_HEADER_BYTES + raw_batch_log_data_size(blob.size);
+    raw_batch_begin(&writer, memory, size - 1);
+    bool written = raw_batch_log_data(&writer, blob);
+    check(!written);
+    check_equal(raw_batch_finish(&writer), RAW_BATCH_HEADER_BYTES);
+    raw_batch_begin(&writer, memory, size);
+    written = raw_batch_log_data(&writer, blob);
+    check(written);
+    check_equal(writer.count, 0);
+    check_equal(raw_batch_finish(&writer), size);
+    open_batch(memory, size);
+    check_next(RAW_LOG_DATA, 0, "", "blob");
+    check_status(raw_batch_next(&reader, &record), HAUL_NOT_FOUND);
+}
+
 static void test_raw_batch_next__key_of_any_size__walked(void)
 {
     size_t key_size = (size_t)HAUL_KEY_BYTES_MAX + 1;
@@ -258,6 +276,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_raw_batch_next__count_lies__corrupt),
     CHECK_TEST(test_raw_batch_next__unknown_tags__corrupt),
     CHECK_TEST(test_raw_batch_next__records_that_do_not_count__walked_but_not_counted),
+    CHECK_TEST(test_raw_batch_log_data__fits_or_not__written_and_not_counted),
     CHECK_TEST(test_raw_batch_next__key_of_any_size__walked),
     CHECK_TEST(test_raw_batch_next__any_byte_changed__ends_in_bounds),
 };
