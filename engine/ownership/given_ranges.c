@@ -174,6 +174,15 @@ static enum haul_status given_back(struct haul_error *error)
     return HAUL_MISMATCH;
 }
 
+/* The job that the target waits for cannot be answered. */
+static void hint_by_hand(struct haul_error *error)
+{
+    haul_error_hint(error, "if the copy here still exists (`haul verify --to`): `haul owner "
+                           "--reclaim --accept-two-owners`, then `haul cancel "
+                           "--accept-two-owners` there; if it was dropped, the last copy is "
+                           "there: `haul owner --db DIR --forget --accept-two-owners` there");
+}
+
 /* An uncertain part does not become the source's: it would have no owner. */
 static enum haul_status not_sure(struct haul_error *error)
 {
@@ -181,10 +190,7 @@ static enum haul_status not_sure(struct haul_error *error)
                    "the target was set back, and the record does not show which of its ranges it "
                    "owns by the job that it waits for: others went to it since, and something came "
                    "back");
-    haul_error_hint(error, "if the copy here still exists (`haul verify --to`): `haul owner "
-                           "--reclaim --accept-two-owners`, then `haul cancel "
-                           "--accept-two-owners` there; if it was dropped, the last copy is "
-                           "there: `haul owner --db DIR --forget --accept-two-owners` there");
+    hint_by_hand(error);
     return HAUL_MISMATCH;
 }
 
@@ -207,6 +213,7 @@ static enum haul_status make_commit(const struct ownership *ownership,
     } else if (status == HAUL_LIMIT) {
         haul_error_set(error, status, NULL, 0, "the target has more than %d separate ranges",
                        RANGE_COUNT_MAX);
+        hint_by_hand(error);
     } else if (status != HAUL_OK) {
         haul_error_set(error, status, "malloc", 0, "no memory for the ranges");
     }

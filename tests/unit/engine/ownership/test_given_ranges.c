@@ -8,6 +8,8 @@
 
 #include "check.h"
 #include "config_version.h"
+#include "haul_folder.h"
+#include "ownership_file.h"
 #include "rocks_fixture.h"
 
 static const uint8_t job[HAUL_JOB_BYTES] = {1};
@@ -227,6 +229,42 @@ static enum haul_status read_many(size_t family_count, size_t range_count)
     return status;
 }
 
+/* An ownership_change: 2049 ranges that do not touch, all the peer's by the job. */
+static enum haul_status give_many(void *context, struct ownership *ownership,
+                                  struct haul_error *failed)
+{
+    struct ownership_move put = {
+        .family = "default", .range_count = 1, .mark = {.state = OWNERSHIP_RELEASED}};
+    (void)context;
+    (void)failed;
+    memcpy(put.mark.job, job, HAUL_JOB_BYTES);
+    check_or_stop(ownership_peer(ownership, "peer/1", &put.mark.peer) == HAUL_OK);
+    for (unsigned i = 0; i < 2049; i++) {
+        const uint8_t start[] = {(uint8_t)(i >> 8), (uint8_t)i, 0};
+        const uint8_t end[] = {(uint8_t)(i >> 8), (uint8_t)i, 1};
+        struct key_range range;
+        check_or_stop(key_range_init(&range, slice_of(start, 3), slice_of(end, 3)) == HAUL_OK);
+        put.ranges = &range;
+        check_or_stop(ownership_put(ownership, &put) == HAUL_OK);
+        key_range_fini(&range);
+    }
+    return HAUL_OK;
+}
+
+static void test_given_ranges_commit__more_ranges_than_a_message_holds__the_way_by_hand(void)
+{
+    char directory[512];
+    struct message message;
+    rocks_fixture_open(&fixture);
+    check_status(move(VERSION_RELEASED, job, "b", "y", NULL), HAUL_OK);
+    check_or_stop(haul_directory_of(fixture.store, directory, sizeof(directory)));
+    check_status(ownership_update(NULL, directory, give_many, NULL, &error), HAUL_OK);
+    check_error(given_ranges_commit(fixture.store, job, "peer/1", &message, &error), HAUL_LIMIT,
+                error);
+    check(strstr(error.hint, "--reclaim") != NULL && strstr(error.hint, "--forget") != NULL);
+    rocks_fixture_close(&fixture);
+}
+
 /* As many as a source names, and one more. */
 static void test_given_ranges_read__more_than_a_source_names__protocol(void)
 {
@@ -315,6 +353,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_given_ranges_read__all_and_one_family__each_its_own),
     CHECK_TEST(test_given_ranges_read__a_range_that_is_none__protocol),
     CHECK_TEST(test_given_ranges_read__more_than_a_source_names__protocol),
+    CHECK_TEST(test_given_ranges_commit__more_ranges_than_a_message_holds__the_way_by_hand),
     CHECK_TEST(test_config_version_move__a_part_is_given__the_rest_is_the_peers),
     CHECK_TEST(test_config_version_check_peer__older_than_what_it_got__mismatch),
     CHECK_TEST(test_config_version_check_peer__rest_went_to_another__mismatch_as_well),
