@@ -256,7 +256,7 @@ static enum haul_status know(void)
 static enum haul_status moved(void)
 {
     struct digest sum = {.count = 0};
-    enum haul_status status = given_ranges_moved(&failing.base, gave, &sum, &error);
+    enum haul_status status = given_ranges_moved(&failing.base, gave, OWNERSHIP_GAVE, &sum, &error);
     check(status != HAUL_OK || sum.count == 10);
     return status;
 }
