@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "check.h"
 #include "fake_disk.h"
+#include "wall_clock.h"
 
 enum { SEED_COUNT = 64 };
 
@@ -443,6 +445,99 @@ static void test_durable_file_aside__taken__the_next_second(void)
     check_equal(rmdir(directory), 0);
 }
 
+/* --- renaming and removing -------------------------------------------------------------------- */
+
+static void test_durable_file_rename__nth_call_fails__told(void)
+{
+    bool reached = true;
+    for (unsigned at = 1; reached; at++) {
+        start_with_file();
+        (void)disk.calls.close(disk.calls.context, fd);
+        fake_disk_fail(&disk, at, false);
+        enum haul_status status = durable_file_rename(&disk.calls, "/db", "file", "other", &error);
+        reached = disk.call_count >= at;
+        check_status(status, reached ? HAUL_IO : HAUL_OK);
+        check_equal(error.status, status);
+        check_equal(fake_disk_find(&disk, "/db/other") != NULL, at > 1);
+        finish(0);
+        check_or_stop(at < 10);
+    }
+    start();
+    check_error(durable_file_rename(&disk.calls, "/db", "file", "other", &error), HAUL_NOT_FOUND,
+                error);
+    check_text(error.call, "rename");
+    finish(0);
+}
+
+static void test_durable_file__directory_too_long__invalid(void)
+{
+    static char endless[DURABLE_FILE_PATH_BYTES_MAX];
+    char aside[DURABLE_FILE_ASIDE_BYTES_MAX];
+    memset(endless, 'p', sizeof(endless) - 6); /* "file" fits, longer names do not */
+    start();
+    check_error(durable_file_rename(&disk.calls, endless, "longer", "x", &error), HAUL_INVALID,
+                error);
+    check_error(durable_file_rename(&disk.calls, endless, "x", "longer", &error), HAUL_INVALID,
+                error);
+    check_error(durable_file_aside(&disk.calls, endless, "file", 7, aside, &error), HAUL_INVALID,
+                error);
+    check_error(durable_file_put_aside(&disk.calls, endless, "longer", &error), HAUL_INVALID,
+                error);
+    check_error(durable_file_remove(&disk.calls, endless, "longer", &error), HAUL_INVALID, error);
+    check_equal(disk.call_count, 0);
+    finish(0);
+}
+
+static int open_refused(void *context, const char *name, int flags, unsigned mode)
+{
+    (void)context;
+    (void)name;
+    (void)flags;
+    (void)mode;
+    errno = EACCES;
+    return -1;
+}
+
+/* A name that nobody may look at is not free. */
+static void test_durable_file_aside__no_name_is_free__io(void)
+{
+    char aside[DURABLE_FILE_ASIDE_BYTES_MAX];
+    start();
+    disk.calls.open = open_refused;
+    check_error(durable_file_aside(&disk.calls, "/db", "file", 7, aside, &error), HAUL_IO, error);
+    finish(0);
+}
+
+/* On a real disk: a fake one has no such directories. */
+static void test_durable_file_remove__file_or_nothing_or_a_directory__only_that_is_kept(void)
+{
+    char directory[] = "/tmp/haul-durable-XXXXXX";
+    char name[128];
+    char aside[DURABLE_FILE_ASIDE_BYTES_MAX];
+    char moved[512];
+    check_or_stop(mkdtemp(directory) != NULL);
+    (void)snprintf(name, sizeof(name), "%s/file", directory);
+    check_status(durable_file_remove(&file_calls_system, directory, "file", &error), HAUL_OK);
+    int made = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    check(made >= 0 && close(made) == 0);
+    check_status(durable_file_put_aside(&file_calls_system, directory, "file", &error), HAUL_OK);
+    check_equal(access(name, F_OK), 0);
+    check_status(durable_file_remove(&file_calls_system, directory, "file", &error), HAUL_OK);
+    check(access(name, F_OK) != 0);
+    check_equal(mkdir(name, 0700), 0);
+    check_status(durable_file_remove(&file_calls_system, directory, "file", &error), HAUL_OK);
+    check(access(name, F_OK) != 0);
+    /* It has moved to the name of one of the last seconds. */
+    bool found = false;
+    for (uint64_t back_s = 0; back_s < 30 && !found; back_s++) {
+        (void)snprintf(aside, sizeof(aside), "file.damaged-%" PRIu64, wall_clock_s() - back_s);
+        (void)snprintf(moved, sizeof(moved), "%s/%s", directory, aside);
+        found = rmdir(moved) == 0;
+    }
+    check(found);
+    check_equal(rmdir(directory), 0);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_durable_file_aside__taken__the_next_second),
     CHECK_TEST(test_durable_file_status__errnos__their_statuses),
@@ -471,6 +566,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_durable_file_sync_directory__crash__whole_only_after_both_syncs),
     CHECK_TEST(test_durable_file_sync_directory__missing__not_found),
     CHECK_TEST(test_durable_file_sync_directory__sync_fails__io_and_closed),
+    CHECK_TEST(test_durable_file_rename__nth_call_fails__told),
+    CHECK_TEST(test_durable_file__directory_too_long__invalid),
+    CHECK_TEST(test_durable_file_aside__no_name_is_free__io),
+    CHECK_TEST(test_durable_file_remove__file_or_nothing_or_a_directory__only_that_is_kept),
 };
 
 CHECK_MAIN("durable_file", tests)
