@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_digest_failures.c — a digest ledger, or a look into the store below it, runs out of memory or
- * budget, or cannot read: it says so for good, and never gives a digest that is wrong. */
+/* test_digest_failures.c — a digest ledger, or a look into the store below it, runs out of memory
+ * or budget, or cannot read: it says so for good, and never gives a digest that is wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
