@@ -308,6 +308,7 @@ static enum haul_status init_streams(struct applier *applier, const struct appli
                             ? NULL
                             : &options->positions[i],
             .limits = &applier->limits,
+            .hooks = options->hooks,
         };
         status = apply_stream_init(&applier->streams[i], &stream, error);
     }

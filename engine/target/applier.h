@@ -35,6 +35,7 @@ struct applier_options {
     const struct digest *base_digests;
     uint64_t delta_next_batch;
     const struct haul_log *log;
+    const struct haul_hooks *hooks; /* borrowed; NULL: none */
 };
 
 enum applier_note_type {

@@ -21,8 +21,10 @@ struct apply_lane_options {
     struct haul_store *store;
     uint32_t family_id;
     uint64_t table_size_bytes;
-    const char *staging_stem;     /* path of the files, without number and suffix */
-    struct memory_budget *tables; /* counts the open files of all streams; NULL: no limit */
+    const char *staging_stem;       /* path of the files, without number and suffix */
+    struct memory_budget *tables;   /* counts the open files of all streams; NULL: no limit */
+    const struct haul_hooks *hooks; /* of a snapshot stream; borrowed; NULL: none */
+    const char *family;             /* its name, for the hooks */
 };
 
 /* Common head of every lane. */

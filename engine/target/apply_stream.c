@@ -81,6 +81,8 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
     bool bytewise = strcmp(family->family.comparator, HAUL_COMPARATOR_BYTEWISE) == 0;
     stream->order = bytewise ? 1 : reverse ? -1 : 0;
     lane.family_id = family->target_id;
+    lane.hooks = options->hooks;
+    lane.family = family->family.name;
     return options->lane->create(&lane, &stream->lane, error);
 }
 

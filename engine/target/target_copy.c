@@ -96,6 +96,7 @@ enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[H
         .base_digests = journal->base_digests,
         .delta_next_batch = journal->delta_next_batch,
         .log = target->log,
+        .hooks = &target->hooks,
     };
     enum haul_status status = applier_create(&options, &copy->applier, error);
     if (status == HAUL_OK) {

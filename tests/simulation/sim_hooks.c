@@ -2,6 +2,8 @@
 /* sim_hooks.c — implements every hook. */
 #include "sim_hooks.h"
 
+#include <string.h>
+
 #include "assertion.h"
 #include "clock.h"
 #include "sim_records.h"
@@ -233,6 +235,18 @@ void sim_hooks_of_source(struct sim_command *command, struct haul_hooks *hooks)
     };
 }
 
+static size_t hook_annotate(void *context, const char *family, struct haul_slice key,
+                            struct haul_slice value, uint8_t blob[HAUL_ANNOTATION_BYTES_MAX])
+{
+    (void)context;
+    (void)value;
+    if (family[0] == '\0' || key.size % 3 == 0) {
+        return 0;
+    }
+    memcpy(blob, "mark", 4);
+    return 4;
+}
+
 void sim_hooks_of_target(struct sim_command *command, struct haul_hooks *hooks)
 {
     bool reserves = command->host->options->reserve_hook;
@@ -244,6 +258,7 @@ void sim_hooks_of_target(struct sim_command *command, struct haul_hooks *hooks)
         .own = hook_own,
         .was_owned = registers ? hook_was_owned : NULL,
         .version_get = registers ? hook_version_get : NULL,
+        .annotate = command->host->options->log_data ? hook_annotate : NULL,
     };
 }
 

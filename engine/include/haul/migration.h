@@ -127,8 +127,9 @@ struct haul_result;
  *
  * Thread: `freeze`, `unfreeze`, `reserve`, `unreserve`, `own` and `was_owned` run one at a time, on
  * a thread of their own. They may take locks, write to the database, and take as long as their
- * comments allow. `release`, `log_data` and `job_ended` run on threads that move data, possibly at
- * the same time as another hook: they must return at once. `version_get` runs on either kind of
+ * comments allow. `release`, `log_data`, `annotate` and `job_ended` run on threads that move data,
+ * possibly at the same time as another hook: they must return at once. `annotate` runs on each
+ * applier, for different records at the same time. `version_get` runs on either kind of
  * thread, or within haul_source_start.
  * Any hook may call haul_migration_stop, _cancel and _progress. None may call haul_migration_ended
  * or _destroy for its own migration: these wait for the hook. */
@@ -176,7 +177,15 @@ struct haul_hooks {
      * haul_migration_result later returns that of the last job. The loop waits for this hook, and
      * another hook may run at the same time: return at once. */
     void (*job_ended)(void *context, const struct haul_result *result);
-    void (*reserved[8])(void);
+    /* Target: LogData to put in front of this record of the copy, for readers of the target's log.
+     * The hook fills `blob` and returns the size; 0: none. LogData stands for all records behind it
+     * in its batch, so a blob that is equal to the one before it in the batch is not put again; a
+     * record for which there is none should therefore not follow one that has some. Only in the
+     * write-batch lane: ingested records are in no log. `family` is a name. Changes have the
+     * LogData of the source's log (`log_data` of its options). */
+    size_t (*annotate)(void *context, const char *family, struct haul_slice key,
+                       struct haul_slice value, uint8_t blob[HAUL_ANNOTATION_BYTES_MAX]);
+    void (*reserved[7])(void);
 };
 
 /* A number that is zero stands for its default. Everything pointed to is borrowed until
@@ -226,7 +235,7 @@ struct haul_source_options {
      * (UNCONFIRMED otherwise): what it gave on since has two owners then. */
     bool accept_two_owners;
     /* Send the LogData of the log with the changes beside it, so that it is in the target's log for
-     * whoever reads that. A target of an earlier
+     * whoever reads that; for records of the copy see the hook `annotate`. A target of an earlier
      * release gets none. */
     bool log_data;
 };

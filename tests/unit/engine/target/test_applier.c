@@ -4,6 +4,7 @@
 #include "applier.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ static struct haul_error error;
 static struct block blocks[BLOCK_COUNT];
 static uint8_t memory[BLOCK_COUNT][SLOT_BYTES];
 static uint64_t next_batch[2];
+static const struct haul_hooks *hooks;
 
 /* What was requested from the store, and when. */
 static struct haul_store_ops watched_ops;
@@ -75,7 +77,8 @@ static enum haul_status create_applier(uint32_t thread_count)
                                       .block_count_max = BLOCK_COUNT,
                                       .table_size_bytes = 1 << 20,
                                       .staging_directory = fixture.path,
-                                      .job = "00"};
+                                      .job = "00",
+                                      .hooks = hooks};
     return applier_create(&options, &applier, &error);
 }
 
@@ -204,6 +207,63 @@ static void test_applier_create__too_few_descriptors__limit_and_nothing_left(voi
     }
     check_status(status, HAUL_OK);
     check(spare > 1);
+    close_applier();
+}
+
+/* --- annotations ------------------------------------------------------------------------------ */
+
+static size_t key_as_blob(void *context, const char *name, struct haul_slice key,
+                          struct haul_slice value, uint8_t blob[HAUL_ANNOTATION_BYTES_MAX])
+{
+    (void)context;
+    check_text(name, "default");
+    check(slice_compare(value, text_slice("value")) == 0);
+    blob[0] = '#';
+    memcpy(blob + 1, key.data, key.size);
+    return key.size + 1;
+}
+
+/* The store's log, read back: "#c c #d d". */
+static void describe_log(char *text, size_t capacity)
+{
+    struct haul_wal_reader *reader = NULL;
+    struct haul_log_batch batch;
+    size_t at = 0;
+    check_status(fixture.store->ops->wal_open(fixture.store, 1, &reader, &error), HAUL_OK);
+    while (fixture.store->ops->wal_next(reader, &batch, &error) == HAUL_OK) {
+        struct raw_batch_reader records;
+        struct raw_record record;
+        check_status(raw_batch_open(&records, batch.data), HAUL_OK);
+        while (raw_batch_next(&records, &record) == HAUL_OK) {
+            struct haul_slice word = record.kind == RAW_LOG_DATA ? record.value : record.key;
+            at += (size_t)snprintf(text + at, capacity - at, "%s%.*s", at == 0 ? "" : " ",
+                                   (int)word.size, (const char *)word.data);
+        }
+    }
+    fixture.store->ops->wal_close(reader);
+}
+
+/* Ingested records are in no log. */
+static void test_applier_take__annotate__in_the_log_of_the_write_batch_lane(void)
+{
+    static const struct haul_hooks annotating = {.annotate = key_as_blob};
+    char text[64] = "";
+    hooks = &annotating;
+    open_applier(2);
+    hooks = NULL;
+    applier_take(applier, NULL, record_block(0, BATCH_STREAM, "c"));
+    expect(APPLIER_APPLIED);
+    expect(APPLIER_FREED);
+    applier_take(applier, NULL, record_block(1, BATCH_STREAM, "d"));
+    expect(APPLIER_APPLIED);
+    expect(APPLIER_FREED);
+    applier_take(applier, NULL, record_block(2, TABLE_STREAM, "n"));
+    expect(APPLIER_APPLIED);
+    expect(APPLIER_FREED);
+    describe_log(text, sizeof(text));
+    check_text(text, "#c c #d d");
+    check(has("c") && has("d"));
+    check_equal(applier_written_records(applier), 2);
     close_applier();
 }
 
@@ -466,6 +526,7 @@ static void test_applier_take__deltas_and_nothing_waits__synced_each_256_kib(voi
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_applier_take__annotate__in_the_log_of_the_write_batch_lane),
     CHECK_TEST(test_applier_create__too_few_descriptors__limit_and_nothing_left),
     CHECK_TEST(test_applier_take__our_own_memory__applied_then_freed),
     CHECK_TEST(test_applier_take__memory_that_the_peer_can_write__freed_first),
