@@ -190,7 +190,156 @@ static void test_owner_forget__nth_call_fails__told_and_unchanged(void)
     sweep(forget_unconfirmed, look_unchanged, 4, 0);
 }
 
+/* --- an operator ends jobs -------------------------------------------------------------------- */
+
+static struct haul_job job_of(uint8_t number)
+{
+    struct haul_job job = {.role = number == ARRIVING ? HAUL_JOB_TARGET : HAUL_JOB_SOURCE};
+    memset(job.id, number, sizeof(job.id));
+    return job;
+}
+
+/* One that is not there any more, or is DONE, was ended by an earlier attempt. */
+static enum haul_status ended(enum haul_status status)
+{
+    bool is_over = status == HAUL_INVALID && (strstr(error.text, "was not decided") != NULL ||
+                                              strstr(error.text, "is not over") != NULL);
+    return status == HAUL_NOT_FOUND || is_over ? HAUL_OK : status;
+}
+
+static enum haul_status give_up_source(void)
+{
+    const struct haul_job job = job_of(COPYING);
+    return ended(haul_job_give_up(&failing.base, &job, &error));
+}
+
+static enum haul_status give_up_target(void)
+{
+    const struct haul_job job = job_of(ARRIVING);
+    return ended(haul_job_give_up(&failing.base, &job, &error));
+}
+
+static enum haul_status force_give_up(void)
+{
+    const struct haul_job job = job_of(ARRIVING);
+    return ended(haul_job_force_give_up(&failing.base, &job, true, &error));
+}
+
+static enum haul_status end_decided(void)
+{
+    const struct haul_job job = job_of(DECIDED);
+    return ended(haul_job_end_decided(&failing.base, &job, true, &error));
+}
+
+static enum haul_status forget_over(void)
+{
+    const struct haul_job job = job_of(ABORTED);
+    return ended(haul_job_forget_over(&failing.base, &job, true, &error));
+}
+
+static enum haul_status finish(void)
+{
+    const struct haul_job job = job_of(ARRIVING);
+    enum haul_status status = haul_job_finish(&failing.base, NULL, &job, &error);
+    check(status != HAUL_OK); /* it is not committed */
+    return status == HAUL_INVALID && strstr(error.text, "too long") == NULL ? HAUL_OK : status;
+}
+
+static void damage(uint8_t number)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "/db/haul/%s-", number == ARRIVING ? "target" : "source");
+    for (size_t i = 0; i < HAUL_JOB_BYTES; i++) {
+        size_t used = strlen(path);
+        (void)snprintf(path + used, sizeof(path) - used, "%02x", number);
+    }
+    size_t used = strlen(path);
+    (void)snprintf(path + used, sizeof(path) - used, ".journal");
+    struct fake_inode *file = fake_disk_find(&failing.disk, path);
+    check_or_stop(file != NULL);
+    memset(file->bytes + 60, 0x55, 30);
+    memset(file->platter + 60, 0x55, 30);
+}
+
+static void two_are_damaged(void)
+{
+    leave_all();
+    damage(COPYING);
+    damage(ARRIVING);
+}
+
+static enum haul_status set_aside_source(void)
+{
+    const struct haul_job job = job_of(COPYING);
+    return ended(haul_job_force_give_up(&failing.base, &job, true, &error));
+}
+
+/* A journal that is DONE may be left: it counts as gone. */
+static void look_gone(bool was_failed)
+{
+    size_t count = failing_store_file_count(".journal");
+    check(was_failed ? count == 3 || count == 4 : count == 3);
+}
+
+/* The target has to learn of it. */
+static void look_kept(bool was_failed)
+{
+    (void)was_failed;
+    check_equal(failing_store_file_count(".journal"), 4);
+}
+
+/* `silent`: calls that tidy up, and those of a first look, which is taken again. */
+static void sweep_of_store(void (*prepare)(void), enum haul_status (*act)(void),
+                           void (*look)(bool was_failed), unsigned silent)
+{
+    const struct failing_step step = {.error = &error,
+                                      .prepare = prepare,
+                                      .act = act,
+                                      .look = look,
+                                      .disk_calls_min = 6,
+                                      .silent = silent,
+                                      .silent_memory = true,
+                                      /* a damaged journal is one that cannot be read */
+                                      .without_memory = prepare == two_are_damaged};
+    failing_sweep(&step);
+}
+
+static void test_job__nth_call_fails__told_and_ended_when_done_again(void)
+{
+    sweep_of_store(leave_all, give_up_source, look_kept, 0);
+    sweep_of_store(leave_all, give_up_target, look_gone, 0);
+    sweep_of_store(leave_all, force_give_up, look_gone, 4);
+    sweep_of_store(leave_all, end_decided, look_gone, 1);
+    sweep_of_store(leave_all, forget_over, look_gone, 0);
+    sweep_of_store(two_are_damaged, set_aside_source, look_gone, 1);
+    sweep_of_store(two_are_damaged, force_give_up, look_gone, 1);
+}
+
+static int identity_of_copy(void *context, int fd, struct file_identity *identity)
+{
+    int result = fake_disk_identity(context, fd, identity);
+    identity->birth_ns++;
+    return result;
+}
+
+static void test_job__database_is_a_copy__each_call_refused(void)
+{
+    enum haul_status (*const acts[])(void) = {give_up_source, give_up_target, force_give_up,
+                                              end_decided,    forget_over,    finish};
+    leave_all();
+    failing.disk.calls.identity = identity_of_copy;
+    for (size_t i = 0; i < CHECK_COUNT(acts); i++) {
+        check_error(acts[i](), HAUL_MISMATCH, error);
+        check(strstr(error.text, "copy") != NULL);
+    }
+    failing.disk.calls.identity = fake_disk_identity;
+    look_unchanged(false);
+    failing_store_fini();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_job__nth_call_fails__told_and_ended_when_done_again),
+    CHECK_TEST(test_job__database_is_a_copy__each_call_refused),
     CHECK_TEST(test_owner_adopt__nth_call_fails__told_and_adopted_when_done_again),
     CHECK_TEST(test_owner_look_origin__nth_call_fails__told),
     CHECK_TEST(test_owner_forget__nth_call_fails__told_and_unchanged),
