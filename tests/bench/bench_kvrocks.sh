@@ -3,12 +3,11 @@
 # this machine, by raw-key-value and by redis-command, next to a haul migration of as many records
 # of the same size. KVROCKS_BIN names the server; redis-cli is needed as well.
 #
-# To be fair to Kvrocks: no speed limit (a batch rate limit of 0 ends the process, so 8192 MB/s),
-# pipelines of 1024, batches of $KVROCKS_BATCH_KB (default 1024), no compression, a compacted
-# source, and the wall time of a synchronous CLUSTERX MIGRATE. Before upstream's fix, raw-key-value
-# puts all strings into one batch: measure a version that has the fix.
+# To be fair to Kvrocks: no speed limit (batches have one, so 8192 MB/s), pipelines of 1024, batches
+# of $KVROCKS_BATCH_KB (default 1024), no compression, a compacted source, and the wall time of a
+# synchronous CLUSTERX MIGRATE.
 #
-# If the server was built with server_patch, its own migrate-type rdma takes turns with the others
+# If the server was built with server_patch, its migrate-transport haul takes turns with the others
 # (tests/kvrocks/bench_slots.py; KVROCKS_BASELINE_BIN, if set, runs the others): the rows that begin
 # with "slots".
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of ci/bench.sh
@@ -37,7 +36,7 @@ bench_kvrocks() {
     done
 }
 
-# --- migrate-type rdma ----------------------------------------------------------------------------
+# --- migrate-transport haul -----------------------------------------------------------------------
 
 # kvrocks_slots_of VALUE-BYTES MIB
 kvrocks_slots_of() {
@@ -47,11 +46,11 @@ kvrocks_slots_of() {
     python3 -B "$root/tests/kvrocks/bench_slots.py" --mib "$2" --value-size "$1" --runs "$pairs" --json "$figures" >&2
     rival=$(jq -r '.runs | [to_entries[] | select(.key | startswith("raw-key-value"))]
         | min_by(.value | map(.seconds) | sort | .[(length - 1) / 2 | floor]) | .key' "$figures")
-    kvrocks_slots_row "$1 B values, ingest" rate rdma "$rival" "$fast"
-    kvrocks_slots_row "$1 B values, ingest" rate rdma redis-command "$slow"
-    kvrocks_slots_row "$1 B values, write batches" rate rdma-writebatch "$rival" null
-    kvrocks_slots_row "$1 B values, ingest, source" source_cpu_s rdma "$rival" 0.5
-    kvrocks_slots_row "$1 B values, ingest, target" target_cpu_s rdma "$rival" 0.25
+    kvrocks_slots_row "$1 B values, ingest" rate haul "$rival" "$fast"
+    kvrocks_slots_row "$1 B values, ingest" rate haul redis-command "$slow"
+    kvrocks_slots_row "$1 B values, write batches" rate haul-writebatch "$rival" null
+    kvrocks_slots_row "$1 B values, ingest, source" source_cpu_s haul "$rival" 0.5
+    kvrocks_slots_row "$1 B values, ingest, target" target_cpu_s haul "$rival" 0.25
 }
 
 # kvrocks_slots_row NAME FIGURE OURS THEIRS TARGET: GB/s, or CPU seconds a GB.

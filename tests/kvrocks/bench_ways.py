@@ -9,10 +9,9 @@
     checkpoint     BGSAVE, copy the checkpoint with rsync, then stop the node and start the other one
 
     bench_ways.py [--mib N] [--kind hash|string] [--runs N] [--rate WRITES] [--ways LIST] [--json FILE]
-The database holds hashes of 100 fields of 100 bytes, or strings of 1 KiB. (Before its fix of the unbounded
-batch Kvrocks puts all strings into one batch of raw-key-value, which fails from 512 MB on.) Each run starts
-from a copy of one database. The client writes a new key each time, repeats writes without an
-acknowledgement, and goes to whichever node accepts them. Afterwards every acknowledged key is read from the new owner.
+The database holds hashes of 100 fields of 100 bytes, or strings of 1 KiB. Each run starts from a copy
+of one database. The client writes a new key each time, repeats writes without an acknowledgement, and
+goes to whichever node accepts them. Afterwards every acknowledged key is read from the new owner.
 KVROCKS_BIN and KVROCKS_BASELINE_BIN as in bench_slots.py.
 """
 import argparse
