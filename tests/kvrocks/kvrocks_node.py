@@ -16,6 +16,8 @@ TRANSPORT = "tcp" if ADDRESS == "127.0.0.1" else "rdma"
 DEADLINE_S = int(os.environ.get("KVROCKS_DEADLINE_S", "120"))
 # A Kvrocks without the patch does not know these settings.
 UPSTREAM = {"migrate-transport": None, "migrate-rdma-transport": None}
+# The default of migrate-rdma-listen is the Redis port and this.
+LISTEN_ABOVE = 20000
 # kvrocks-controller sends the next version of the topology so soon after each CLUSTERX MIGRATE.
 RAISE_AFTER_S = 0.1
 
@@ -89,24 +91,24 @@ class Client:
 
 
 def free_port():
-    """A port that is free, and so is the port 20000 above it: the default of migrate-rdma-listen. Both lie
-    below the system's range of ephemeral ports, so that they are still free when a killed node comes back."""
+    """A port that is free, and so is the default of migrate-rdma-listen. Both lie below the system's range of
+    ephemeral ports, so that they are still free when a killed node comes back."""
     while True:
         with socket.socket() as low, socket.socket() as high:
             port = 10000 + int.from_bytes(os.urandom(2), "big") % 2700
             try:
                 low.bind(("127.0.0.1", port))
-                high.bind(("127.0.0.1", port + 20000))
+                high.bind(("127.0.0.1", port + LISTEN_ABOVE))
             except OSError:
                 continue
             return port
 
 
 def free_high_port():
-    """A port to which 20000 cannot be added."""
+    """A port to which LISTEN_ABOVE cannot be added."""
     while True:
         with socket.socket() as probe:
-            port = 45536 + int.from_bytes(os.urandom(2), "big") % 15000
+            port = 51000 + int.from_bytes(os.urandom(2), "big") % 9000
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
@@ -207,21 +209,19 @@ class Node:
         with open(os.path.join(self.directory, "output"), encoding="utf-8", errors="replace") as file:
             return file.read()
 
-    def info(self, section):
+    def fields(self, *command, timeout=DEADLINE_S):
         fields = {}
-        for line in self.call("info", section).decode().splitlines():
-            if ":" in line:
-                key, value = line.split(":", 1)
-                fields[key] = value
-        return fields
-
-    def cluster_info(self):
-        fields = {}
-        for line in self.call("cluster", "info").decode().splitlines():
+        for line in self.call(*command, timeout=timeout).decode().splitlines():
             if ":" in line:
                 key, value = line.split(":", 1)
                 fields[key] = value.strip()
         return fields
+
+    def info(self, section, timeout=DEADLINE_S):
+        return self.fields("info", section, timeout=timeout)
+
+    def cluster_info(self, timeout=DEADLINE_S):
+        return self.fields("cluster", "info", timeout=timeout)
 
 
 class Cluster:
@@ -234,15 +234,23 @@ class Cluster:
         self.replica_of = replica_of or {}
         # Ports that a node is told instead of the real ones: {node: {other node: port}}.
         self.ports_told = {}
+        self.address = ADDRESS
         # Does migrate() raise the version? False: as if the controller ended in between.
         self.raises = True
         self.lock = threading.RLock()
         self.closed = threading.Event()
-        for i in range(count):
-            node = Node(binary, self.directory, "abcdef"[i], (settings or {}).get("abcdef"[i]))
-            self.nodes.append(node.start())
-        self.slots = {self.nodes[0].id: "0-16383"}
-        self.tell()
+        self.binary = binary
+        for name in "abcdef"[:count]:
+            self.add_node(name, (settings or {}).get(name))
+        self.slots = {node.id: "0-16383" for node in self.nodes[:1]}
+        if self.nodes:
+            self.tell()
+
+    def add_node(self, name, settings=None, binary=None):
+        """A running node that no topology names yet."""
+        node = Node(binary or self.binary, self.directory, name, settings)
+        self.nodes.append(node.start())
+        return node
 
     def tell(self, nodes=None):
         """CLUSTERX SETNODES on all (or these) nodes, with the next version."""
@@ -252,10 +260,18 @@ class Cluster:
                 self.repeat(node)
 
     def repeat(self, node, timeout=DEADLINE_S):
-        """CLUSTERX SETNODES on one node, with the present version."""
+        """CLUSTERX SETNODES on one node, with the present version; a replica that loads a database takes it later."""
         with self.lock:
-            node.call("clusterx", "setnodeid", node.id, timeout=timeout)
-            node.call("clusterx", "setnodes", self.text(node), self.version, timeout=timeout)
+            deadline = time.monotonic() + timeout
+            while True:
+                try:
+                    node.call("clusterx", "setnodeid", node.id, timeout=timeout)
+                    node.call("clusterx", "setnodes", self.text(node), self.version, timeout=timeout)
+                    return
+                except Error as error:
+                    if "LOADING" not in str(error) or time.monotonic() > deadline:
+                        raise
+                time.sleep(0.02)
 
     def text(self, receiver=None):
         told = self.ports_told.get(receiver, {})
@@ -264,7 +280,7 @@ class Cluster:
             master = self.replica_of.get(node.name)
             role = f"slave {(master * 40)[:40]}" if master else "master -"
             slots = "" if master else self.slots.get(node.id, "")
-            lines.append(f"{node.id} {ADDRESS} {told.get(node, node.port)} {role} {slots}".strip())
+            lines.append(f"{node.id} {self.address} {told.get(node, node.port)} {role} {slots}".strip())
         return "\n".join(lines)
 
     def migrate(self, source, target, slots="0-16383", mode="async"):

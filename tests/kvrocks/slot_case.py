@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from kvrocks_node import Client, Cluster, Error, Node
+from kvrocks_node import Client, Cluster, Error
 
 BINARY = os.environ.get("KVROCKS_BIN", "")
 UNPATCHED = os.environ.get("KVROCKS_UNPATCHED_BIN", "")
@@ -170,9 +170,7 @@ class SlotCase(unittest.TestCase):
         return self.cluster.nodes
 
     def add_node(self, binary, name, settings=None):
-        node = Node(binary, self.cluster.directory, name, settings).start()
-        self.cluster.nodes.append(node)
-        return node
+        return self.cluster.add_node(name, settings, binary)
 
     def migrate(self, source, target, slots=ALL):
         """SYNC: returns at the end of the job."""
@@ -186,6 +184,16 @@ class SlotCase(unittest.TestCase):
         a.call("config", "set", "migrate-rdma-rate-limit-mb", 2)
         self.assertEqual(self.cluster.migrate(a, b, slots), b"OK")
         self.wait_for_copy(a)
+
+    def migrate_again(self, source, target, slots=ALL):
+        """After a restart of the source: it may go on by itself once it knows the topology, or when it is told to."""
+        def done():
+            if source.cluster_info().get("migrating_state") == "success":
+                return True
+            if "migrate_phase" not in source.info("migration"):
+                self.cluster.migrate(source, target, slots)
+            return False
+        source.wait_for(done, "success")
 
     def wait_for_copy(self, source):
         source.wait_for(lambda: source.info("migration").get("migrate_phase") == "copying" and

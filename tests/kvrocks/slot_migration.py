@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from kvrocks_node import ADDRESS, TRANSPORT, UPSTREAM, Error, free_high_port
+from kvrocks_node import ADDRESS, LISTEN_ABOVE, TRANSPORT, UPSTREAM, Error, free_high_port
 from slot_case import (ALL, BINARY, FAMILIES, UNPATCHED, SlotCase, Writer, fill_every_type, range_deletion,
                        read_every_type, record, run_suite, slot_prefix)
 
@@ -337,7 +337,7 @@ class SlotMigration(SlotCase):
         a, b = self.open()
         b.call("haul", "import", ALL, self.cluster.version)
         done = subprocess.run(
-            [self.HAUL, "send", "--db", self.foreign_database(a), "--to", f"127.0.0.1:{b.port + 20000}", "--transport",
+            [self.HAUL, "send", "--db", self.foreign_database(a), "--to", f"127.0.0.1:{b.port + LISTEN_ABOVE}", "--transport",
              "tcp", "--retry", "1s"], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertEqual(b.cluster_info()["import_state"], "start")
@@ -385,13 +385,15 @@ class SlotMigration(SlotCase):
         b.stop()
         self.assert_equal_databases(a, b)
 
-    def test_kill__source_while_it_copies__goes_on_by_itself(self):
+    def test_kill__source_while_it_copies__goes_on_when_asked(self):
         a, b = self.open()
         self.begin_slow(a, b)
         a.kill()
         a.settings["migrate-rdma-rate-limit-mb"] = 0
         a.start()
-        a.wait_for(lambda: a.cluster_info().get("migrating_state") == "success", "success")
+        self.cluster.tell()
+        self.migrate_again(a, b)
+        self.assertEqual(a.info("migration")["last_resumed"], "1")
         self.assertEqual(b.call("hget", "fillh:499", "f"), b"499")
         a.stop()
         b.stop()
