@@ -177,7 +177,7 @@ enum haul_status log_links_make(const char *directory, const char *wal_dir,
     if (status == HAUL_OK) {
         status = make_links(&place, wal_dir, list_fd, error);
     }
-    if (status != HAUL_OK && before > 0) { /* files kept before belong to an interrupted job */
+    if (status != HAUL_OK && before != 0) { /* files kept before belong to an interrupted job */
         undo(&place, before);
         (void)!ftruncate(list_fd, before);
     } else if (status != HAUL_OK) {
