@@ -124,13 +124,13 @@ static void print_summary(const struct haul_result *result, const struct migrati
                      result->told_count, one ? " that is" : "s that are", one ? "it" : "them");
         return;
     }
-    if (is_settled(result, output)) {
-        (void)printf("nothing is in doubt: the receiver owns by the last job from here\n");
-        return;
-    }
     if (result->yielded_count > 0) {
         (void)printf("the receiver owns the ranges of %u job%s; the record shows that now\n",
                      result->yielded_count, result->yielded_count == 1 ? "" : "s");
+        return;
+    }
+    if (is_settled(result, output)) {
+        (void)printf("nothing is in doubt: the receiver owns by the last job from here\n");
         return;
     }
     (void)haul_text_escape(result->fallback_reason, strlen(result->fallback_reason), reason,

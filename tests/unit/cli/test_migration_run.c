@@ -308,6 +308,7 @@ static void test_finish__resolved__what_the_receiver_knows(void)
         {2, 0, "the receiver was informed of 2 jobs that are over, and has nothing left of them\n"},
         {0, 1, "the receiver owns the ranges of 1 job; the record shows that now\n"},
         {0, 2, "the receiver owns the ranges of 2 jobs; the record shows that now\n"},
+        {0, 0, "nothing is in doubt: the receiver owns by the last job from here\n"},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         begin("resolve", &plain);
