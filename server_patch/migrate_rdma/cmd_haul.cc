@@ -1,45 +1,117 @@
 // SPDX-License-Identifier: Apache-2.0
-// cmd_haul.cc — HAUL IMPORT <slot|start-end> <version>: a source requests, on its authenticated connection, an
-// endpoint for sending the slots by haul. The answer, on one line: port, one-time token, and a host if it differs from
-// the one that the source has connected to.
+// cmd_haul.cc — what the nodes of a cluster say to each other about slots that move by haul. Every answer is one line.
+//
+//   HAUL IMPORT <slots> <version> <source-id> [<token>]   from a source: may it send these slots? `version` is that of
+//                                                         the topology that it knows, `token` of a job to continue.
+//                                                         haul preparing <token>
+//   HAUL ENDPOINT <token>                                 where does the data go?
+//                                                         haul preparing, or haul <port> [host]
+//   HAUL CONFIRM <slots> <job> <source-id>                rdma_confirm.h
+//   HAUL ABANDON <slots> FORCE                            from an operator: rdma_confirm.h. OK
+//   HAUL CANCEL <slots>                                   from an operator, to a source: end the migration of these slots,
+//                                                         or take them off the queue. OK
+#include <unordered_map>
+
 #include "cluster/cluster.h"
+#include "cluster/slot_migrate.h"
 #include "commands/commander.h"
 #include "commands/error_constants.h"
 #include "parse_util.h"
+#include "rdma_address.h"
+#include "rdma_confirm.h"
 #include "rdma_import.h"
+#include "rdma_migrate.h"
 #include "server/server.h"
+#include "string_util.h"
 
 namespace redis {
 
 class CommandHaul : public Commander {
  public:
+  // Those that check or change what the topology means for a slot.
+  static bool IsExclusive(const std::string &subcommand) { return !util::EqualICase(subcommand, "endpoint"); }
+
   Status Parse(const std::vector<std::string> &args) override {
-    if (args.size() != 4 || !util::EqualICase(args[1], "import")) {
-      return {Status::RedisParseErr, "HAUL command, HAUL IMPORT <slot range> <version>"};
+    auto found = subcommands().find(util::ToLower(args[1]));
+    if (found == subcommands().end()) return {Status::RedisParseErr, "HAUL: unknown subcommand"};
+    subcommand_ = &found->second;
+    if (args.size() < subcommand_->words_min || args.size() > subcommand_->words_max) {
+      return {Status::RedisParseErr, errWrongNumOfArguments};
     }
-    GET_OR_RET(CommandTable::ParseSlotRanges(args[2], slot_ranges_));
-    if (slot_ranges_.size() != 1) return {Status::RedisParseErr, errInvalidSyntax};
-    version_ = GET_OR_RET(ParseInt<uint64_t>(args[3], 10));
     return Status::OK();
   }
 
   Status Execute([[maybe_unused]] engine::Context &ctx, Server *srv, Connection *conn, std::string *output) override {
     if (!srv->GetConfig()->cluster_enabled) return {Status::RedisExecErr, "Cluster mode is not enabled"};
-
-    srv->rdma_import->SetJobVersion(version_);
-    GET_OR_RET(srv->cluster->ImportSlotRange(conn, slot_ranges_[0], kImportByRdma));
-    std::string host, token;
-    int port = 0;
-    srv->rdma_import->GetEndpoint(&host, &port, &token);
-    *output = SimpleString(fmt::format("haul {} {}{}{}", port, token, host.empty() ? "" : " ", host));
+    auto answer = GET_OR_RET((this->*subcommand_->execute)(srv, conn));
+    *output = SimpleString(answer);
     return Status::OK();
   }
 
  private:
-  std::vector<SlotRange> slot_ranges_;
-  uint64_t version_ = 0;
+  struct Subcommand {
+    size_t words_min, words_max;
+    StatusOr<std::string> (CommandHaul::*execute)(Server *srv, Connection *conn);
+  };
+
+  static const std::unordered_map<std::string, Subcommand> &subcommands() {
+    static const std::unordered_map<std::string, Subcommand> table = {
+        {"import", {5, 6, &CommandHaul::import}},
+        {"endpoint", {3, 3, &CommandHaul::endpoint}},
+        {"confirm", {5, 5, &CommandHaul::confirm}},
+        {"abandon", {4, 4, &CommandHaul::abandon}},
+        {"cancel", {3, 3, &CommandHaul::cancel}},
+    };
+    return table;
+  }
+
+  static StatusOr<SlotRange> parseRange(const std::string &text) {
+    std::vector<SlotRange> ranges;
+    GET_OR_RET(CommandTable::ParseSlotRanges(text, ranges));
+    if (ranges.size() != 1) return {Status::RedisParseErr, errInvalidSyntax};
+    return ranges.front();
+  }
+
+  StatusOr<std::string> import(Server *srv, Connection *conn) {
+    RdmaImportRequest request;
+    request.range = GET_OR_RET(parseRange(args_[2]));
+    request.version = GET_OR_RET(ParseInt<int64_t>(args_[3], NumericRange<int64_t>{0, INT64_MAX}, 10));
+    request.source = args_[4];
+    if (args_.size() > 5) request.token = args_[5];
+    request.arrival_host = RdmaArrivalHost(conn->GetFD());
+    return "haul preparing " + GET_OR_RET(srv->rdma_import->Begin(request));
+  }
+
+  StatusOr<std::string> endpoint(Server *srv, Connection *) {
+    return "haul " + GET_OR_RET(srv->rdma_import->Endpoint(args_[2]));
+  }
+
+  StatusOr<std::string> confirm(Server *srv, Connection *) {
+    return RdmaConfirm(srv, GET_OR_RET(parseRange(args_[2])), args_[3], args_[4]);
+  }
+
+  StatusOr<std::string> abandon(Server *srv, Connection *) {
+    if (!util::EqualICase(args_[3], "force")) {
+      return {Status::RedisParseErr, "HAUL ABANDON <slots> FORCE: two nodes may own the slots afterwards"};
+    }
+    GET_OR_RET(RdmaAbandon(srv, GET_OR_RET(parseRange(args_[2]))));
+    return std::string("OK");
+  }
+
+  StatusOr<std::string> cancel(Server *srv, Connection *) {
+    GET_OR_RET(srv->slot_migrator->rdma->queue.Cancel(GET_OR_RET(parseRange(args_[2]))));
+    return std::string("OK");
+  }
+
+  const Subcommand *subcommand_ = nullptr;
 };
 
-REDIS_REGISTER_COMMANDS(Cluster, MakeCmdAttr<CommandHaul>("haul", -2, "no-script exclusive admin no-multi", NO_KEY), )
+static uint64_t GenerateHaulFlag(uint64_t flags, const std::vector<std::string> &args) {
+  bool exclusive = args.size() >= 2 && CommandHaul::IsExclusive(args[1]);
+  return exclusive ? flags | kCmdExclusive : flags;
+}
+
+REDIS_REGISTER_COMMANDS(Cluster,
+                        MakeCmdAttr<CommandHaul>("haul", -3, "no-script admin no-multi", NO_KEY, GenerateHaulFlag), )
 
 }  // namespace redis

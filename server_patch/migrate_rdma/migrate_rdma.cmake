@@ -29,11 +29,21 @@ set_property(TARGET haul::static APPEND PROPERTY INTERFACE_LINK_LIBRARIES rocksd
 
 set(MIGRATE_RDMA_SOURCES
   cmd_haul
+  rdma_address
   rdma_blocked
-  rdma_filter
+  rdma_confirm
+  rdma_decided
   rdma_hooks
   rdma_import
+  rdma_import_job
+  rdma_info
+  rdma_ingest
   rdma_migrate
+  rdma_peer
+  rdma_question
+  rdma_queue
+  rdma_report
+  rdma_slots
   rdma_state
   rdma_store
 )

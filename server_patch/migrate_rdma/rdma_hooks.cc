@@ -1,57 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rdma_hooks.h"
 
+#include <chrono>
 #include <filesystem>
-#include <mutex>
+#include <thread>
 
 #include "cluster/slot_migrate.h"
 #include "rdma_filter.h"
 #include "rdma_import.h"
 #include "rdma_log.h"
 #include "rdma_migrate.h"
+#include "rdma_slots.h"
 #include "server/server.h"
 
-namespace {
-
-// The replication thread may replace the database while the main thread still starts the server.
-std::mutex recover_mutex;
-
-}  // namespace
-
 Status RdmaRecover(Server *srv) {
-  std::lock_guard<std::mutex> lock(recover_mutex);
-  srv->slot_migrator->rdma = std::make_shared<RdmaMigrator>(srv, srv->slot_migrator.get());
+  srv->rdma_slots = std::make_shared<RdmaSlots>(srv);
+  srv->slot_migrator->rdma = std::make_shared<RdmaMigrator>(srv, srv->slot_migrator.get(), srv->rdma_slots.get());
   srv->rdma_import = std::make_shared<RdmaImport>(srv);
-  auto guard = srv->storage->ReadLockGuard();
-  if (srv->storage->IsClosing()) return Status::OK();  // the database that comes has nothing to resume
+  GET_OR_RET(srv->rdma_slots->Recover());
   GET_OR_RET(srv->rdma_import->Recover());
   GET_OR_RET(srv->slot_migrator->rdma->Recover());
-  RdmaRefreshFilters(srv);
+  rdma_recovered = true;
   return Status::OK();
 }
 
-// Journals and state belong to the database that goes. They must go before it: replication moves the old directory
-// aside, and RocksDB, which removes it later, leaves foreign files, so the next move would fail.
-void RdmaStopImport(Server *srv) {
-  std::lock_guard<std::mutex> lock(recover_mutex);
-  if (srv->rdma_import) {
-    srv->rdma_import->Cancel("the database is replaced");
-    srv->rdma_import->WaitIdle();
-    srv->slot_migrator->rdma->StopResolving();
+void RdmaStop(Server *srv) {
+  if (!srv->rdma_slots) return;
+  srv->slot_migrator->rdma->queue.Stop();
+  srv->slot_migrator->rdma->StopWatching();
+  srv->rdma_import.reset();
+  srv->slot_migrator.reset();
+  srv->rdma_slots.reset();
+}
+
+bool RdmaStopImport(Server *srv, const std::function<bool()> &gives_up) {
+  if (!srv->GetConfig()->cluster_enabled) return true;
+  // Replication starts before RdmaRecover(), and may want to replace the database at once.
+  while (!rdma_recovered) {
+    if (gives_up()) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  if (!srv->rdma_import->Close(gives_up)) return false;
+  srv->slot_migrator->rdma->Forget();
+  RdmaRemoveFiles(srv);
+  return true;
+}
+
+void RdmaOnTopology(Server *srv, bool force) {
+  if (!srv || !srv->rdma_slots) return;  // nodes.conf is being loaded
+  srv->rdma_slots->OnTopology(force);
+  srv->slot_migrator->rdma->OnTopology();
+  srv->rdma_import->OnTopology();
+}
+
+void RdmaOnReset(Server *srv) {
+  if (!srv->rdma_slots) return;
+  srv->rdma_slots->OnReset();
+  srv->slot_migrator->rdma->OnReset();
+  RdmaRemoveFiles(srv);
+}
+
+// The jobs in <db-dir>/haul belong to what this node was.
+void RdmaRemoveFiles(Server *srv) {
   std::error_code error;
   std::filesystem::remove_all(srv->GetConfig()->db_dir + "/haul", error);
-  if (error) RDMA_ERROR("[migrate] Cannot remove {}/haul: {}", srv->GetConfig()->db_dir, error.message());
-  rdma_may_continue = false;
+  if (error) RDMA_WARN("[migrate] Cannot remove {}/haul: {}", srv->GetConfig()->db_dir, error.message());
 }
 
-void RdmaOnTopology(Server *srv, int64_t version, std::map<int, std::string> *migrated_slots) {
-  if (!srv || !srv->rdma_import) return;  // nodes.conf is being loaded
-  srv->rdma_import->OnTopology(version);
-  srv->slot_migrator->rdma->OnTopology(version, migrated_slots);
-}
-
-bool RdmaTakesImport(Server *srv, int state) { return state == kImportByRdma || srv->rdma_import->IsActive(); }
+bool RdmaTakesImport(Server *srv) { return srv->rdma_import->IsActive(); }
 
 Status RdmaImportState(Server *srv, const SlotRange &range, int state) {
   return srv->rdma_import->Command(range, state);
@@ -65,20 +81,4 @@ Status RdmaCheckFlush(Server *srv) {
     return {Status::RedisTryAgain, "slots are being handed over by haul"};
   }
   return Status::OK();
-}
-
-bool RdmaNeedsFullSync(Server *srv, uint64_t next_seq, std::string *output) {
-  if (!srv->rdma_import || !srv->rdma_import->IsBehindIngest(next_seq)) return false;
-  *output = "the log lacks ingested files, please use fullsync";
-  return true;
-}
-
-Server::InfoEntries RdmaInfo(Server *srv) {
-  Server::InfoEntries entries;
-  if (!srv->rdma_import || srv->IsLoading()) return entries;
-  RdmaFields fields;
-  srv->slot_migrator->rdma->GetInfo(&fields);
-  srv->rdma_import->GetInfo(&fields);
-  for (const auto &[name, value] : fields) entries.emplace_back(name, value);
-  return entries;
 }

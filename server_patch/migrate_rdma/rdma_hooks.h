@@ -3,8 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "server/server.h"
 #include "status.h"
@@ -13,18 +14,31 @@ struct SlotRange;
 
 // Create both sides and resume what an earlier process has left. Before clients are served.
 Status RdmaRecover(Server *srv);
-// End an import and wait for it: the database is about to be replaced.
-void RdmaStopImport(Server *srv);
-// The topology was set; under the exclusive guard.
-void RdmaOnTopology(Server *srv, int64_t version, std::map<int, std::string> *migrated_slots);
+// The database is about to be replaced, and no migration runs: end an import, wait for it, and forget all jobs. False:
+// `gives_up` ended the wait. The caller holds no guard.
+bool RdmaStopImport(Server *srv, const std::function<bool()> &gives_up);
+// The topology was set, with FORCE or without. Exclusive guard.
+void RdmaOnTopology(Server *srv, bool force);
+// CLUSTER RESET has succeeded. Exclusive guard.
+void RdmaOnReset(Server *srv);
+// Remove <db-dir>/haul: the state and the journals of jobs, none of which runs.
+void RdmaRemoveFiles(Server *srv);
+// End all threads: the server is about to be destroyed.
+void RdmaStop(Server *srv);
 
-// CLUSTER IMPORT: does the state belong to an import by haul, or would it interfere with one?
-bool RdmaTakesImport(Server *srv, int state);
+// CLUSTER IMPORT: would it interfere with an import by haul?
+bool RdmaTakesImport(Server *srv);
 Status RdmaImportState(Server *srv, const SlotRange &range, int state);
 
 // FLUSHDB and FLUSHALL are refused during a hand-over, when it is undecided which side they apply to.
 Status RdmaCheckFlush(Server *srv);
-// Would a replica that continues in the log at this sequence number miss ingested files? Then `output` gets the answer.
-bool RdmaNeedsFullSync(Server *srv, uint64_t next_seq, std::string *output);
-// INFO migration.
+// PSYNC: an error for a replica that would miss ingested files (rdma_ingest.h).
+Status RdmaCheckPSync(Server *srv, uint64_t next_seq);
+// INFO migration, and the lines about running jobs in CLUSTER INFO.
 Server::InfoEntries RdmaInfo(Server *srv);
+std::string RdmaClusterInfo(Server *srv);
+
+// CLUSTERX MIGRATE with several ranges: one after the other. `args`: the words of the command.
+bool RdmaTakesRanges(Server *srv, const std::vector<SlotRange> &ranges);
+Status RdmaMigrateRanges(Server *srv, const std::vector<SlotRange> &ranges, const std::vector<std::string> &args,
+                         std::string *output);

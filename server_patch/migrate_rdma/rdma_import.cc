@@ -4,46 +4,35 @@
 #include <sys/random.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
-#include <iterator>
+#include <chrono>
 
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
+#include "rdma_address.h"
+#include "rdma_ingest.h"
 #include "rdma_log.h"
+#include "rdma_slots.h"
 #include "server/server.h"
+#include "thread_util.h"
 
 namespace {
 
-constexpr int kListenPortIncrement = 20000;
-constexpr int kPortMax = 65535;
 constexpr int kTokenBytes = 16;
-constexpr uint32_t kPollMs = 100;
-// A source that got the token connects at once; one that missed the answer does so within its retry time.
-constexpr uint64_t kFirstContactMs = 60 * 1000;
-constexpr uint32_t kResumeWaitMs = 120 * 1000;
+// After this time without its source, another source may replace an import.
+constexpr auto kQuietTime = std::chrono::seconds(5);
 
-// "ADDR:PORT" or "[ADDR]:PORT"
-bool SplitAddress(const std::string &address, std::string *host, int *port) {
-  auto colon = address.rfind(':');
-  if (colon == std::string::npos) return false;
-  *host = address.substr(0, colon);
-  *port = std::atoi(address.c_str() + colon + 1);
-  return *port > 0;
-}
-
-bool IsAnyPort(const std::string &address) {
-  return address.size() > 2 && address.compare(address.size() - 2, 2, ":0") == 0;
-}
-
-bool IsWildcard(const std::string &host) { return host.empty() || host == "0.0.0.0" || host == "[::]" || host == "*"; }
+Status TryAgain(const std::string &text) { return {Status::RedisTryAgain, text}; }
 
 }  // namespace
 
-RdmaImport::RdmaImport(Server *srv) : srv_(srv) {}
-
 RdmaImport::~RdmaImport() {
-  Cancel("the server stops");
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    closing_ = true;
+    if (migration_) haul_migration_stop(migration_);
+    changed_.notify_all();
+  }
   if (thread_.joinable()) thread_.join();
 }
 
@@ -56,341 +45,238 @@ void RdmaImport::markImport(const SlotRange &range, int status) {
   srv_->slot_import->import_status_ = status;
 }
 
-// --- beginning ---------------------------------------------------------------------------------------------------
-
-Status RdmaImport::Command(const SlotRange &range, int state) {
-  if (state == kImportByRdma) return begin(range);
-  std::unique_lock<std::mutex> lock(mutex_);
-  if (state == kImportFailed && range == state_.range) {
-    lock.unlock();
-    Cancel("cancelled by CLUSTER IMPORT");
-    return Status::OK();
-  }
-  return {Status::NotOK, fmt::format("slot(s) {} are being imported by haul", state_.range.String())};
-}
-
-Status RdmaImport::begin(const SlotRange &range) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (active_) {
-    if (state_.range == range && !cancelled_) return Status::OK();  // the same source has returned
-    return {Status::NotOK,
-            fmt::format("only one importing job is allowed, current importing: {}", state_.range.String())};
-  }
-  if (srv_->slot_import->GetSlotRange().IsValid()) {
-    return {Status::NotOK, fmt::format("only one importing job is allowed, current importing: {}",
-                                       srv_->slot_import->GetSlotRange().String())};
-  }
-  if (thread_.joinable()) thread_.join();
-  store_ = GET_OR_RET(RdmaStore::Acquire(srv_));
-  if (hasTaken(range)) {
-    // The source missed the end of the job, and asks for it with the earlier token.
-    std::string again;
-    owned_ = true;
-    return listen(&again);
-  }
-  giveUpLeftOver();
-
-  owned_ = false;
-  token_.resize(kTokenBytes);
-  if (getrandom(token_.data(), token_.size(), 0) != kTokenBytes) return Status::FromErrno("getrandom");
-  state_.moving = true;
-  state_.range = range;
-  state_.version = srv_->cluster->GetVersion();
-  state_.job_version = wanted_version_;
-  state_.token = RdmaTokenToHex(token_);
-  state_.endpoint.clear();
-  std::string address;
-  if (auto s = listen(&address); !s) {
-    state_.moving = false;
-    store_.reset();
-    return s;
-  }
-  if (auto s = state_.Store(statePath()); !s) {
-    haul_migration_cancel(migration_);
-    return s;
-  }
-  // Slots that this node has handed over return: drop its record of the hand-over.
-  if (range.HasOverlap(srv_->slot_migrator->GetForbiddenSlotRange())) srv_->slot_migrator->ReleaseForbiddenSlotRange();
-  RDMA_INFO("[import] Start importing slot(s) {} by haul, listening on {}", range.String(), address);
-  return Status::OK();
-}
-
-// With mutex_ held: are these the slots of the last job, and was it finished here under the current topology?
-bool RdmaImport::hasTaken(const SlotRange &range) const {
-  return !state_.token.empty() && state_.range == range && !state_.moved.empty() &&
-         state_.moved.back().range == range && state_.moved.back().version == srv_->cluster->GetVersion();
-}
-
-// With mutex_ held: open the target, start the thread that waits for its end.
-Status RdmaImport::listen(std::string *address) {
-  auto *config = srv_->GetConfig();
-  if (state_.endpoint.empty()) state_.endpoint = config->migrate_rdma.listen;
-  if (state_.endpoint.empty()) {
-    // With such a high Redis port the system chooses; the answer tells the source.
-    int port = config->port + kListenPortIncrement;
-    state_.endpoint = fmt::format("0.0.0.0:{}", port <= kPortMax ? port : 0);
-  }
-  bool has_replicas = RdmaTopologyHasReplicas(srv_);
-  store_->SetReplicasExpected(has_replicas);
-  may_ingest_ = RdmaLaneMode(srv_) != HAUL_LANE_WRITE_BATCH && !has_replicas;
-  GET_OR_RET(startTarget());
-  *address = haul_migration_address(migration_);
-  if (IsAnyPort(state_.endpoint)) state_.endpoint = *address;  // the same one after a restart
-  cancelled_ = false;
-  active_ = true;
-  // From now on a replica that continues with the log might miss a file.
-  if (may_ingest_ && !owned_) ingest_seq_ = UINT64_MAX;
-  if (!owned_) markImport(state_.range, kImportStart);
-  thread_ = std::thread([this] { run(); });
-  return Status::OK();
-}
-
-Status RdmaImport::startTarget() {
-  haul_target_options options{};
-  options.size_bytes = sizeof(options);
-  options.store = store_->Get();
-  options.listen = state_.endpoint.c_str();
-  options.transports = RdmaTransports(srv_);
-  options.once = true;
-  options.resume_wait_ms = kResumeWaitMs;
-  options.lane = RdmaLaneMode(srv_);
-  options.secret = {reinterpret_cast<const uint8_t *>(token_.data()), token_.size()};
-  options.hooks.context = this;
-  options.hooks.reserve = onReserve;
-  options.hooks.own = onOwn;
-  options.hooks.was_owned = onWasOwned;
-  options.hooks.version_get = onVersion;
-  options.log = store_->Log();
-  haul_error error{};
-  moving_ = std::make_unique<RdmaMovingGuard>();
-  if (haul_target_start(&options, &migration_, &error) != HAUL_OK) {
-    migration_ = nullptr;
-    moving_.reset();
-    return {Status::NotOK, RdmaErrorText(error)};
-  }
-  return Status::OK();
-}
-
-void RdmaImport::GetEndpoint(std::string *host, int *port, std::string *token) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  host->clear();
-  *port = 0;
-  SplitAddress(state_.endpoint, host, port);
-  if (IsWildcard(*host)) host->clear();
-  *token = state_.token;
-}
-
 Status RdmaImport::Recover() {
   std::lock_guard<std::mutex> lock(mutex_);
-  state_ = GET_OR_RET(RdmaState::Load(statePath()));
-  ingest_seq_ = state_.ingest_seq;
-  state_.ForgetBefore(srv_->cluster->GetVersion());
-  for (const auto &entry : state_.moved) {
-    GET_OR_RET(srv_->cluster->SetSlotRangeImported(entry.range));
-    markImport(entry.range, kImportSuccess);
-    RDMA_INFO("[import] Slot(s) {} were taken over before the restart", entry.range.String());
+  job_ = GET_OR_RET(RdmaState::Load(statePath()));
+  if (job_.moving) {
+    active_ = true;
+    owned_ = srv_->rdma_slots->HasTaken(RdmaJobId(job_.token));
+    ingesting_ = job_.ingest && !owned_;
+    markImport(job_.range, owned_ ? kImportSuccess : kImportStart);
+    chooseEndpoint("");
+    quiet_since_ = std::chrono::steady_clock::now();
+    RDMA_INFO("[import] Slot(s) {} were being imported by haul before the restart", job_.range.String());
   }
-  token_ = RdmaTokenFromHex(state_.token);
-  if (!state_.moving || srv_->IsSlave()) return Status::OK();
-
-  // Already taken over: only the source's last question is open.
-  owned_ = hasTaken(state_.range);
-  store_ = GET_OR_RET(RdmaStore::Acquire(srv_));
-  std::string address;
-  if (auto s = listen(&address); !s) {
-    // The received data stays on disk, and out of service; the next import of this node clears it.
-    RDMA_ERROR("[import] Cannot resume importing slot(s) {}: {}", state_.range.String(), s.Msg());
-    store_.reset();
-    return Status::OK();
-  }
-  RDMA_INFO("[import] Resume importing slot(s) {} by haul, listening on {}", state_.range.String(),
-                           address);
+  thread_ = GET_OR_RET(util::CreateThread("haul-import", [this] { loop(); }));
   return Status::OK();
 }
 
-void RdmaImport::OnTopology(int64_t version) {
+// --- the source's request ----------------------------------------------------------------------------------------
+
+// How many of the slots do these nodes own by the topology?
+int RdmaImport::countOwned(const SlotRange &range, const std::vector<std::string> &nodes) const {
+  std::vector<SlotInfo> infos;
+  if (!srv_->cluster->GetSlotsInfo(&infos)) return 0;
+  int owned = 0;
+  for (const auto &info : infos) {
+    bool counts = std::find(nodes.begin(), nodes.end(), info.nodes.front().id) != nodes.end();
+    if (!counts || !range.HasOverlap({info.start, info.end})) continue;
+    owned += std::min(range.end, info.end) - std::max(range.start, info.start) + 1;
+  }
+  return owned;
+}
+
+bool RdmaImport::isOwnedBy(const SlotRange &range, const std::vector<std::string> &nodes) const {
+  return countOwned(range, nodes) == range.end - range.start + 1;
+}
+
+bool RdmaImport::ownsAnyOf(const SlotRange &range) const {
+  return countOwned(range, {srv_->cluster->GetMyId()}) > 0 || !srv_->rdma_slots->FindTaken(range).empty();
+}
+
+// Is this a job of this node's: one that can be continued, or whose slots it has taken over?
+bool RdmaImport::isKnown(const std::string &token) const {
+  return !token.empty() && ((job_.moving && token == job_.token) || srv_->rdma_slots->HasTaken(RdmaJobId(token)));
+}
+
+// Whether a source may give slots to this node is a question of the topology that is in force. A job that both nodes
+// know is past that question: own() asks it again.
+Status RdmaImport::checkRequest(const RdmaImportRequest &request) const {
+  auto *cluster = srv_->cluster.get();
+  const auto *config = srv_->GetConfig();
+  if (!request.range.IsValid()) return {Status::NotOK, errSlotRangeInvalid};
+  if (cluster->GetVersion() < 0) return TryAgain("this node does not know the topology yet");
+  if (cluster->IsNotMaster()) return {Status::NotOK, "Slave can't import slot"};
+  if (config->port == 0 || config->tls_replication) {
+    return {Status::NotOK, "this node's data travels by TLS only, and haul has none: set migrate-transport redis"};
+  }
+  if (!request.token.empty()) {
+    return isKnown(request.token) ? Status::OK() : Status{Status::NotOK, "haul: no job with this token"};
+  }
+  if (request.version != cluster->GetVersion()) {
+    return TryAgain(fmt::format("the topology has version {} here, and {} at the source", cluster->GetVersion(),
+                                request.version));
+  }
+  if (!isOwnedBy(request.range, {request.source})) {
+    return {Status::NotOK, fmt::format("by topology version {} the source does not own slot(s) {}", request.version,
+                                       request.range.String())};
+  }
+  for (const auto &entry : srv_->rdma_slots->FindTaken(request.range)) {
+    if (entry.suspended) continue;
+    return {Status::NotOK, fmt::format("this node has taken over slot(s) {} already; HAUL ABANDON {} FORCE forgets that",
+                                       entry.range.String(), entry.range.String())};
+  }
+  return Status::OK();
+}
+
+StatusOr<std::string> RdmaImport::Begin(const RdmaImportRequest &request) {
   std::lock_guard<std::mutex> lock(mutex_);
-  bool forgot = state_.ForgetBefore(version);
-  for (const auto &entry : state_.moved) {
-    // The topology from before the hand-over was set again, as after a restart.
-    if (auto s = srv_->cluster->SetSlotRangeImported(entry.range); !s) RDMA_ERROR("[import] {}", s.Msg());
+  GET_OR_RET(checkRequest(request));
+  if (active_) return beginWhileActive(request);
+  if (auto range = srv_->slot_import->GetSlotRange(); range.IsValid()) {
+    return {Status::NotOK, fmt::format("only one importing job is allowed, current importing: {}", range.String())};
   }
-  if (!forgot) return;
-  if (auto s = state_.Store(statePath()); !s) RDMA_WARN("[import] {}", s.Msg());
+  if (request.token.empty()) {
+    GET_OR_RET(beginNew(request));
+  } else {
+    // A source that missed the end of a job asks for it, by now perhaps this node's successor.
+    if (request.token != job_.token) job_ = {};
+    job_.range = request.range;
+    job_.node = request.source;
+    job_.token = request.token;
+    owned_ = srv_->rdma_slots->HasTaken(RdmaJobId(request.token));
+    is_new_ = false;
+  }
+  chooseEndpoint(request.arrival_host);
+  failure_.clear();
+  endpoint_.clear();
+  cancelled_ = abandoned_ = in_doubt_ = connected_ = false;
+  quiet_since_ = std::chrono::steady_clock::now();
+  active_ = true;
+  changed_.notify_all();
+  return job_.token;
 }
 
-// Give up a job that nobody will finish, as after a destination could not listen again: its data is removed.
-void RdmaImport::giveUpLeftOver() {
-  haul_job *jobs = nullptr;
-  size_t count = 0;
-  haul_error error{};
-  if (haul_jobs_list(srv_->GetConfig()->db_dir.c_str(), &jobs, &count, &error) != HAUL_OK) return;
-  for (size_t i = 0; i < count; i++) {
-    if (jobs[i].role != HAUL_JOB_TARGET) continue;
-    if (haul_job_give_up(store_->Get(), &jobs[i], &error) != HAUL_OK) {
-      RDMA_WARN("[import] Cannot give up an earlier job: {}", RdmaErrorText(error));
-    }
+StatusOr<std::string> RdmaImport::beginWhileActive(const RdmaImportRequest &request) {
+  auto running = job_.range.String();
+  if (cancelled_) return TryAgain(fmt::format("the import of slot(s) {} is ending", running));
+  bool same = job_.range == request.range && job_.node == request.source &&
+              (request.token.empty() || request.token == job_.token);
+  if (same) {
+    // The source has lost what it knew of the job: its next one has the version of now.
+    if (request.token.empty()) job_.job_version = static_cast<uint64_t>(request.version);
+    return job_.token;
   }
-  free(jobs);
+  if (in_doubt_) {
+    return {Status::NotOK, fmt::format("slot(s) {} wait here for the decision of their source {}; HAUL ABANDON {} FORCE "
+                                       "gives them up",
+                                       running, job_.node, running)};
+  }
+  bool quiet = !connected_ && std::chrono::steady_clock::now() - quiet_since_ > kQuietTime;
+  if (!quiet) return {Status::NotOK, "only one importing job is allowed, current importing: " + running};
+  cancelWithLock("another source takes its place");
+  return TryAgain(fmt::format("the import of slot(s) {} is ending", running));
 }
 
-// --- ending ------------------------------------------------------------------------------------------------------
+Status RdmaImport::beginNew(const RdmaImportRequest &request) {
+  std::string token(kTokenBytes, '\0');
+  if (getrandom(token.data(), token.size(), 0) != kTokenBytes) return Status::FromErrno("getrandom");
+  // Its data may by now be data of slots that are served here.
+  forgets_ = job_.range.IsValid() && ownsAnyOf(job_.range);
+  job_ = {};
+  job_.moving = true;
+  job_.range = request.range;
+  job_.job_version = static_cast<uint64_t>(request.version);
+  job_.node = request.source;
+  job_.token = RdmaTokenToHex(token);
+  job_.ingest = RdmaMayIngest(srv_);
+  is_new_ = true;
+  owned_ = false;
+  // From now on a replica that continues with the log might miss a file.
+  ingesting_ = job_.ingest;
+  srv_->rdma_slots->Forget(request.range);
+  markImport(request.range, kImportStart);
+  // Slots that this node had handed over return.
+  auto *migrator = srv_->slot_migrator.get();
+  if (request.range.HasOverlap(migrator->GetForbiddenSlotRange())) migrator->ReleaseForbiddenSlotRange();
+  RDMA_INFO("[import] Start importing slot(s) {} by haul from {}", request.range.String(), request.source);
+  return Status::OK();
+}
+
+// A job that listened before listens there again.
+void RdmaImport::chooseEndpoint(const std::string &arrival_host) {
+  const auto *config = srv_->GetConfig();
+  auto set = RdmaAddress::Parse(config->migrate_rdma.listen);
+  told_host_ = set && !set->IsWildcard() ? set->host : "";
+  if (!job_.endpoint.empty()) return;
+  listens_by_default_ = config->migrate_rdma.listen.empty();
+  auto host = arrival_host.empty() ? config->binds.front() : arrival_host;
+  job_.endpoint = listens_by_default_ ? RdmaDefaultListen(host, config->port).String() : config->migrate_rdma.listen;
+}
+
+StatusOr<std::string> RdmaImport::Endpoint(const std::string &token) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (token != job_.token) return {Status::NotOK, "haul: no job with this token"};
+  if (!failure_.empty()) return {Status::NotOK, failure_};
+  if (!active_) return {Status::NotOK, fmt::format("the import of slot(s) {} has ended", job_.range.String())};
+  return endpoint_.empty() ? std::string("preparing") : endpoint_;
+}
+
+Status RdmaImport::Command(const SlotRange &range, int state) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  auto running = job_.range.String();
+  if (state != kImportFailed || range != job_.range) {
+    return {Status::NotOK, fmt::format("slot(s) {} are being imported by haul", running)};
+  }
+  if (in_doubt_) {
+    return {Status::NotOK, fmt::format("the source of slot(s) {} may have decided; HAUL ABANDON {} FORCE gives them up",
+                                       running, running)};
+  }
+  cancelWithLock("cancelled by CLUSTER IMPORT");
+  return Status::OK();
+}
+
+// --- ends from outside -------------------------------------------------------------------------------------------
+
+void RdmaImport::OnTopology() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!active_ || owned_ || !job_.moving || isOwnedBy(job_.range, {job_.node, srv_->cluster->GetMyId()})) return;
+  if (in_doubt_) {
+    RDMA_WARN("[import] Slot(s) {} no longer belong to their source, and it may have decided: HAUL ABANDON {} FORCE gives "
+              "them up",
+              job_.range.String(), job_.range.String());
+    return;
+  }
+  cancelWithLock("by the topology the slots no longer belong to their source");
+}
 
 void RdmaImport::Cancel(const std::string &reason) {
   std::lock_guard<std::mutex> lock(mutex_);
+  cancelWithLock(reason);
+}
+
+void RdmaImport::cancelWithLock(const std::string &reason) {
   if (!active_ || cancelled_) return;
-  RDMA_INFO("[import] Cancel importing slot(s) {}: {}", state_.range.String(), reason);
+  RDMA_INFO("[import] Cancel importing slot(s) {}: {}", job_.range.String(), reason);
   cancelled_ = true;
   if (migration_) haul_migration_cancel(migration_);
+  changed_.notify_all();
 }
 
-void RdmaImport::WaitIdle() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  idle_.wait(lock, [this] { return !active_; });
-}
-
-// The thread of one import.
-void RdmaImport::run() {
-  auto result = waitForEnd();
-  while (listenAgain(result)) result = waitForEnd();
-  finish(result);
-}
-
-haul_result RdmaImport::waitForEnd() {
-  uint64_t waited_ms = 0;
-  bool contacted = false;
-  while (!haul_migration_ended(migration_, kPollMs)) {
-    haul_progress progress{};
-    haul_migration_progress(migration_, &progress);
-    contacted = contacted || progress.phase != HAUL_PHASE_LISTENING;
-    waited_ms += kPollMs;
-    if (srv_->IsSlave()) Cancel("this node became a replica");
-    if (srv_->storage->ReachedDBSizeLimit()) Cancel("the size limit of the database is reached");
-    if (!contacted && waited_ms > kFirstContactMs) Cancel("the source did not connect");
-  }
-  return *haul_migration_result(migration_);
-}
-
-// Wait without limit for a source that may have decided: only its record shows who owns the slots.
-bool RdmaImport::listenAgain(const haul_result &result) {
+bool RdmaImport::Abandon(const SlotRange &range) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (result.status != HAUL_IN_DOUBT || cancelled_) return false;
-  haul_migration_destroy(migration_);
-  migration_ = nullptr;
-  if (auto s = startTarget(); !s) {
-    RDMA_ERROR("[import] Cannot listen for the source of slot(s) {}: {}", state_.range.String(),
-                              s.Msg());
-    return false;
-  }
+  if (!active_ || owned_ || !range.HasOverlap(job_.range)) return false;
+  abandoned_ = true;
+  cancelled_ = false;
+  cancelWithLock("given up by HAUL ABANDON");
   return true;
 }
 
-void RdmaImport::finish(const haul_result &result) {
-  bool taken_over = owned_;
-  bool in_doubt = !taken_over && result.status == HAUL_IN_DOUBT;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    haul_migration_destroy(migration_);
-    migration_ = nullptr;
-  }
-  if (!taken_over && !in_doubt && !srv_->IsSlave()) giveUpLeftOver();
-  RdmaRefreshFilters(srv_);
-
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (taken_over) {
-    RDMA_INFO("[import] Imported slot(s) {} by haul: {} bytes in {:.2f} s", state_.range.String(),
-                             result.progress.bytes, result.progress.seconds);
-  } else {
-    RDMA_WARN("[import] Failed to import slot(s) {} by haul: {}", state_.range.String(),
-                                RdmaErrorText(result.error));
-    markImport(state_.range, kImportFailed);
-    ingest_seq_ = state_.ingest_seq;
-  }
-  if (!in_doubt) {
-    state_.moving = false;
-    if (auto s = state_.Store(statePath()); !s) RDMA_WARN("[import] {}", s.Msg());
-  }
-  moving_.reset();
-  store_.reset();
-  active_ = false;
-  idle_.notify_all();
-}
-
-// --- hooks -------------------------------------------------------------------------------------------------------
-
-haul_status RdmaImport::reserve(const haul_reservation &wanted, haul_error *error) {
-  // Only the slots that were agreed upon. Clients cannot write to them: the slots are marked kImportByRdma, a state
-  // in which no connection may use them.
-  if (wanted.range_count != 1 || !(RdmaKeyRange(state_.range) == wanted.ranges[0])) {
-    return haul_error_set(error, HAUL_AUTH, nullptr, 0, "not the slots that this import was agreed for");
-  }
-  for (size_t i = 0; i < wanted.family_count; i++) {
-    auto is_same = [&](const char *name) { return strcmp(name, wanted.families[i]) == 0; };
-    if (std::none_of(std::begin(kRdmaFamilies), std::end(kRdmaFamilies), is_same)) {
-      return haul_error_set(error, HAUL_AUTH, nullptr, 0, "column family '%s' holds no slots", wanted.families[i]);
+bool RdmaImport::Close(const std::function<bool()> &gives_up) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  closing_ = true;
+  if (migration_) haul_migration_stop(migration_);
+  changed_.notify_all();
+  while (active_) {
+    if (gives_up()) {
+      closing_ = false;
+      return false;
     }
+    changed_.wait_for(lock, std::chrono::milliseconds(20));
   }
-  return HAUL_OK;
-}
-
-haul_status RdmaImport::own(haul_error *error) {
-  if (owned_) return HAUL_OK;
-  uint64_t ingest_seq = state_.ingest_seq;
-  if (may_ingest_) {
-    // Write a record of its own to the log: later replicas must begin after it. Not while an EXEC collects writes.
-    auto concurrency = srv_->WorkConcurrencyGuard();
-    auto ctx = engine::Context::NoTransactionContext(srv_->storage);
-    if (auto s = srv_->storage->WriteToPropagateCF(ctx, "rdma_ingest", state_.token); !s) {
-      return haul_error_set(error, HAUL_STORE, nullptr, 0, "%s", s.Msg().c_str());
-    }
-    ingest_seq = srv_->storage->LatestSeqNumber();
-  }
-  auto exclusivity = srv_->WorkExclusivityGuard();
-  std::lock_guard<std::mutex> lock(mutex_);
-  RdmaState moved = state_;
-  moved.MarkMoved("-");
-  moved.moving = true;  // until the source has learned of it
-  moved.ingest_seq = ingest_seq;
-  if (auto s = moved.Store(statePath()); !s) {
-    return haul_error_set(error, HAUL_IO, nullptr, 0, "%s", s.Msg().c_str());
-  }
-  if (auto s = srv_->cluster->SetSlotRangeImported(moved.range); !s) {
-    return haul_error_set(error, HAUL_INVALID, nullptr, 0, "%s", s.Msg().c_str());
-  }
-  markImport(moved.range, kImportSuccess);
-  state_ = moved;
-  ingest_seq_ = moved.ingest_seq;
-  owned_ = true;
-  return HAUL_OK;
-}
-
-haul_status RdmaImport::onReserve(void *context, const haul_reservation *wanted, haul_error *error) {
-  return static_cast<RdmaImport *>(context)->reserve(*wanted, error);
-}
-
-haul_status RdmaImport::onOwn(void *context, uint64_t, haul_error *error) {
-  return static_cast<RdmaImport *>(context)->own(error);
-}
-
-// Only the source of this job has the token.
-bool RdmaImport::onWasOwned(void *context, const uint8_t *) { return static_cast<RdmaImport *>(context)->owned_; }
-
-haul_status RdmaImport::onVersion(void *context, uint64_t *version, haul_error *) {
-  *version = static_cast<RdmaImport *>(context)->state_.job_version;
-  return HAUL_OK;
-}
-
-// --- reporting ---------------------------------------------------------------------------------------------------
-
-void RdmaImport::GetInfo(RdmaFields *fields) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (!active_ || !migration_) return;
-  haul_progress progress{};
-  haul_migration_progress(migration_, &progress);
-  fields->emplace_back("import_slot(s)", state_.range.String());
-  fields->emplace_back("import_transport", haul_transport_name(progress.transport));
-  fields->emplace_back("import_phase", haul_phase_name(progress.phase));
-  fields->emplace_back("import_records", std::to_string(progress.records));
-  fields->emplace_back("import_bytes", std::to_string(progress.bytes));
-  fields->emplace_back("import_rate_mb", fmt::format("{:.1f}", RdmaRateMb(progress)));
+  // The job belongs to the database that goes.
+  job_ = {};
+  ingesting_ = false;
+  closing_ = false;
+  return true;
 }

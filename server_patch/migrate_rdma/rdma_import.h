@@ -1,78 +1,119 @@
 // SPDX-License-Identifier: Apache-2.0
 // rdma_import.h — the destination of `migrate-transport haul`.
 //
-//   HAUL IMPORT, on the source's authenticated connection -> Begin: a haul target that listens for this one job,
+//   HAUL IMPORT, on the source's authenticated connection -> Begin(): checked and marked, under the exclusive guard
+//   a thread of ours                                      -> leftovers removed, a haul target listens for this one job,
 //                                                            with a token that only this source gets
+//   HAUL ENDPOINT                                         -> Endpoint(): where it listens
 //   the source's data connection                          -> libhaul copies, catches up, compares
-//   the source has decided                                -> own(): imported on disk, then the slots are served
-//   failure, cancel, role change                          -> libhaul clears the slots in all column families
+//   the source has decided                                -> own(): recorded on disk, then the slots are served
+//   failure, cancel                                       -> libhaul clears the slots in all column families
 //
 // One import at a time, as upstream. Until own() only the source serves the slots: clients are redirected there, even
-// with ASKING. The files (rdma_state.h, libhaul's journal) let a restarted node listen again with the same token, so
-// that the source continues where it was.
+// with ASKING. A job is known by its token, also after a restart: the files (rdma_state.h, libhaul's journal) let the
+// node listen again, so that the source continues where it was, or learns that the slots were taken over.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "cluster/cluster_defs.h"
 #include "cluster/slot_import.h"
 #include "rdma_options.h"
+#include "rdma_report.h"
 #include "rdma_state.h"
 #include "rdma_store.h"
 #include "status.h"
 
 class Server;
 
-// A state of CLUSTER IMPORT that no client can set.
-constexpr int kImportByRdma = kImportNone + 1;
+// What a source sends with HAUL IMPORT.
+struct RdmaImportRequest {
+  SlotRange range;
+  int64_t version = -1;      // of the topology that the source knows
+  std::string source;        // its id
+  std::string token;         // hexadecimal, of the job to continue; empty: a new job
+  std::string arrival_host;  // the address of this node that it has connected to; empty: unknown
+};
 
 class RdmaImport {
  public:
-  explicit RdmaImport(Server *srv);
+  explicit RdmaImport(Server *srv) : srv_(srv) {}
   ~RdmaImport();
   RdmaImport(const RdmaImport &) = delete;
   RdmaImport &operator=(const RdmaImport &) = delete;
 
-  // Resume what an earlier process has left. Call it before clients are served.
+  // Start the thread, and resume what an earlier process has left. Before clients are served, after the slots that
+  // changed hands are known.
   Status Recover();
-  // The topology has changed: it now covers what was imported under an older one.
-  void OnTopology(int64_t version);
+  // The topology was set. Exclusive guard.
+  void OnTopology();
 
-  // A state of CLUSTER IMPORT, under the exclusive guard: kImportByRdma begins an import; while one runs, kImportFailed
-  // cancels it and every other state is refused.
+  // HAUL IMPORT. Exclusive guard. Returns the job's token.
+  StatusOr<std::string> Begin(const RdmaImportRequest &request);
+  // HAUL ENDPOINT: "preparing", "<port>", or "<port> <host>" if data must go to another address.
+  StatusOr<std::string> Endpoint(const std::string &token) const;
+  // A state of CLUSTER IMPORT, while an import by haul runs: kImportFailed cancels it, others are refused. Exclusive
+  // guard.
   Status Command(const SlotRange &range, int state);
+
   bool IsActive() const { return active_; }
-  // The endpoint of the import that Command() has begun; host "": the address that the source has connected to.
-  void GetEndpoint(std::string *host, int *port, std::string *token);
-  void SetJobVersion(uint64_t version) { wanted_version_ = version; }
+  // Can table files arrive that the write-ahead log does not have?
+  bool IsIngesting() const { return ingesting_; }
 
-  // End the import: the slots are cleared. Returns at once; WaitIdle() waits for the end.
+  // End the import: the slots are cleared. Returns at once. Thread: any.
   void Cancel(const std::string &reason);
-  void WaitIdle();
+  // An operator gives up a job that waits for its source's decision: HAUL ABANDON. False: no such import. Thread: any.
+  bool Abandon(const SlotRange &range);
+  // The database is about to be closed: end the import, without any guard of the server, and wait for it. False:
+  // `gives_up` ended the wait.
+  bool Close(const std::function<bool()> &gives_up);
+  void GetInfo(RdmaFields *fields) const { report.Append(fields); }
 
-  // Would a replica that continues at this sequence number miss ingested files?
-  bool IsBehindIngest(uint64_t next_seq) const { return next_seq <= ingest_seq_; }
-  void GetInfo(RdmaFields *fields);
+  RdmaReport report{"import"};
 
  private:
-  Status begin(const SlotRange &range);
-  bool hasTaken(const SlotRange &range) const;
-  Status listen(std::string *address);
-  Status startTarget();
-  void run();
-  haul_result waitForEnd();
+  Status checkRequest(const RdmaImportRequest &request) const;
+  StatusOr<std::string> beginWhileActive(const RdmaImportRequest &request);
+  Status beginNew(const RdmaImportRequest &request);
+  bool isKnown(const std::string &token) const;
+  int countOwned(const SlotRange &range, const std::vector<std::string> &nodes) const;
+  bool isOwnedBy(const SlotRange &range, const std::vector<std::string> &nodes) const;
+  bool ownsAnyOf(const SlotRange &range) const;
+  void chooseEndpoint(const std::string &arrival_host);
+  void cancelWithLock(const std::string &reason);
+  bool isEnding() const;
+
+  void loop();
+  void runJob(RdmaState job, bool is_new);
+  std::optional<std::string> prepare(RdmaState *job, bool is_new);
+  Status tryToPrepare(RdmaState *job, bool is_new);
+  bool waitToTryAgain(const std::string &failure);
+  Status listen(RdmaState *job);
+  Status startTarget(RdmaState *job);
+  void publish(const RdmaState &job);
+  haul_result waitForEnd(bool is_new);
   bool listenAgain(const haul_result &result);
+  void destroyMigration();
   void finish(const haul_result &result);
-  void giveUpLeftOver();
+  void removeLeftOvers(bool force);
+  void forgetLeftOvers();
+  bool mayBeDecided() const;
+  void setEnded(RdmaState *job);
+  void setIdle(const std::string &failure);
   std::string statePath() const;
   void markImport(const SlotRange &range, int status);
 
-  haul_status reserve(const haul_reservation &wanted, haul_error *error);
+  haul_status reserve(const haul_reservation &wanted, haul_error *error) const;
   haul_status own(haul_error *error);
   static haul_status onReserve(void *context, const haul_reservation *wanted, haul_error *error);
   static bool onWasOwned(void *context, const uint8_t *job);
@@ -82,18 +123,30 @@ class RdmaImport {
   Server *srv_;
   std::atomic<bool> active_ = false;
   std::atomic<bool> cancelled_ = false;
-  std::atomic<bool> owned_ = false;  // the running job has reached its end
-  std::atomic<uint64_t> ingest_seq_ = 0;
-  uint64_t wanted_version_ = 0;  // under the exclusive guard
-  bool may_ingest_ = false;
+  std::atomic<bool> abandoned_ = false;  // cancelled, even if the source may have decided
+  std::atomic<bool> closing_ = false;    // take no guard of the server any more
+  std::atomic<bool> owned_ = false;      // the job has reached its end
+  std::atomic<bool> in_doubt_ = false;   // the source may have decided, and is away
+  std::atomic<bool> connected_ = false;  // a source is at work
+  std::atomic<bool> ingesting_ = false;
 
-  std::mutex mutex_;  // guards the members below; the server's guards are taken before it or not at all
-  std::condition_variable idle_;
-  std::thread thread_;
-  RdmaState state_;
+  // Members of the thread.
   std::shared_ptr<RdmaStore> store_;
-  haul_migration *migration_ = nullptr;
   std::unique_ptr<RdmaMovingGuard> moving_;
-  std::string token_;
-  std::string last_info_;
+  std::string secret_;  // the token's bytes
+
+  // Guards what follows. Held for moments, never during disk or network; the server's guards are taken before it.
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  bool is_new_ = false;   // a job of which nothing exists yet
+  bool forgets_ = false;  // what an earlier job has left is not to be removed
+  bool listens_by_default_ = false;
+  std::string told_host_;  // the source must send data there; empty: to the host that it has connected to
+  std::chrono::steady_clock::time_point quiet_since_;  // the source is away
+  RdmaState job_;         // the running job, or the last one
+  std::string failure_;   // why the last job did not listen
+  std::string endpoint_;  // the answer to HAUL ENDPOINT; empty: not yet
+  haul_migration *migration_ = nullptr;
+  std::thread thread_;
 };

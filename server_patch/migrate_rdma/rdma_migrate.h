@@ -1,70 +1,125 @@
 // SPDX-License-Identifier: Apache-2.0
-// rdma_migrate.h — the source of `migrate-transport haul`: the work of SlotMigrator's state machine in its stages.
+// rdma_migrate.h — the source of `migrate-transport haul`: it does the work of SlotMigrator's state machine.
 //
-//   kStart     Negotiate(): HAUL IMPORT on the authenticated connection; an unknown command means a destination
-//              without the patch, and upstream's migration takes over
-//   kSnapshot  Step(): the whole job by libhaul; its hooks forbid writes to the slots, allow them, or hand them over
-//   kFailed    Step(): the destination needs no further message
+//   start()   agree with the destination (rdma_question.h). One that does not know the command gets upstream's migration
+//   run()     the job by libhaul; its hooks forbid writes to the slots, allow them, or hand the slots over
+//   tell()    the decision is durable, the destination has not confirmed it: tell it until it has
 //
-// One record in libhaul's journal decides the hand-over. After it this node answers MOVED for the slots, also after a
-// restart, and repeats the decision until the destination has confirmed (confirm(), resolve()). Before it the slots
-// stay here.
+// One record in libhaul's journal decides the hand-over. Before it the slots stay here. After it this node answers MOVED
+// for them (rdma_slots.h), also after a restart, and CLUSTER INFO says `start` until the destination has confirmed, and
+// then `success`: never `fail`. tell() ends as well when the topology knows better, when this node has become a replica,
+// and by HAUL ABANDON.
+//
+// A job that broke off before the decision is kept for ten minutes: the next MIGRATE of the same slots to the same node
+// continues it. A restarted node continues nothing by itself.
 #pragma once
 
 #include <atomic>
-#include <map>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "cluster/cluster_defs.h"
 #include "rdma_options.h"
+#include "rdma_queue.h"
+#include "rdma_report.h"
+#include "rdma_slots.h"
 #include "rdma_state.h"
 #include "rdma_store.h"
 #include "status.h"
 
 class Server;
 class SlotMigrator;
+class SyncMigrateContext;
+struct RdmaQuestion;
 
 class RdmaMigrator {
  public:
-  RdmaMigrator(Server *srv, SlotMigrator *migrator);
+  RdmaMigrator(Server *srv, SlotMigrator *migrator, RdmaSlots *slots);
   ~RdmaMigrator();
   RdmaMigrator(const RdmaMigrator &) = delete;
   RdmaMigrator &operator=(const RdmaMigrator &) = delete;
 
-  // Resume what an earlier process has left. Call it before clients are served.
+  // Look at what an earlier process has left, after RdmaSlots has. Before clients are served.
   Status Recover();
-  // The topology has changed, under the exclusive guard. Slots that were handed over under this topology, or a newer
-  // one, are put (back) into the cluster's record.
-  void OnTopology(int64_t version, std::map<int, std::string> *migrated_slots);
+  // The topology was set, and RdmaSlots knows it. Exclusive guard.
+  void OnTopology();
+  // CLUSTER RESET. Exclusive guard.
+  void OnReset();
+  // The database is about to be replaced, and with it the files: forget the kept job. WaitNoMigrateProcessing() has ended
+  // the running one.
+  void Forget();
+  // Before the server's members are destroyed.
+  void StopWatching();
 
-  // Do the stage that SlotMigrator is in, and set the next one. False: the stage is upstream's.
+  // CLUSTERX MIGRATE, before upstream's checks of the slots. Nothing: let these go on. A guard of the server.
+  std::optional<Status> Migrate(const SlotRange &range, const std::string &node, SyncMigrateContext *context);
+  // End the job of these slots if it is not decided yet. A guard of the server.
+  Status Cancel(const SlotRange &range);
+  // HAUL ABANDON, after RdmaSlots has forgotten the slots: end what belongs to them. Exclusive guard. True: there was.
+  bool Abandon(const SlotRange &range);
+
+  // The thread of SlotMigrator: do the stage that it is in, and set the next one. False: the stage is upstream's.
   bool Step();
-  // False: this job is upstream's, by configuration or because the destination does not know the command.
-  StatusOr<bool> Negotiate(int fd);
-  // The database is about to be closed.
-  void StopResolving();
+
   // Are writes to the slots forbidden, or was the hand-over decided and not yet confirmed?
-  bool IsHandingOver() const { return frozen_ || resolving_; }
+  bool IsHandingOver() const { return frozen_ || telling_; }
+  // Does a job of this node read the log of the database?
+  bool IsMoving() const { return moving_; }
+  // Has the last migration of this node succeeded?
+  bool HasSucceeded() const;
   void GetInfo(RdmaFields *fields);
 
+  RdmaReport report{"migrate"};
+  RdmaQueue queue;
+
  private:
+  enum class Left { kNothing, kUndecided, kDecided };
+
   std::string statePath() const;
-  StatusOr<bool> agree(int fd);
-  StatusOr<bool> askEndpoint(int fd, RdmaState *state);
-  Status askAgain();
-  void fillOptions(haul_source_options *options);
-  Status run();
-  haul_result waitForEnd(haul_migration *migration);
-  Status conclude(haul_result result);
-  void startResolving();
-  void resolve();
-  bool confirm();
-  bool tellDecision();
   bool isStopping() const;
   bool isUnwanted() const;
+  void pause(int ms) const;
+
+  StatusOr<bool> start();
+  StatusOr<bool> agree(const std::optional<RdmaState> &kept);
+  RdmaQuestion question(const RdmaState &job);
+  Status run();
+  void fillOptions(haul_source_options *options);
+  Status runOnce(haul_result *result);
+  void waitForEnd(haul_migration *migration);
+  Status conclude(haul_result *result);
+  Status settle(haul_result *result);
+  void logEnd(const haul_result &result);
+  void end(const Status &result);
+
+  Status tell();
+  void waitToTell(int ms);
+  Status tellOnce();
+  StatusOr<bool> askConfirmed(const RdmaMoved &entry);
+  Status resolve();
+  void confirmed();
+
+  bool isGiven(const std::vector<RdmaMoved> &given, const SlotRange &range, const std::string &node) const;
+  Status lookAtJobs(Left *left) const;
+  Status endJobs(bool decided);
+  Status forgetJobs();
+  void keep(const RdmaState &state);
+  void giveUp(RdmaState kept, const std::string &reason);
+  std::optional<RdmaState> takeKept();
+  void storeState(bool moving);
+
+  void releaseForbidden();
+  void recoverDecided();
+  void beginTelling();
+  void watch();
+  bool announce(const RdmaMoved &entry);
+  void showLast();
+  void show(const RdmaMoved &entry);
 
   haul_status freeze(uint32_t deadline_ms, haul_error *error);
   void unfreeze();
@@ -72,20 +127,34 @@ class RdmaMigrator {
 
   Server *srv_;
   SlotMigrator *migrator_;
-  bool by_haul_ = false;  // the job of SlotMigrator's thread
+  RdmaSlots *slots_;
   std::atomic<bool> frozen_ = false;
   std::atomic<bool> released_ = false;
-  std::atomic<bool> resolving_ = false;
-  std::atomic<bool> stopping_ = false;
-  std::thread resolver_;
+  std::atomic<bool> telling_ = false;
+  std::atomic<bool> moving_ = false;
+  std::atomic<SlotRange> shown_range_ = SlotRange{-1, -1};  // of the last success
+  std::atomic<bool> lost_ = false;       // the slots of the running job are no longer this node's, or it was cancelled
+  std::atomic<bool> untold_ = false;     // a decision of an earlier process waits for beginTelling()
+  std::atomic<bool> tell_only_ = false;  // the next job of SlotMigrator's thread is that decision
 
+  // Of SlotMigrator's thread, and of libhaul's hooks while it waits for them.
+  RdmaState job_;
+  std::string job_id_;
   std::string token_;
   std::string to_;
   RdmaKeyRange keys_{SlotRange(0, 0)};
   haul_range range_{};
 
-  std::mutex mutex_;  // guards what follows
-  RdmaState state_;
+  uint64_t started_ms_ = 0;
+  std::thread watcher_;
+
+  mutable std::mutex mutex_;  // guards what follows; taken last, for moments
+  std::condition_variable wake_;
+  bool stopping_ = false;
   haul_migration *migration_ = nullptr;
-  RdmaFields last_info_;
+  SlotRange running_range_;
+  std::optional<RdmaState> kept_;
+  uint64_t kept_until_ms_ = 0;
+  std::unique_ptr<RdmaMovingGuard> kept_guard_;
+  std::string doubt_;  // why the owner of the running job's slots is unknown here
 };

@@ -11,7 +11,7 @@ enum class RdmaLane { kAuto = 0, kIngest, kWriteBatch };
 
 struct RdmaOptions {
   MigrateTransport by = MigrateTransport::kRedis;
-  std::string listen;  // ADDR:PORT; empty: the address by which the source reaches this node, Redis port + 20000
+  std::string listen;  // ADDR:PORT; empty: the address by which the source reaches this node, Redis port + 15000
   RdmaTransport transport = RdmaTransport::kAuto;
   RdmaLane lane = RdmaLane::kAuto;
   int readers = 1;

@@ -7,6 +7,7 @@
 
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
+#include "rdma_guard.h"
 #include "rdma_log.h"
 #include "server/server.h"
 #include "storage/storage.h"
@@ -38,15 +39,10 @@ bool ParseEntry(std::istringstream *words, RdmaMoved *entry, bool *flag) {
   return static_cast<bool>(*words) && entry->range.IsValid();
 }
 
-std::string FormatGiven(const std::vector<RdmaMoved> &given) {
-  std::string text = std::string(kGivenHeader) + "\n";
-  for (const auto &entry : given) text += FormatEntry(entry, entry.confirmed);
-  return text;
-}
-
-std::string FormatTaken(const std::vector<RdmaMoved> &taken, const std::vector<std::string> &ended) {
-  std::string text = std::string(kTakenHeader) + "\n";
-  for (const auto &entry : taken) text += FormatEntry(entry, entry.suspended);
+std::string Format(const char *header, const std::vector<RdmaMoved> &list, const std::vector<std::string> &ended,
+                   bool RdmaMoved::*flag) {
+  std::string text = std::string(header) + "\n";
+  for (const auto &entry : list) text += FormatEntry(entry, entry.*flag);
   for (const auto &job : ended) text += "ended " + job + "\n";
   return text;
 }
@@ -70,7 +66,7 @@ Status Parse(const char *key, const char *header, const std::string &text, std::
     words >> kind;
     if (kind == "slots" && ParseEntry(&words, &entry, &(entry.*flag))) {
       list->push_back(entry);
-    } else if (kind == "ended" && ended && words >> job) {
+    } else if (kind == "ended" && words >> job) {
       ended->push_back(job);
     } else {
       return Damaged(key, line);
@@ -102,6 +98,16 @@ std::vector<RdmaMoved> Overlapping(const std::vector<RdmaMoved> &list, const Slo
   return found;
 }
 
+void NoteEnded(std::vector<std::string> *ended, const std::string &job) {
+  if (!ended->empty() && ended->back() == job) return;
+  ended->push_back(job);
+  if (ended->size() > kEndedMax) ended->erase(ended->begin());
+}
+
+bool Contains(const std::vector<std::string> &jobs, const std::string &job) {
+  return std::find(jobs.begin(), jobs.end(), job) != jobs.end();
+}
+
 bool HasJob(const std::vector<RdmaMoved> &list, const std::string &job) {
   return std::any_of(list.begin(), list.end(), [&](const RdmaMoved &entry) { return entry.job == job; });
 }
@@ -131,7 +137,7 @@ RdmaSlots::~RdmaSlots() {
 }
 
 Status RdmaSlots::Recover() {
-  is_replica_ = srv_->IsSlave();
+  note();
   if (!is_replica_) {
     GET_OR_RET(load());
     judge(/*force=*/false);
@@ -150,8 +156,8 @@ Status RdmaSlots::load() {
     auto s = srv_->storage->Get(ctx, ctx.GetReadOptions(), family, key, &text);
     if (s.IsNotFound()) continue;
     if (!s.ok()) return {Status::NotOK, fmt::format("cannot read key {}: {}", key, s.ToString())};
-    GET_OR_RET(is_given ? Parse(key, kGivenHeader, text, &lists.given, nullptr, &RdmaMoved::confirmed)
-                        : Parse(key, kTakenHeader, text, &lists.taken, &lists.ended, &RdmaMoved::suspended));
+    GET_OR_RET(is_given ? Parse(key, kGivenHeader, text, &lists.given, &lists.given_ended, &RdmaMoved::confirmed)
+                        : Parse(key, kTakenHeader, text, &lists.taken, &lists.taken_ended, &RdmaMoved::suspended));
   }
   for (const auto &entry : lists.given) {
     RDMA_INFO("[migrate] Slot(s) {} were handed over to {} at topology version {}{}", entry.range.String(),
@@ -173,14 +179,14 @@ Status RdmaSlots::Store() {
   {
     // Not while an EXEC gathers its writes. Nor after the database was closed for a full synchronization, which waits
     // for this guard first.
-    auto concurrency = srv_->WorkConcurrencyGuard();
-    if (srv_->IsLoading()) return {Status::NotOK, "the database is being replaced"};
+    auto concurrency = RdmaGuard::Shared(srv_, [this] { return isEnding(); });
+    if (!concurrency || srv_->IsLoading()) return {Status::NotOK, "the database belongs to another node's master now"};
     database = srv_->storage->ReadLockGuard();
     std::string given, taken;
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      given = FormatGiven(lists_.given);
-      taken = FormatTaken(lists_.taken, lists_.ended);
+      given = Format(kGivenHeader, lists_.given, lists_.given_ended, &RdmaMoved::confirmed);
+      taken = Format(kTakenHeader, lists_.taken, lists_.taken_ended, &RdmaMoved::suspended);
       dirty_ = false;
     }
     auto ctx = engine::Context::NoTransactionContext(srv_->storage);
@@ -193,6 +199,11 @@ Status RdmaSlots::Store() {
     }
   }
   return srv_->storage->SyncWAL();
+}
+
+bool RdmaSlots::isEnding() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return stopping_ || is_replica_;
 }
 
 void RdmaSlots::markDirty() {
@@ -220,10 +231,22 @@ void RdmaSlots::run() {
 
 // --- the topology ------------------------------------------------------------------------------------------------
 
-void RdmaSlots::OnTopology(bool force) {
+void RdmaSlots::note() {
   auto *cluster = srv_->cluster.get();
-  bool was_replica = is_replica_;
   is_replica_ = srv_->IsSlave() || (cluster->myself_ && cluster->myself_->role == kClusterSlave);
+  version_ = cluster->GetVersion();
+  std::lock_guard<std::mutex> lock(mutex_);
+  my_id_ = cluster->myid_;
+}
+
+std::string RdmaSlots::MyId() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return my_id_;
+}
+
+void RdmaSlots::OnTopology(bool force) {
+  bool was_replica = is_replica_;
+  note();
   if (is_replica_) {
     // The master's lists count, and arrive with its database.
     std::lock_guard<std::mutex> lock(mutex_);
@@ -241,7 +264,9 @@ void RdmaSlots::OnReset() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!lists_.given.empty() || !lists_.taken.empty()) RDMA_WARN("[migrate] CLUSTER RESET: forget all hand-overs");
   lists_ = {};
+  my_id_.clear();
   is_replica_ = false;
+  version_ = -1;
   markDirty();
 }
 
@@ -274,6 +299,7 @@ std::string RdmaSlots::addressOf(const RdmaMoved &entry) const {
 
 void RdmaSlots::end(const RdmaMoved &entry, int slot, bool is_given) {
   if (is_given) {
+    NoteEnded(&lists_.given_ended, entry.job);
     srv_->cluster->migrated_slots_.erase(slot);
     // Returned by force: writes are welcome again.
     const auto &owner = srv_->cluster->slots_nodes_[slot];
@@ -283,11 +309,8 @@ void RdmaSlots::end(const RdmaMoved &entry, int slot, bool is_given) {
     }
     return;
   }
+  NoteEnded(&lists_.taken_ended, entry.job);
   srv_->cluster->imported_slots_.erase(slot);
-  auto &ended = lists_.ended;
-  if (!ended.empty() && ended.back() == entry.job) return;
-  ended.push_back(entry.job);
-  if (ended.size() > kEndedMax) ended.erase(ended.begin());
 }
 
 // Each run of slots with the same verdict becomes an entry of its own, or none. Exclusive guard.
@@ -373,6 +396,30 @@ bool RdmaSlots::HasGiven(const std::string &job) const {
   return HasJob(lists_.given, job);
 }
 
+bool RdmaSlots::WasGiven(const std::string &job) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return HasJob(lists_.given, job) || Contains(lists_.given_ended, job);
+}
+
+std::vector<RdmaMoved> RdmaSlots::ToAnnounce() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<RdmaMoved> found;
+  for (const auto &entry : lists_.given) {
+    if (!my_id_.empty() && (entry.from != my_id_ || !entry.confirmed)) found.push_back(entry);
+  }
+  return found;
+}
+
+void RdmaSlots::Announced(const RdmaMoved &announced) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (auto &entry : lists_.given) {
+    if (entry.job != announced.job || entry.range != announced.range) continue;
+    entry.from = my_id_;
+    entry.confirmed = true;
+    markDirty();
+  }
+}
+
 std::vector<RdmaMoved> RdmaSlots::FindGiven(const SlotRange &range) const {
   std::lock_guard<std::mutex> lock(mutex_);
   return Overlapping(lists_.given, range);
@@ -388,12 +435,14 @@ std::optional<RdmaMoved> RdmaSlots::LastGiven() const {
 
 Status RdmaSlots::AddTaken(RdmaMoved entry) {
   {
-    auto concurrency = srv_->WorkConcurrencyGuard();
+    auto concurrency = RdmaGuard::Shared(srv_, [this] { return isEnding(); });
+    if (!concurrency) return {Status::NotOK, "this node has become a replica, or stops"};
     entry.version = srv_->cluster->GetVersion();
     std::lock_guard<std::mutex> lock(mutex_);
-    if (HasJob(lists_.taken, entry.job)) return Status::OK();
-    forgetIn(&lists_.taken, entry.range);
-    lists_.taken.push_back(entry);
+    if (!HasJob(lists_.taken, entry.job)) {
+      forgetIn(&lists_.taken, entry.range);
+      lists_.taken.push_back(entry);
+    }
   }
   return Store();
 }
@@ -420,35 +469,42 @@ bool RdmaSlots::ServeTaken(const std::string &job) {
   return served;
 }
 
-bool RdmaSlots::ConfirmTaken(const SlotRange &range, const std::string &job) {
+bool RdmaSlots::IsOwner(const SlotRange &range, const std::string &node) const {
+  for (int slot = range.start; slot <= range.end; slot++) {
+    const auto &owner = srv_->cluster->slots_nodes_[slot];
+    if (!owner || owner->id != node) return false;
+  }
+  return true;
+}
+
+bool RdmaSlots::ConfirmTaken(const SlotRange &range, const std::string &job, const std::string &source) {
   std::lock_guard<std::mutex> lock(mutex_);
-  bool found = false;
-  const auto &owner = srv_->cluster->slots_nodes_[range.start];
   std::vector<RdmaMoved> list;
+  bool all = true;
   for (const auto &entry : lists_.taken) {
-    if (entry.job != job || !entry.range.HasOverlap(range)) {
+    SlotRange both{std::max(entry.range.start, range.start), std::min(entry.range.end, range.end)};
+    bool concerned = entry.job == job && both.IsValid() && entry.suspended;
+    if (!concerned || !IsOwner(both, source)) {
+      all = all && !concerned;
       list.push_back(entry);
       continue;
     }
-    for (const auto &part : Without(entry, range)) list.push_back(part);
+    for (const auto &part : Without(entry, both)) list.push_back(part);
     list.push_back(entry);
-    auto &part = list.back();
-    part.range = {std::max(entry.range.start, range.start), std::min(entry.range.end, range.end)};
-    part.suspended = false;
-    if (owner) part.from = owner->id;
-    part.version = srv_->cluster->GetVersion();
-    found = true;
+    list.back().range = both;
+    list.back().suspended = false;
+    list.back().from = source;
+    RDMA_INFO("[import] Slot(s) {} are in service again: their owner knows of the hand-over", both.String());
+    markDirty();
   }
-  if (!found) return false;
   lists_.taken = std::move(list);
   apply();
-  markDirty();
-  return true;
+  return all;
 }
 
 bool RdmaSlots::HasTaken(const std::string &job) const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return HasJob(lists_.taken, job) || std::find(lists_.ended.begin(), lists_.ended.end(), job) != lists_.ended.end();
+  return HasJob(lists_.taken, job) || Contains(lists_.taken_ended, job);
 }
 
 std::vector<RdmaMoved> RdmaSlots::FindTaken(const SlotRange &range) const {

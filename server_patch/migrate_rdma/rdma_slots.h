@@ -61,8 +61,10 @@ class RdmaSlots {
   void OnTopology(bool force);
   // CLUSTER RESET: forget everything. Exclusive guard.
   void OnReset();
-  // Is this node a replica, by the last topology?
+  // Of the last topology, for threads that hold no guard.
   bool IsReplica() const { return is_replica_; }
+  int64_t Version() const { return version_; }
+  std::string MyId() const;
 
   // --- the giver ---
   // The slots answer MOVED from now on; sets `version`. Exclusive guard. Store() must follow, without the guard.
@@ -70,6 +72,12 @@ class RdmaSlots {
   // The destination owns the job's slots.
   void ConfirmGiven(const std::string &job);
   bool HasGiven(const std::string &job) const;
+  // Was the job's hand-over recorded here? Also when its entry has ended, for the newest 256 jobs.
+  bool WasGiven(const std::string &job) const;
+  // What has to be settled with the new owner: it has not confirmed, or the predecessor of this node gave it, and the
+  // owner has to be told that this node knows of it.
+  std::vector<RdmaMoved> ToAnnounce() const;
+  void Announced(const RdmaMoved &entry);
   // The entries that overlap.
   std::vector<RdmaMoved> FindGiven(const SlotRange &range) const;
   // The newest entry.
@@ -80,10 +88,12 @@ class RdmaSlots {
   Status AddTaken(RdmaMoved entry);
   // Put the job's slots in service if the topology allows it. False: suspended, another node owns them. Exclusive guard.
   bool ServeTaken(const std::string &job);
-  // The node that owns them by the topology says that they were given to this one: in service again. False: no such
-  // entry. Exclusive guard.
-  bool ConfirmTaken(const SlotRange &range, const std::string &job);
-  // Was the job's hand-over recorded here? Also when its entry has ended, for the newest 256 jobs.
+  // `source` says that they were given to this node. If it owns them by the topology, what is suspended is in service
+  // again. False: something stays suspended. Exclusive guard.
+  bool ConfirmTaken(const SlotRange &range, const std::string &job, const std::string &source);
+  // Does the topology give all these slots to the node? A guard of the server.
+  bool IsOwner(const SlotRange &range, const std::string &node) const;
+  // As WasGiven().
   bool HasTaken(const std::string &job) const;
   std::vector<RdmaMoved> FindTaken(const SlotRange &range) const;
 
@@ -97,10 +107,11 @@ class RdmaSlots {
   enum class Verdict { kKeep, kSuspend, kEnd };
   struct Lists {
     std::vector<RdmaMoved> given, taken;
-    std::vector<std::string> ended;  // jobs whose taken entries have ended, the newest last
+    std::vector<std::string> given_ended, taken_ended;  // jobs whose entries have ended, the newest last
   };
 
   Status load();
+  void note();
   void judge(bool force);
   void apply();
   void forgetIn(std::vector<RdmaMoved> *list, const SlotRange &range);
@@ -108,11 +119,13 @@ class RdmaSlots {
   Verdict judgeGiven(const RdmaMoved &entry, int slot, bool force) const;
   Verdict judgeTaken(const RdmaMoved &entry, int slot, bool force) const;
   std::string addressOf(const RdmaMoved &entry) const;
+  bool isEnding() const;
   void markDirty();
   void run();
 
   Server *srv_;
   std::atomic<bool> is_replica_ = false;
+  std::atomic<int64_t> version_ = -1;
 
   std::mutex store_mutex_;  // one Store() at a time; taken first of all
   std::thread thread_;
@@ -120,6 +133,7 @@ class RdmaSlots {
   mutable std::mutex mutex_;  // guards what follows; taken last, for moments
   std::condition_variable changed_;
   Lists lists_;
+  std::string my_id_;
   bool dirty_ = false;
   bool stopping_ = false;
 };

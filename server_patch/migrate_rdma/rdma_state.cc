@@ -5,26 +5,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <fstream>
 #include <map>
 #include <sstream>
 
+#include "fmt/format.h"
 #include "parse_util.h"
 #include "unique_fd.h"
 
 namespace {
 
-constexpr const char *kHeader = "haul-slots 1";
-
-// "<start> <end> <version> <address>"
-StatusOr<RdmaMoved> ParseMoved(const std::string &text) {
-  std::istringstream words(text);
-  RdmaMoved moved;
-  words >> moved.range.start >> moved.range.end >> moved.version >> moved.address;
-  if (!words || !moved.range.IsValid()) return {Status::NotOK, "a damaged line: " + text};
-  return moved;
-}
+constexpr const char *kHeader = "haul-slots 2";
 
 Status WriteSynced(const std::string &path, const std::string &content) {
   UniqueFD fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
@@ -44,51 +35,57 @@ Status SyncDirectory(const std::string &path) {
 
 }  // namespace
 
+namespace {
+
+template <typename Number>
+Status ReadNumber(std::map<std::string, std::string> *values, const char *name, Number *number) {
+  *number = GET_OR_RET(ParseInt<Number>((*values)[name], 10).Prefixed(fmt::format("'{}' is no number", name)));
+  return Status::OK();
+}
+
+Status Parse(std::istream *file, RdmaState *state) {
+  std::string line;
+  if (!std::getline(*file, line) || line != kHeader) return {Status::NotOK, "it has another format"};
+  std::map<std::string, std::string> values;
+  bool complete = false;
+  while (std::getline(*file, line)) {
+    auto space = line.find(' ');
+    complete = complete || line == "end";
+    if (space != std::string::npos) values[line.substr(0, space)] = line.substr(space + 1);
+  }
+  if (!complete) return {Status::NotOK, "its end is missing"};
+  state->moving = values["moving"] == "yes";
+  state->ingest = values["ingest"] == "yes";
+  GET_OR_RET(ReadNumber(&values, "start", &state->range.start));
+  GET_OR_RET(ReadNumber(&values, "end-slot", &state->range.end));
+  GET_OR_RET(ReadNumber(&values, "job-version", &state->job_version));
+  GET_OR_RET(ReadNumber(&values, "port", &state->port));
+  state->node = values["node"];
+  state->host = values["host"];
+  state->endpoint = values["endpoint"];
+  state->token = values["token"];
+  if (state->moving && !state->range.IsValid()) return {Status::NotOK, "its slots are no slots"};
+  return Status::OK();
+}
+
+}  // namespace
+
 StatusOr<RdmaState> RdmaState::Load(const std::string &path) {
   RdmaState state;
   std::ifstream file(path);
   if (!file) return state;
-
-  std::string line;
-  if (!std::getline(file, line) || line != kHeader) return {Status::NotOK, path + " is not a slot state file"};
-  std::map<std::string, std::string> values;
-  bool complete = false;
-  while (std::getline(file, line)) {
-    auto space = line.find(' ');
-    if (line == "end") complete = true;
-    if (space == std::string::npos) continue;
-    auto name = line.substr(0, space), value = line.substr(space + 1);
-    if (name == "moved") {
-      state.moved.push_back(GET_OR_RET(ParseMoved(value)));
-    } else {
-      values[name] = value;
-    }
+  if (auto s = Parse(&file, &state); !s) {
+    return {Status::NotOK, fmt::format("{} is damaged: {}. Remove it: an unfinished migration then starts over",
+                                       path, s.Msg())};
   }
-  if (!complete) return {Status::NotOK, path + " is truncated"};
-
-  state.moving = values["moving"] == "yes";
-  state.range.start = GET_OR_RET(ParseInt<int>(values["start"], 10));
-  state.range.end = GET_OR_RET(ParseInt<int>(values["end"], 10));
-  state.version = GET_OR_RET(ParseInt<int64_t>(values["version"], 10));
-  state.job_version = GET_OR_RET(ParseInt<uint64_t>(values["job-version"], 10));
-  state.port = GET_OR_RET(ParseInt<int>(values["port"], 10));
-  state.ingest_seq = GET_OR_RET(ParseInt<uint64_t>(values["ingest-seq"], 10));
-  state.node = values["node"];
-  state.host = values["host"];
-  state.endpoint = values["endpoint"];
-  state.token = values["token"];
   return state;
 }
 
 Status RdmaState::Store(const std::string &path) const {
   std::ostringstream text;
-  text << kHeader;
-  for (const auto &entry : moved) {
-    text << "\nmoved " << entry.range.start << ' ' << entry.range.end << ' ' << entry.version << ' ' << entry.address;
-  }
-  text << "\nmoving " << (moving ? "yes" : "no") << "\nstart " << range.start << "\nend " << range.end
-       << "\nversion " << version << "\njob-version " << job_version << "\nnode " << node << "\nhost " << host
-       << "\nport " << port << "\nendpoint " << endpoint << "\ntoken " << token << "\ningest-seq " << ingest_seq
+  text << kHeader << "\nmoving " << (moving ? "yes" : "no") << "\nstart " << range.start << "\nend-slot " << range.end
+       << "\njob-version " << job_version << "\nnode " << node << "\nhost " << host << "\nport " << port
+       << "\nendpoint " << endpoint << "\ntoken " << token << "\ningest " << (ingest ? "yes" : "no")
        << "\nend\n";
   auto directory = path.substr(0, path.rfind('/'));
   if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return Status::FromErrno("create " + directory);
@@ -96,19 +93,6 @@ Status RdmaState::Store(const std::string &path) const {
   GET_OR_RET(WriteSynced(aside, text.str()));
   if (rename(aside.c_str(), path.c_str()) != 0) return Status::FromErrno("rename " + aside);
   return SyncDirectory(directory);
-}
-
-void RdmaState::MarkMoved(const std::string &address) {
-  moving = false;
-  moved.push_back({range, version, address});
-}
-
-bool RdmaState::ForgetBefore(int64_t topology_version) {
-  auto size = moved.size();
-  moved.erase(std::remove_if(moved.begin(), moved.end(),
-                             [&](const RdmaMoved &entry) { return entry.version < topology_version; }),
-              moved.end());
-  return moved.size() != size;
 }
 
 std::string RdmaTokenToHex(const std::string &token) {

@@ -1,50 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// rdma_state.h — the state that survives a restart: the peer that this node was giving slots to or taking them from,
-// and the slots that have changed hands since the topology was last set.
+// rdma_state.h — the running job of a node, so that a restart does not lose it.
 //
-// One small file for each role below <db-dir>/haul: "slots-source" and "slots-target". It is replaced whole
-// (written aside, synced, renamed, directory synced), so it is either the old or the new one. It lies with the
-// database: when a full synchronization replaces the database, the state goes with it.
+// One small file for each role below <db-dir>/haul, beside libhaul's journals: "slots-source" and "slots-target". It is
+// replaced whole (written aside, synced, renamed, directory synced), so it is either the old or the new one. The token
+// of the job must never reach the database: replicas, backups and the log of the database are read by others. What has
+// changed hands is in the database (rdma_slots.h).
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "cluster/cluster_defs.h"
 #include "status.h"
 
-// Slots that have changed hands: away from this node to `address` (source), or to this node (target). Valid until the
-// topology has a newer version than at the hand-over: then the controller's topology counts.
-struct RdmaMoved {
-  SlotRange range;
-  int64_t version = -1;
-  std::string address;  // host:port; "-" for the target
-};
-
 struct RdmaState {
-  std::vector<RdmaMoved> moved;
-
-  // The job, whose progress is in a journal of libhaul's.
-  bool moving = false;
+  bool moving = false;       // is there a job? Its progress is in a journal of libhaul's
   SlotRange range;
-  int64_t version = -1;       // of the cluster's topology when the job began
-  uint64_t job_version = 0;   // the config version that both sides put into the job
-  std::string node;           // source: id of the destination
-  std::string host;           // source: of the destination
-  int port = 0;               // source: Redis port of the destination
-  std::string endpoint;       // source: where the destination listens; target: where it listens
-  std::string token;          // hexadecimal
-  uint64_t ingest_seq = 0;    // target: the log up to here lacks what was ingested as files; 0: nothing was
+  uint64_t job_version = 0;  // of the topology when the job began; both sides put it into the job
+  std::string node;          // id of the other node
+  std::string host;          // source: of the destination
+  int port = 0;              // source: Redis port of the destination
+  std::string endpoint;      // source: where the destination listens; target: where it listens
+  std::string token;         // hexadecimal; kept after the end, for a lost last message
+  bool ingest = false;       // target: the job may ingest files, which the log then lacks
 
-  // A missing file is an empty state; a damaged one is an error.
+  // A missing file is an empty state. The error of a damaged one names the file and what to do.
   static StatusOr<RdmaState> Load(const std::string &path);
   Status Store(const std::string &path) const;
-
-  // The job is done: its slots have changed hands.
-  void MarkMoved(const std::string &address);
-  // Forget slots that a topology of this version covers. True: something was forgotten.
-  bool ForgetBefore(int64_t topology_version);
 };
 
 std::string RdmaTokenToHex(const std::string &token);

@@ -30,9 +30,6 @@ inline const char *const kRdmaMetadataFamilies[] = {"metadata"};
 // is moved until somebody has decided where it belongs.
 inline const char *const kRdmaFamiliesOfNode[] = {"pubsub", "propagate", "search", "index"};
 
-// What INFO shows: names and values.
-using RdmaFields = std::vector<std::pair<std::string, std::string>>;
-
 class RdmaStore {
  public:
   // The process's only store, while somebody holds it: both roles share the count of ingested files.

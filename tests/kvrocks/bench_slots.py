@@ -205,7 +205,7 @@ def run_once(name, prepared, rate):
         figures["source_cpu_s"], figures["target_cpu_s"] = cpu_seconds(a) - cpu_a, cpu_seconds(b) - cpu_b
         figures["others_cpu_s"] = busy_seconds() - busy - figures["source_cpu_s"] - figures["target_cpu_s"]
         if name.startswith("haul"):
-            figures["pause_ms"] = float(a.info("migration")["last_write_pause_ms"])
+            figures["pause_ms"] = float(a.info("migration")["migrate_last_write_pause_ms"])
         if loader:
             time.sleep(0.5)
             orders.send("stop")

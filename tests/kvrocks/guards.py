@@ -51,6 +51,14 @@ class Guards(ProxiedCase):
 
     # --- the destination stops -------------------------------------------------------------------------
 
+    def test_destination__stops_before_it_is_asked__source_answers(self):
+        a, b, c = self.open(3)
+        self.cluster.raises = False
+        b.pause()
+        self.cluster.migrate(a, b)
+        self.assert_answers(a, c)
+        self.resume_all()
+
     def test_destination__stops_while_it_receives__source_answers(self):
         a, b, c = self.open(3)
         self.begin_slow(a, b)

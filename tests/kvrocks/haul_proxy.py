@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """haul_proxy.py: stands between a source and one destination, and does something at a named message.
 
-It has a Redis port of its own, and replaces the port in the answer to HAUL IMPORT by its own, so that
+It has a Redis port of its own, and replaces the port in the answer to HAUL ENDPOINT by its own, so that
 control channel and data links pass through it as well. docs/PROTOCOL.md has the messages.
 """
 import socket
@@ -148,12 +148,12 @@ class HaulProxy:
     def answer(self, source, sink):
         """Forward an answer of a Redis connection, with the proxy's haul port in place of the real one."""
         data = source.recv(1 << 16)
-        if data.startswith(b"+haul "):
-            words = data.split()
+        words = data.split()
+        if data.startswith(b"+haul ") and words[1].isdigit():
             self.haul_port = int(words[1])
             if not self.message("endpoint"):
                 return False
-            data = b"+haul %d %s 127.0.0.1\r\n" % (self.haul.getsockname()[1], words[2])
+            data = b"+haul %d 127.0.0.1\r\n" % self.haul.getsockname()[1]
         return bool(data) and self.send(sink, data)
 
     def serve_haul(self, near, far):

@@ -17,7 +17,7 @@ DEADLINE_S = int(os.environ.get("KVROCKS_DEADLINE_S", "120"))
 # A Kvrocks without the patch does not know these settings.
 UPSTREAM = {"migrate-transport": None, "migrate-rdma-transport": None}
 # The default of migrate-rdma-listen is the Redis port and this.
-LISTEN_ABOVE = 20000
+LISTEN_ABOVE = 15000
 # kvrocks-controller sends the next version of the topology so soon after each CLUSTERX MIGRATE.
 RAISE_AFTER_S = 0.1
 

@@ -64,10 +64,34 @@ class Listener(SlotCase):
         b.wait_for(lambda: listeners(b) == before, "the end of the listener")
         return added.pop()
 
+    def test_listen__bind_names_an_address__only_there(self):
+        self.assertEqual(self.listeners_of_import()[0], "0100007F")
+
     def test_listen__the_setting_names_an_address__there(self):
         address, port = self.listeners_of_import({"migrate-rdma-listen": "127.0.0.2:0", "bind": "127.0.0.1 127.0.0.2"})
         self.assertEqual(address, "0200007F")
         self.assertGreater(port, 0)
+
+    def test_listen__a_setting_that_is_no_address__refused(self):
+        _, b = self.open()
+        for value in ("nonsense", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:12x", ":::"):
+            with self.assertRaises(Error, msg=value):
+                b.call("config", "set", "migrate-rdma-listen", value)
+
+    @unittest.skipUnless(has_ipv6(), "no IPv6 here")
+    def test_listen__ipv6__slots_move(self):
+        self.open(0)
+        a, b = (self.cluster.add_node(name, {"bind": "127.0.0.1 ::1"}) for name in "ab")
+        self.cluster.address, self.cluster.slots = "::1", {a.id: ALL}
+        self.cluster.tell()
+        a.call("set", "k", "v")
+        self.migrate(a, b)
+        self.assertEqual(a.info("migration")["migrate_last_result"], "OK")
+        self.assertEqual(b.call("get", "k"), b"v")
+
+    @unittest.skipUnless(is_free(REDIS_PORT) and is_free(SENTINEL_PORT), "a Redis runs here")
+    def test_listen__the_usual_redis_port__not_the_port_of_sentinel(self):
+        self.assertNotEqual(self.listeners_of_import({"port": REDIS_PORT})[1], SENTINEL_PORT)
 
     def test_request__within_multi__refused(self):
         """It cannot be answered within one: the listener opens on another thread."""

@@ -4,12 +4,13 @@
 
     replication.py HAUL_TOOL [unittest arguments]
 """
-from slot_case import ALL, BINARY, SlotCase, fill_every_type, run_suite
+from slot_case import ALL, BINARY, SlotCase, fill_every_type, read_every_type, run_suite
 
 # A full synchronisation of these small databases takes a second; Kvrocks repeats a failed one every few seconds.
 SYNC_S = 40
 # By number alone a replica may continue with the log of a master whose data it does not have.
 SETTINGS = {"use-rsid-psync": "yes"}
+LOW, HIGH = "0-12000", "12001-16383"
 
 
 class Replication(SlotCase):
@@ -21,6 +22,28 @@ class Replication(SlotCase):
                          replica.info("keyspace")["sequence"] == master.info("keyspace")["sequence"],
                          "synchronisation", SYNC_S)
 
+    def open_with_third(self):
+        """"a" has the low slots and data, "c" the others: a master without data cannot be followed."""
+        a, b, c = self.open(3)
+        self.cluster.slots = {a.id: LOW, c.id: HIGH}
+        self.cluster.tell()
+        for node in (a, c):
+            client = node.client()
+            client.pipeline([("set", f"k:{i}", i) for i in range(3000)])
+            client.pipeline([("hset", f"h:{i}", "f", i) for i in range(1000)])
+        return a, b, c
+
+    def follow(self, replica, master, owner):
+        """Make a node a replica of another; "owner" has the low slots then."""
+        self.cluster.replica_of = {replica.name: master.name}
+        self.cluster.slots = {owner.id: LOW, self.cluster.nodes[2].id: HIGH}
+        self.cluster.tell()
+        self.wait_for_sync(replica, master)
+
+    def count_keys(self, node):
+        replies = node.client().pipeline([("get", f"k:{i}") for i in range(3000)])
+        return sum(reply == str(i).encode() for i, reply in enumerate(replies))
+
     def assert_identical(self, *nodes):
         for node in nodes:
             node.stop()
@@ -28,6 +51,42 @@ class Replication(SlotCase):
             self.assert_equal_databases(nodes[0], other)
 
     # --- full synchronisation of nodes that have moved slots -----------------------------------------------
+
+    def test_full_sync__twice_on_a_former_source__identical(self):
+        """It gives its slots to "b"; then it follows "b", "c", and "b" again."""
+        a, b, c = self.open_with_third()
+        self.migrate(a, b, LOW)
+        for master in (b, c, b):
+            self.follow(a, master, owner=b)
+        self.assertGreaterEqual(a.log().count("fullsync was finish"), 2)
+        self.assert_identical(b, a)
+
+    def test_full_sync__twice_on_a_former_destination__identical(self):
+        """It receives slots and gives them back; then it follows "a", "c", and "a" again."""
+        a, b, c = self.open_with_third()
+        self.migrate(a, b, LOW)
+        self.cluster.slots = {b.id: LOW, c.id: HIGH}
+        self.cluster.tell()
+        self.migrate(b, a, LOW)
+        for master in (a, c, a):
+            self.follow(b, master, owner=a)
+        self.assertGreaterEqual(b.log().count("fullsync was finish"), 2)
+        self.assert_identical(a, b)
+
+    def test_full_sync__of_a_former_source__it_moves_slots_again_afterwards(self):
+        """What it knew of its old data must not be taken for something about the new."""
+        a, b, c = self.open_with_third()
+        count = self.count_keys(a)
+        self.migrate(a, b, LOW)
+        for _ in range(2):
+            self.follow(a, c, owner=b)
+            self.follow(a, b, owner=b)
+            self.cluster.replica_of, self.cluster.slots = {}, {a.id: LOW, c.id: HIGH}
+            self.cluster.tell()
+            self.migrate(a, b, LOW)
+            self.cluster.slots = {b.id: LOW, c.id: HIGH}
+            self.cluster.tell()
+        self.assertEqual(self.count_keys(b), count)
 
     def test_full_sync__at_the_start_of_a_replica__it_runs(self):
         """A replica with a lost database synchronises before the rest of the server is ready."""
@@ -52,9 +111,20 @@ class Replication(SlotCase):
         self.cluster.tell()
         return replica
 
-    def publish(self, owner):
+    def publish(self, owner, nodes=None):
         self.cluster.slots = {owner.id: ALL}
-        self.cluster.tell()
+        self.cluster.tell(nodes)
+
+    def test_replica__attaches_while_the_slots_are_ingested__identical_after_few_full_syncs(self):
+        a, b = self.open()
+        fill_every_type(a.client(), "t")
+        self.begin_slow(a, b)
+        c = self.attach("c", b)
+        self.wait_for_state(a, "success")
+        self.publish(b)
+        self.wait_for_sync(c, b)
+        self.assertLessEqual(c.log().count("Start syncing data with fullsync"), 3, "full synchronisations in a loop")
+        self.assert_identical(b, c)
 
     def test_replica__attaches_and_the_destination_restarts__identical(self):
         """The destination may no longer ingest by the topology, and has done so before the restart."""
@@ -105,6 +175,24 @@ class Replication(SlotCase):
         for node in (a, c):
             self.assert_moved(node, b)
         self.assert_identical(a, c)
+
+    def test_replica_of_the_source__promoted_after_the_hand_over__knows_of_it(self):
+        """The controller promotes it before it has published the slots: the destination has them."""
+        a, b, c = self.open(3, replica_of={"c": "a"})
+        a.call("set", "k", "v")
+        self.migrate(a, b)
+        b.call("set", "k", "newer")
+        self.wait_for_sync(c, a)
+        a.kill()
+        self.cluster.replica_of, self.cluster.slots = {"a": "c"}, {c.id: ALL}
+        self.cluster.tell([b, c])
+        self.assert_moved(c, b, "k")
+        self.wait_for_state(c, "success")
+        self.assertEqual(c.cluster_info().get("migrating_slot(s)"), ALL)
+        b.wait_for(lambda: b.call("get", "k") == b"newer", "the destination's ownership")
+        self.publish(b, [b, c])
+        self.assert_takes(b, "k")
+        self.assert_moved(c, b, "k")
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ class SlotFaults(ProxiedCase):
         self.proxy.cut()
         self.proxy.heal()
         self.conclude(a, b)
-        self.assertGreater(int(a.info("migration")["last_retries"]), 0)
+        self.assertGreater(int(a.info("migration")["migrate_last_retries"]), 0)
 
 
 def make_cells():

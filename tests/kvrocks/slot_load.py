@@ -94,6 +94,13 @@ class ProxiedCase(LoadedCase):
             self.proxy = None
         super().tearDown()
 
+    def assert_moved(self, node, owner, key="k"):
+        """The source knows the destination by the proxy's port."""
+        with self.assertRaises(Error) as caught:
+            node.call("set", key, "x")
+        ports = {owner.port} | ({self.proxy.port} if self.proxy else set())
+        self.assertRegex(str(caught.exception), f"^MOVED .*:({'|'.join(map(str, ports))})$")
+
     def open_with_proxy(self, count=2, settings=None, replica_of=None):
         """Give the source, "a", the proxy's port for the destination, "b"."""
         nodes = self.open(count, settings, replica_of)

@@ -35,7 +35,7 @@ class SlotRdmaFaults(LoadedCase):
         self.assertEqual(a.info("migration")["migrate_transport"], "rdma")
         self.kill(a if victim_name == "source" else b)
         self.conclude(a, b)
-        self.assertEqual(a.info("migration")["last_transport"], "rdma")
+        self.assertEqual(a.info("migration")["migrate_last_transport"], "rdma")
 
     def test_kill__source_while_it_copies__one_owner_and_nothing_lost(self):
         self.while_copying("source")

@@ -8,9 +8,12 @@ second, publishes the slots when it says "success", and gives them back when it 
 """
 import time
 
+from kvrocks_node import Error
 from slot_case import ALL, run_suite
 from slot_load import ProxiedCase
 
+# How long the destination is unreachable in a test of what the source then says: longer than the source's own patience.
+CUT_S = 70
 # Nothing must happen for so long: a resumed job of these tests needs a fraction of it.
 QUIET_S = 4
 
@@ -19,6 +22,12 @@ class Topology(ProxiedCase):
     def assert_handed_over(self, a, b):
         self.assert_moved(a, b)
         self.assert_takes(b)
+
+    def assert_reported(self, source, states, slots=ALL):
+        """CLUSTER INFO says this, so that the controller waits or publishes, and does not give the slots back."""
+        info = source.cluster_info()
+        self.assertIn(info.get("migrating_state"), states, info)
+        self.assertEqual(info.get("migrating_slot(s)"), slots, info)
 
     def restart(self, *nodes):
         for node in nodes:
@@ -42,6 +51,44 @@ class Topology(ProxiedCase):
         self.assert_handed_over(a, b)
         self.assertEqual(b.call("hget", "fillh:499", "f"), b"499")
 
+    def test_version__raised_while_it_copies_and_source_restarts__still_moved(self):
+        a, b = self.migrate_under_new_version()
+        self.restart(a)
+        self.assert_moved(a, b)
+        self.cluster.repeat(a)
+        self.assert_handed_over(a, b)
+
+    def test_version__raised_while_it_copies_and_destination_restarts__still_serves(self):
+        a, b = self.migrate_under_new_version()
+        self.restart(b)
+        self.assert_takes(b)
+        self.cluster.repeat(b)
+        self.assert_handed_over(a, b)
+
+    def test_version__raised_after_the_hand_over__still_handed_over(self):
+        a, b = self.open()
+        self.migrate(a, b)
+        self.cluster.tell()
+        self.assert_handed_over(a, b)
+        self.restart(a, b)
+        self.assert_handed_over(a, b)
+        self.cluster.tell()
+        self.assert_handed_over(a, b)
+
+    def test_version__raised_and_the_reply_lost__settled_by_asking_again(self):
+        a, b = self.open_with_proxy()
+        self.under_load(a, b)
+
+        def lose():
+            self.cluster.tell([b])
+            return "drop"
+        reached = self.proxy.at("committed", lose)
+        self.start_job(a, b)
+        self.assertTrue(reached.wait(120))
+        a.wait_for(lambda: a.cluster_info()["migrating_state"] == "success", "success", 30)
+        self.assertEqual(a.info("migration")["migrate_unconfirmed"], "0")
+        self.conclude(a, b)
+
     def test_version__published_after_the_hand_over__the_record_ends(self):
         """The controller has published: from now on topologies decide alone, and the slots may come back."""
         a, b = self.open()
@@ -54,6 +101,83 @@ class Topology(ProxiedCase):
         self.cluster.tell()
         self.restart(a, b)
         self.assert_handed_over(b, a)
+
+    # --- what CLUSTER INFO says after the decision -------------------------------------------------------
+
+    def lose_the_reply(self, then=lambda: None):
+        """A decided hand-over that its destination has taken, and the source cannot know."""
+        a, b = self.open_with_proxy()
+        self.under_load(a, b)
+
+        def cut():
+            self.proxy.cut()
+            then()
+            return "drop"
+        reached = self.proxy.at("committed", cut)
+        self.start_job(a, b)
+        self.assertTrue(reached.wait(120))
+        return a, b
+
+    def test_report__decided_and_destination_unreachable__never_fail(self):
+        a, b = self.lose_the_reply()
+        end = time.monotonic() + CUT_S
+        while time.monotonic() < end:
+            self.assert_reported(a, {"start"})
+            time.sleep(0.2)
+        self.assert_handed_over(a, b)
+        self.proxy.heal()
+        self.wait_for_state(a, "success")
+        self.assert_reported(a, {"success"})
+        self.conclude(a, b)
+
+    def test_report__decided_and_source_restarts__start_and_then_success(self):
+        a, b = self.lose_the_reply()
+        self.restart(a)
+        self.assert_reported(a, {"start"})
+        self.proxy.heal()
+        self.wait_for_state(a, "success")
+        self.assert_reported(a, {"success"})
+        self.conclude(a, b)
+
+    def test_report__undecided_and_source_restarts__fail(self):
+        """The controller gives the slots back, which is right: nothing was handed over."""
+        a, b = self.open()
+        self.begin_slow(a, b)
+        self.restart(a)
+        self.assert_reported(a, {"fail"})
+        self.assert_takes(a)
+
+    def test_report__success_and_source_restarts__success(self):
+        a, b = self.open()
+        self.migrate(a, b)
+        self.assert_reported(a, {"success"})
+        self.restart(a)
+        self.assert_reported(a, {"success"})
+        self.cluster.slots = {b.id: ALL}
+        self.cluster.tell()
+        self.restart(a)
+        self.assertNotIn("migrating_slot(s)", a.cluster_info())
+
+    def test_topology__gives_an_unconfirmed_range_back__the_decision_stands(self):
+        a, b = self.lose_the_reply()
+        for node in (a, b):
+            try:
+                self.cluster.tell([node])
+            except Error:
+                pass  # a node may refuse what it knows to be untrue
+        self.assert_handed_over(a, b)
+        self.restart(a)
+        self.assert_handed_over(a, b)
+        self.proxy.heal()
+        self.conclude(a, b)
+
+    def test_topology__gives_an_unconfirmed_range_back__reported_until_published(self):
+        a, b = self.lose_the_reply()
+        self.proxy.heal()
+        self.wait_for_state(a, "success")
+        self.cluster.tell()
+        self.assert_reported(a, {"success"})
+        self.conclude(a, b)
 
     # --- a source that is not the owner ------------------------------------------------------------------
 
@@ -77,8 +201,110 @@ class Topology(ProxiedCase):
         a.wait_for(lambda: a.info("replication")["role"] == "slave", "the new role")
         self.assert_moved(b, c)
 
+    def test_source__replaced_by_its_replica_while_it_was_down__hands_nothing_over(self):
+        self.replace_the_source(raises=False)
+
     def test_source__replaced_by_its_replica_after_a_new_version__hands_nothing_over(self):
         self.replace_the_source(raises=True)
+
+    def test_source__knows_an_older_topology__refused(self):
+        a, b, c = self.open(3)
+        a.call("set", "k", "v")
+        self.cluster.replica_of, self.cluster.slots = {"a": "c"}, {c.id: ALL}
+        self.cluster.tell([b, c])
+        with self.assertRaises(Error):
+            a.call("clusterx", "migrate", ALL, b.id, "sync")
+        self.assert_moved(b, c, "k")
+        self.assertEqual(a.call("set", "k", "w"), b"OK")
+
+    def test_source__restarts_while_it_copies__waits_for_the_topology(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        a.kill()
+        a.settings["migrate-rdma-rate-limit-mb"] = 0
+        a.start()
+        end = time.monotonic() + QUIET_S
+        while time.monotonic() < end:
+            self.assertNotIn("migrate_phase", a.info("migration"))
+            self.assert_takes(a)
+            time.sleep(0.05)
+        self.cluster.tell()
+        self.migrate_again(a, b)
+        self.assert_handed_over(a, b)
+
+    # --- a way out of an unconfirmed hand-over -------------------------------------------------------------
+
+    def lose_the_destination(self):
+        """"a" has handed 0-8000 over to "b", which is lost for good before it confirms; "c" exists."""
+        a, b, c = self.open_with_proxy(3)
+        a.client().pipeline([("set", f"fill:{i}", i) for i in range(2000)])
+        a.call("set", "fill", "x" * 200000)
+
+        def lose():
+            self.proxy.cut()
+            b.kill()
+            return "drop"
+        reached = self.proxy.at("committed", lose)
+        self.assertEqual(self.cluster.migrate(a, b, "0-8000"), b"OK")
+        self.assertTrue(reached.wait(120))
+        a.wait_for(lambda: a.info("migration")["migrate_unconfirmed"] == "1", "the open question")
+        return a, b, c
+
+    def wait_for_no_question(self, a):
+        a.wait_for(lambda: a.info("migration").get("migrate_unconfirmed") == "0", "the end of the question", 15)
+
+    def assert_free(self, a, c):
+        self.wait_for_no_question(a)
+        self.assertEqual(self.cluster.migrate(a, c, "9000-9100", "sync"), b"OK")
+        self.cluster.slots = {a.id: "8001-8999 9101-16383", c.id: "0-8000 9000-9100"}
+        self.cluster.tell([a, c])
+        self.assertEqual(a.call("flushall"), b"OK")
+
+    def test_unconfirmed__a_newer_topology_names_another_owner__ends(self):
+        a, _, c = self.lose_the_destination()
+        self.cluster.slots = {a.id: "8001-16383", c.id: "0-8000"}
+        self.cluster.tell([a, c])
+        self.assert_free(a, c)
+
+    def test_unconfirmed__a_newer_topology_after_a_restart__ends(self):
+        a, _, c = self.lose_the_destination()
+        self.restart(a)
+        self.cluster.slots = {a.id: "8001-16383", c.id: "0-8000"}
+        self.cluster.tell([a, c])
+        self.assert_free(a, c)
+
+    def test_unconfirmed__the_operator_gives_it_up__the_source_serves(self):
+        a, _, c = self.lose_the_destination()
+        self.assertEqual(a.call("haul", "abandon", "0-8000", "force"), b"OK")
+        self.wait_for_no_question(a)
+        slots = [a.call("cluster", "keyslot", f"fill:{i}") for i in range(50)]
+        for i in (i for i, slot in enumerate(slots) if slot <= 8000):
+            self.assertEqual(a.call("set", f"fill:{i}", "again"), b"OK")
+        self.restart(a)
+        self.assertEqual(a.info("migration")["migrate_unconfirmed"], "0")
+        self.assertEqual(self.cluster.migrate(a, c, "0-8000", "sync"), b"OK")
+
+    def test_unconfirmed__the_source_becomes_a_replica__ends(self):
+        a, _, c = self.lose_the_destination()
+        self.cluster.replica_of["a"], self.cluster.slots = "c", {c.id: ALL}
+        self.cluster.tell([a, c])
+        self.wait_for_no_question(a)
+        a.wait_for(lambda: a.info("replication").get("master_link_status") == "up", "the link")
+
+    def test_unconfirmed__another_migration_is_asked_for__the_slots_stay_away(self):
+        """Refused or not, by either way: the range in question must not become this node's again."""
+        a, b, c = self.lose_the_destination()
+        key = next(f"fill:{i}" for i in range(100) if a.call("cluster", "keyslot", f"fill:{i}") <= 8000)
+        for transport, slots in (("haul", "9000-9010"), ("redis", "9100-9110")):
+            a.call("config", "set", "migrate-transport", transport)
+            try:
+                self.cluster.migrate(a, c, slots, "sync")
+            except Error as error:
+                self.assertNotRegex(str(error), "(?i)unknown|syntax")
+            self.assert_moved(a, b, key)
+        self.restart(a)
+        self.assert_moved(a, b, key)
+        self.assertEqual(a.info("migration").get("migrate_unconfirmed"), "1")
 
     # --- other ways to set a topology ----------------------------------------------------------------------
 
@@ -106,6 +332,47 @@ class Topology(ProxiedCase):
             self.cluster.slots = {a.id: "0-99 101-299 301-16383", b.id: "100 300"} if slots == "300" else {
                 a.id: "0-99 101-16383", b.id: "100"}
         self.migrate(a, c, "200")
+
+    def leave_for_another_cluster(self, leave):
+        """The slots went away at version 57; then the node is the only one of another cluster, at a low version."""
+        a, b = self.open()
+        self.cluster.version = 57
+        self.cluster.tell()
+        a.call("set", "probe", "a")
+        self.migrate(a, b)
+        leave(a, b)
+        self.cluster.nodes = [a]
+        self.assert_takes(a)
+        self.restart(a)
+        self.assert_takes(a)
+        self.cluster.version += 1
+        self.cluster.repeat(a)
+        self.assert_takes(a)
+        b.kill()
+
+    def test_reset__and_another_cluster__the_record_of_the_old_one_is_gone(self):
+        def leave(a, b):
+            self.cluster.slots = {b.id: ALL}
+            self.cluster.tell()
+            a.call("flushall")
+            self.assertEqual(a.call("cluster", "reset", "hard"), b"OK")
+            self.cluster.nodes, self.cluster.slots, self.cluster.version = [a], {a.id: ALL}, 1
+            self.cluster.repeat(a)
+        self.leave_for_another_cluster(leave)
+
+    def test_reset__before_the_slots_were_published__the_record_is_gone(self):
+        def leave(a, _):
+            a.call("flushall")
+            self.assertEqual(a.call("cluster", "reset", "hard"), b"OK")
+            self.cluster.nodes, self.cluster.slots, self.cluster.version = [a], {a.id: ALL}, 1
+            self.cluster.repeat(a)
+        self.leave_for_another_cluster(leave)
+
+    def test_setnodes__force_with_a_lower_version__its_word_is_the_last(self):
+        def leave(a, _):
+            self.cluster.nodes, self.cluster.slots, self.cluster.version = [a], {a.id: ALL}, 1
+            a.call("clusterx", "setnodes", self.cluster.text(a), 1, "force")
+        self.leave_for_another_cluster(leave)
 
 
 if __name__ == "__main__":

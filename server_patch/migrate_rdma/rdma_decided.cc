@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: Apache-2.0
+// rdma_decided.cc — RdmaMigrator's jobs that outlive their attempt: decided and not confirmed, or broken off and kept.
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+
+#include "cluster/cluster.h"
+#include "cluster/slot_migrate.h"
+#include "parse_util.h"
+#include "rdma_guard.h"
+#include "rdma_log.h"
+#include "rdma_migrate.h"
+#include "rdma_peer.h"
+#include "rdma_question.h"
+#include "server/server.h"
+#include "thread_util.h"
+#include "time_util.h"
+
+namespace {
+
+constexpr uint32_t kPollMs = 50;
+constexpr uint32_t kResolveRetryMs = 5 * 1000;
+constexpr int kTellPauseMs = 100;
+constexpr int kTellPauseMaxMs = 60 * 1000;
+constexpr uint64_t kKeepMs = 10 * 60 * 1000;
+// A restarted node waits for a topology before it tells a decision. With one that has not changed since, nobody sends it.
+constexpr uint64_t kHearMs = 10 * 1000;
+constexpr int kWatchMs = 500;
+
+bool SplitHostPort(const std::string &address, std::string *host, int *port) {
+  auto colon = address.rfind(':');
+  if (colon == std::string::npos) return false;
+  auto number = ParseInt<int>(address.substr(colon + 1), 10);
+  if (!number) return false;
+  *host = address.substr(0, colon);
+  *port = *number;
+  return true;
+}
+
+}  // namespace
+
+// --- telling the destination -------------------------------------------------------------------------------------
+
+Status RdmaMigrator::tell() {
+  telling_ = true;
+  std::string last;
+  Status ended;
+  for (int wait_ms = kTellPauseMs;; wait_ms = std::min(2 * wait_ms, kTellPauseMaxMs)) {
+    if (isStopping()) {
+      ended = {Status::NotOK, "the destination has not confirmed them yet: " + last};
+      break;
+    }
+    if (slots_->IsReplica() || !slots_->HasGiven(job_id_)) {
+      RDMA_INFO("[migrate] Slot(s) {}: {}, the destination is not told any more", job_.range.String(),
+                slots_->IsReplica() ? "this node is a replica now" : "the topology knows their owner");
+      ended = slots_->IsReplica() ? forgetJobs() : endJobs(true);
+      if (ended) storeState(false);
+      break;
+    }
+    auto s = tellOnce();
+    if (s) {
+      RDMA_INFO("[migrate] The destination has confirmed slot(s) {}", job_.range.String());
+      confirmed();
+      break;
+    }
+    if (s.Msg() != last) {
+      RDMA_WARN("[migrate] The destination has not confirmed slot(s) {} yet: {}", job_.range.String(), s.Msg());
+    }
+    last = s.Msg();
+    waitToTell(wait_ms);
+  }
+  telling_ = false;
+  if (!isStopping()) frozen_ = false;
+  if (!ended && !isStopping()) RDMA_WARN("[migrate] {}", ended.Msg());
+  return isStopping() ? ended : Status::OK();
+}
+
+void RdmaMigrator::waitToTell(int ms) {
+  auto end = util::GetTimeStampMS() + ms;
+  while (util::GetTimeStampMS() < end && !isStopping() && !slots_->IsReplica() && slots_->HasGiven(job_id_)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(kPollMs));
+  }
+}
+
+Status RdmaMigrator::tellOnce() {
+  bool all = true;
+  for (const auto &entry : slots_->FindGiven(job_.range)) {
+    if (entry.job != job_id_) continue;
+    SplitHostPort(entry.address, &job_.host, &job_.port);  // it may have moved since
+    all = all && GET_OR_RET(askConfirmed(entry));
+  }
+  // It owns them, and does not need libhaul's last message.
+  return all ? endJobs(true) : resolve();
+}
+
+// False: it has not taken them over.
+StatusOr<bool> RdmaMigrator::askConfirmed(const RdmaMoved &entry) {
+  std::string host;
+  int port = 0;
+  if (!SplitHostPort(entry.address, &host, &port)) return {Status::NotOK, "no address: " + entry.address};
+  auto fd = GET_OR_RET(RdmaConnect(srv_, host, port));
+  auto answer = GET_OR_RET(RdmaExchange(*fd, {"haul", "confirm", entry.range.String(), entry.job, slots_->MyId()}));
+  if (answer == "+haul taken") return true;
+  if (answer == "+haul unknown") return false;
+  return {Status::NotOK, fmt::format("{}:{} answers {}", host, port, answer)};
+}
+
+// Let libhaul send the decision to the destination.
+Status RdmaMigrator::resolve() {
+  auto fd = GET_OR_RET(RdmaConnect(srv_, job_.host, job_.port));
+  auto request = question(job_);
+  request.gives_up = [this] { return isStopping() || slots_->IsReplica(); };
+  auto answer = GET_OR_RET(RdmaAsk(*fd, request));
+  if (!answer.known || answer.token != job_.token) return {Status::NotOK, "the destination does not know the job"};
+  job_.endpoint = answer.endpoint;
+
+  auto store = GET_OR_RET(RdmaStore::Acquire(srv_));
+  haul_source_options options{};
+  fillOptions(&options);
+  options.store = store->Get();
+  options.log = store->Log();
+  options.transports = {{HAUL_TRANSPORT_TCP}};
+  options.retry_max_ms = kResolveRetryMs;
+  options.resolve = true;
+  haul_error error{};
+  haul_migration *migration = nullptr;
+  auto status = haul_source_start(&options, &migration, &error);
+  if (status == HAUL_OK) {
+    while (!haul_migration_ended(migration, kPollMs)) {
+      if (isStopping() || slots_->IsReplica()) haul_migration_cancel(migration);
+    }
+    status = haul_migration_result(migration)->status;
+    error = haul_migration_result(migration)->error;
+    haul_migration_destroy(migration);
+  }
+  if (status == HAUL_OK || status == HAUL_NOT_FOUND) return Status::OK();
+  return {Status::NotOK, RdmaErrorText(error)};
+}
+
+void RdmaMigrator::confirmed() {
+  slots_->ConfirmGiven(job_id_);
+  // Before the last trace of the job is gone.
+  if (auto s = slots_->Store(); !s) RDMA_WARN("[migrate] {}", s.Msg());
+  storeState(false);
+  frozen_ = false;
+}
+
+// --- libhaul's journals ------------------------------------------------------------------------------------------
+
+Status RdmaMigrator::lookAtJobs(Left *left) const {
+  haul_job *jobs = nullptr;
+  size_t count = 0;
+  haul_error error{};
+  *left = Left::kNothing;
+  if (haul_jobs_list(srv_->GetConfig()->db_dir.c_str(), &jobs, &count, &error) != HAUL_OK) {
+    return {Status::NotOK, RdmaErrorText(error)};
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (jobs[i].role != HAUL_JOB_SOURCE || std::string(jobs[i].phase) == "ABORTED") continue;
+    if (jobs[i].claim == HAUL_JOB_YIELDS) *left = Left::kDecided;
+    if (*left == Left::kNothing) *left = Left::kUndecided;
+  }
+  free(jobs);
+  return Status::OK();
+}
+
+// End the decided jobs as handed over, or give the others up.
+Status RdmaMigrator::endJobs(bool decided) {
+  haul_job *jobs = nullptr;
+  size_t count = 0;
+  haul_error error{};
+  auto store = GET_OR_RET(RdmaStore::Acquire(srv_));
+  if (haul_jobs_list(srv_->GetConfig()->db_dir.c_str(), &jobs, &count, &error) != HAUL_OK) {
+    return {Status::NotOK, RdmaErrorText(error)};
+  }
+  Status result;
+  for (size_t i = 0; i < count; i++) {
+    if (jobs[i].role != HAUL_JOB_SOURCE || (jobs[i].claim == HAUL_JOB_YIELDS) != decided) continue;
+    auto status = decided ? haul_job_end_decided(store->Get(), &jobs[i], true, &error)
+                          : haul_job_give_up(store->Get(), &jobs[i], &error);
+    if (status != HAUL_OK && status != HAUL_NOT_FOUND) result = {Status::NotOK, RdmaErrorText(error)};
+  }
+  free(jobs);
+  return result;
+}
+
+// The jobs belong to what this node was before it became a replica: the database, which they need, may be gone.
+Status RdmaMigrator::forgetJobs() {
+  std::error_code error;
+  auto folder = srv_->GetConfig()->db_dir + "/haul";
+  for (const auto &file : std::filesystem::directory_iterator(folder, error)) {
+    if (file.path().filename().string().rfind("source-", 0) == 0) std::filesystem::remove(file.path(), error);
+  }
+  if (error) return {Status::NotOK, fmt::format("cannot remove the jobs in {}: {}", folder, error.message())};
+  return Status::OK();
+}
+
+void RdmaMigrator::storeState(bool moving) {
+  job_.moving = moving;
+  if (auto s = job_.Store(statePath()); !s) RDMA_WARN("[migrate] {}", s.Msg());
+}
+
+// --- a job that broke off ----------------------------------------------------------------------------------------
+
+void RdmaMigrator::keep(const RdmaState &state) {
+  RDMA_INFO("[migrate] The job of slot(s) {} is kept for {} minutes: the same MIGRATE continues it",
+            state.range.String(), kKeepMs / 60000);
+  std::lock_guard<std::mutex> lock(mutex_);
+  kept_ = state;
+  kept_until_ms_ = util::GetTimeStampMS() + kKeepMs;
+  kept_guard_ = std::make_unique<RdmaMovingGuard>();
+}
+
+std::optional<RdmaState> RdmaMigrator::takeKept() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  auto kept = kept_;
+  kept_.reset();
+  kept_guard_.reset();
+  return kept;
+}
+
+void RdmaMigrator::giveUp(RdmaState kept, const std::string &reason) {
+  RDMA_INFO("[migrate] Give up the kept job of slot(s) {}: {}", kept.range.String(), reason);
+  auto database = srv_->storage->ReadLockGuard();
+  auto s = slots_->IsReplica() || srv_->storage->IsClosing() ? forgetJobs() : endJobs(false);
+  kept.moving = false;
+  if (s) s = kept.Store(statePath());
+  if (!s) RDMA_WARN("[migrate] {}", s.Msg());
+}
+
+// --- after a restart ---------------------------------------------------------------------------------------------
+
+Status RdmaMigrator::Recover() {
+  job_ = GET_OR_RET(RdmaState::Load(statePath()));
+  job_id_ = RdmaJobId(job_.token);
+  Left left = Left::kNothing;
+  GET_OR_RET(lookAtJobs(&left));
+  if (!job_.moving && left == Left::kDecided) {
+    return {Status::NotOK, fmt::format("{} does not name the slots of a job that was decided: `haul resolve` or `haul "
+                                       "owner` on {} ends that", statePath(), srv_->GetConfig()->db_dir)};
+  }
+  started_ms_ = util::GetTimeStampMS();
+  if (job_.moving && left == Left::kDecided) {
+    recoverDecided();
+  } else if (job_.moving && left == Left::kUndecided && !slots_->IsReplica()) {
+    migrator_->dst_node_ = job_.node;
+    migrator_->migrate_failed_slot_range_ = job_.range;
+    migrator_->migration_state_ = MigrationState::kFailed;
+    keep(job_);
+  } else {
+    showLast();
+  }
+  watcher_ = GET_OR_RET(util::CreateThread("haul-watch", [this] { watch(); }));
+  return Status::OK();
+}
+
+// The slots answer MOVED at once; the destination is told when this node has heard of the topology.
+void RdmaMigrator::recoverDecided() {
+  if (!slots_->WasGiven(job_id_)) {
+    RdmaMoved entry;
+    entry.range = job_.range;
+    entry.from = slots_->MyId();
+    entry.to = job_.node;
+    entry.address = fmt::format("{}:{}", job_.host, job_.port);
+    entry.job = job_id_;
+    slots_->AddGiven(entry);
+  }
+  RDMA_INFO("[migrate] Slot(s) {} were handed over before the restart, {}:{} has not confirmed it", job_.range.String(),
+            job_.host, job_.port);
+  migrator_->dst_node_ = job_.node;
+  migrator_->slot_range_ = job_.range;
+  migrator_->migration_state_ = MigrationState::kStarted;
+  untold_ = true;
+  telling_ = true;
+}
+
+// Give the decision to SlotMigrator's thread.
+void RdmaMigrator::beginTelling() {
+  if (!untold_.exchange(false) || isStopping()) return;
+  tell_only_ = true;
+  auto job = std::make_unique<SlotMigrationJob>(job_.range, job_.host, job_.port, 0, 1, 1);
+  std::lock_guard<std::mutex> guard(migrator_->job_mutex_);
+  migrator_->migration_job_ = std::move(job);
+  migrator_->job_cv_.notify_one();
+}
+
+void RdmaMigrator::StopWatching() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  if (watcher_.joinable()) watcher_.join();
+}
+
+void RdmaMigrator::watch() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  int pause_ms = kTellPauseMs;
+  uint64_t announce_at = 0;
+  while (!stopping_) {
+    wake_.wait_for(lock, std::chrono::milliseconds(kWatchMs));
+    if (stopping_) return;
+    auto now = util::GetTimeStampMS();
+    bool outdated = kept_ && (now > kept_until_ms_ || slots_->IsReplica());
+    lock.unlock();
+    if (outdated) {
+      if (auto kept = takeKept()) giveUp(*kept, slots_->IsReplica() ? "this node is a replica now" : "nobody continued it");
+    }
+    if (untold_ && now > started_ms_ + kHearMs) beginTelling();
+    bool quiet = !moving_ && !untold_ && !tell_only_ && !slots_->IsReplica();
+    if (quiet && now >= announce_at) {
+      bool all = true;
+      for (const auto &entry : slots_->ToAnnounce()) all = announce(entry) && all;
+      pause_ms = all ? kTellPauseMs : std::min(2 * pause_ms, kTellPauseMaxMs);
+      announce_at = util::GetTimeStampMS() + pause_ms;
+    }
+    lock.lock();
+  }
+}
+
+// The owner that took slots from this node's predecessor has put them out of service until it hears from this node.
+bool RdmaMigrator::announce(const RdmaMoved &entry) {
+  auto taken = askConfirmed(entry);
+  if (!taken) {
+    RDMA_WARN("[migrate] Cannot confirm the hand-over of slot(s) {} to {}: {}", entry.range.String(), entry.address,
+              taken.Msg());
+    return false;
+  }
+  if (*taken) {
+    RDMA_INFO("[migrate] Confirmed the hand-over of slot(s) {} to {}", entry.range.String(), entry.address);
+    slots_->Announced(entry);
+    auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
+    if (exclusivity) showLast();
+    return true;
+  }
+  // It has never owned them, and by the topology that both know it never will.
+  RDMA_WARN("[migrate] Slot(s) {} are served here again: {} has not taken them over", entry.range.String(),
+            entry.address);
+  auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
+  if (exclusivity) slots_->Forget(entry.range);
+  return static_cast<bool>(exclusivity);
+}
+
+
+// --- commands ------------------------------------------------------------------------------------------------------
+
+void RdmaMigrator::OnTopology() {
+  auto *cluster = srv_->cluster.get();
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (migration_ && !released_) {
+    for (int slot = running_range_.start; slot <= running_range_.end; slot++) {
+      const auto &owner = cluster->slots_nodes_[slot];
+      if (owner && owner->id == cluster->myid_) continue;
+      RDMA_WARN("[migrate] Cancel migrating slot(s) {}: by the topology slot {} is another node's",
+                running_range_.String(), slot);
+      lost_ = true;
+      haul_migration_cancel(migration_);
+      break;
+    }
+  }
+  releaseForbidden();
+  showLast();
+  beginTelling();
+}
+
+// CLUSTER INFO of a restarted node, or of a promoted replica: the controller has not published it yet.
+void RdmaMigrator::showLast() {
+  bool busy = migrator_->GetMigratingSlotRange().IsValid() || migrator_->GetForbiddenSlotRange().IsValid();
+  if (busy || slots_->IsReplica()) return;
+  auto given = slots_->LastGiven();
+  if (given && given->confirmed) show(*given);
+}
+
+// A controller publishes what CLUSTER INFO calls a success.
+void RdmaMigrator::show(const RdmaMoved &entry) {
+  migrator_->dst_node_ = entry.to;
+  migrator_->forbidden_slot_range_ = entry.range;
+  shown_range_ = entry.range;
+  migrator_->migration_state_ = MigrationState::kSuccess;
+}
+
+// The slots of the last hand-over by haul stay write-forbidden, until they come back.
+void RdmaMigrator::releaseForbidden() {
+  auto *cluster = srv_->cluster.get();
+  auto range = migrator_->GetForbiddenSlotRange();
+  bool ours = range.IsValid() && range == shown_range_.load();
+  if (!ours || IsHandingOver() || migrator_->IsMigrationInProgress()) return;
+  for (int slot = range.start; slot <= range.end; slot++) {
+    const auto &owner = cluster->slots_nodes_[slot];
+    bool is_here = owner && owner->id == cluster->myid_ && cluster->migrated_slots_.count(slot) == 0;
+    if (!is_here) continue;
+    migrator_->ReleaseForbiddenSlotRange();
+    return;
+  }
+}
+
+void RdmaMigrator::OnReset() {
+  takeKept();
+  migrator_->forbidden_slot_range_ = SlotRange{-1, -1};
+  migrator_->migrate_failed_slot_range_ = SlotRange{-1, -1};
+  migrator_->migration_state_ = MigrationState::kNone;
+}
+
+void RdmaMigrator::Forget() { takeKept(); }
+
+// Are these entries exactly the range, by one job to this node?
+bool RdmaMigrator::isGiven(const std::vector<RdmaMoved> &given, const SlotRange &range, const std::string &node) const {
+  int count = 0;
+  bool same = !given.empty();
+  for (const auto &entry : given) {
+    same = same && entry.job == given.front().job && entry.to == node && entry.range.start >= range.start &&
+           entry.range.end <= range.end;
+    count += entry.range.end - entry.range.start + 1;
+  }
+  return same && count == range.end - range.start + 1;
+}
+
+std::optional<Status> RdmaMigrator::Migrate(const SlotRange &range, const std::string &node,
+                                            SyncMigrateContext *context) {
+  auto *cluster = srv_->cluster.get();
+  const auto &migrated = cluster->migrated_slots_;
+  beginTelling();
+  auto given = slots_->FindGiven(range);
+  if (isGiven(given, range, node)) {
+    // Done already, and the caller has missed it: begin it again, and it ends at once.
+    if (!telling_) migrator_->ReleaseForbiddenSlotRange();
+  } else if (!given.empty()) {
+    return Status(Status::NotOK,
+                  fmt::format("Can't migrate slot which has been migrated: slot(s) {} to {}, which the topology does not "
+                              "show yet", given.front().range.String(), given.front().address));
+  } else {
+    auto found = migrated.lower_bound(range.start);
+    bool moved = found != migrated.end() && found->first <= range.end;
+    // Upstream refuses everything between the first and the last migrated slot.
+    if (moved || migrated.empty()) return std::nullopt;
+  }
+  const auto &target = cluster->nodes_[node];
+  if (cluster->IsNotMaster() || !slots_->IsOwner(range, cluster->myid_) || target->role != kClusterMaster ||
+      target == cluster->myself_) {
+    return given.empty() ? std::nullopt : std::optional<Status>({Status::NotOK, "Can't migrate these slots there"});
+  }
+  return migrator_->PerformSlotRangeMigration(node, target->host, target->port, range, context);
+}
+
+Status RdmaMigrator::Cancel(const SlotRange &range) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (kept_ && kept_->range == range) {
+      kept_until_ms_ = 0;
+      wake_.notify_all();
+      return Status::OK();
+    }
+  }
+  if (migrator_->GetMigratingSlotRange() != range) return {Status::NotOK, "these slots are not being migrated"};
+  if (released_ || telling_) return {Status::NotOK, "too late: the slots are handed over"};
+  migrator_->SetStopMigrationFlag(true);
+  return Status::OK();
+}
+
+bool RdmaMigrator::Abandon(const SlotRange &range) {
+  bool found = migrator_->GetMigratingSlotRange().HasOverlap(range);
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (found && !released_) lost_ = true;
+  if (kept_ && kept_->range.HasOverlap(range)) {
+    kept_until_ms_ = 0;
+    wake_.notify_all();
+    found = true;
+  }
+  beginTelling();
+  return found;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rdma_peer.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "common/io_util.h"
+#include "fmt/format.h"
+#include "server/redis_reply.h"
+#include "server/server.h"
+
+namespace {
+
+constexpr int kLimitMs = 10 * 1000;
+
+}  // namespace
+
+StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port) {
+  auto where = fmt::format("{}:{}", host, port);
+  UniqueFD fd(GET_OR_RET(
+      util::SockConnect(host, port, kLimitMs, kLimitMs).Prefixed("cannot connect to the node at " + where)));
+  timeval limit{kLimitMs / 1000, 0};
+  setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+  std::string password = srv->GetConfig()->requirepass;
+  if (password.empty()) return fd;
+  auto answer = GET_OR_RET(RdmaExchange(*fd, {"auth", password}).Prefixed("cannot authenticate at " + where));
+  if (answer != "+OK") return {Status::NotOK, fmt::format("cannot authenticate at {}: {}", where, answer)};
+  return fd;
+}
+
+StatusOr<std::string> RdmaExchange(int fd, const std::vector<std::string> &words) {
+  GET_OR_RET(util::SockSend(fd, redis::ArrayOfBulkStrings(words)).Prefixed("send"));
+  return util::SockReadLine(fd).Prefixed("receive");
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// rdma_peer.h — a connection to the Redis port of another node of the cluster, authenticated as SlotMigrator does it.
+//
+// Every wait ends after ten seconds. Call these with no lock held.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "status.h"
+#include "unique_fd.h"
+
+class Server;
+
+StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port);
+// Send one command; its answer is one line, with its first byte.
+StatusOr<std::string> RdmaExchange(int fd, const std::vector<std::string> &words);

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rdma_question.h"
+
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "fmt/format.h"
+#include "parse_util.h"
+#include "rdma_address.h"
+#include "rdma_peer.h"
+#include "string_util.h"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kAgreeTime = std::chrono::seconds(10);
+constexpr auto kPrepareTime = std::chrono::seconds(30);
+constexpr auto kAgreePause = std::chrono::milliseconds(100);
+constexpr auto kPreparePause = std::chrono::milliseconds(20);
+
+bool BeginsWith(const std::string &text, const char *start) { return text.rfind(start, 0) == 0; }
+
+Status GivenUp() { return {Status::NotOK, "the migration was ended"}; }
+
+// HAUL IMPORT, until both nodes agree on the topology.
+StatusOr<RdmaAnswer> Agree(int fd, const RdmaQuestion &question) {
+  auto end = Clock::now() + kAgreeTime;
+  while (!question.gives_up()) {
+    RdmaAnswer answer;
+    answer.version = question.version();
+    std::vector<std::string> words = {"haul", "import", question.range.String(), std::to_string(answer.version),
+                                      question.source};
+    if (!question.token.empty()) words.push_back(question.token);
+    auto line = GET_OR_RET(RdmaExchange(fd, words));
+    if (BeginsWith(line, "-ERR unknown command")) {
+      answer.known = false;
+      return answer;
+    }
+    auto parts = util::Split(line, " ");
+    if (parts.size() == 3 && parts[0] == "+haul" && parts[1] == "preparing") {
+      answer.token = parts[2];
+      return answer;
+    }
+    if (!BeginsWith(line, "-TRYAGAIN") || Clock::now() >= end) {
+      return {Status::NotOK, "the destination refuses the import: " + line};
+    }
+    std::this_thread::sleep_for(kAgreePause);
+  }
+  return GivenUp();
+}
+
+// HAUL ENDPOINT, until the destination listens.
+StatusOr<std::string> WaitForEndpoint(int fd, const RdmaQuestion &question, const std::string &token) {
+  auto end = Clock::now() + kPrepareTime;
+  while (!question.gives_up()) {
+    auto line = GET_OR_RET(RdmaExchange(fd, {"haul", "endpoint", token}));
+    auto parts = util::Split(line, " ");
+    if (parts.size() < 2 || parts[0] != "+haul") {
+      return {Status::NotOK, "the destination cannot receive: " + line};
+    }
+    if (parts[1] != "preparing") {
+      auto port = GET_OR_RET(ParseInt<int>(parts[1], NumericRange<int>{1, 65535}, 10));
+      return RdmaAddress{parts.size() > 2 ? parts[2] : question.host, port}.String();
+    }
+    if (Clock::now() >= end) {
+      return {Status::NotOK, fmt::format("the destination does not listen after {} s", kPrepareTime.count())};
+    }
+    std::this_thread::sleep_for(kPreparePause);
+  }
+  return GivenUp();
+}
+
+}  // namespace
+
+StatusOr<RdmaAnswer> RdmaAsk(int fd, const RdmaQuestion &question) {
+  auto answer = GET_OR_RET(Agree(fd, question));
+  if (answer.known) answer.endpoint = GET_OR_RET(WaitForEndpoint(fd, question, answer.token));
+  return answer;
+}

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""import_request.py: what a destination answers to HAUL IMPORT and HAUL ENDPOINT, and what becomes of an import whose
+source does not come.
+
+    import_request.py HAUL_TOOL [unittest arguments]
+"""
+import os
+import socket
+import threading
+import time
+
+from kvrocks_node import Error
+from slot_case import ALL, SlotCase, run_suite
+from slot_load import ProxiedCase
+
+LISTEN_ABOVE = 15000
+UNKNOWN = "00" * 16
+
+
+class ImportRequest(SlotCase):
+    def request(self, target, source, slots=ALL, version=None, token=()):
+        return target.call("haul", "import", slots, self.cluster.version if version is None else version, source.id,
+                           *token).split()[-1].decode()
+
+    def endpoint(self, target, token):
+        """The port, once the destination listens."""
+        def ready():
+            words = target.call("haul", "endpoint", token).split()
+            return int(words[1]) if words[1] != b"preparing" else 0
+        return target.wait_for(ready, "the listener")
+
+    def refuse(self, pattern, *arguments, **options):
+        with self.assertRaisesRegex(Error, pattern):
+            self.request(*arguments, **options)
+
+    # --- the topology ------------------------------------------------------------------------------------
+
+    def test_import__another_version_of_the_topology__try_again(self):
+        a, b = self.open()
+        for version in (self.cluster.version - 1, self.cluster.version + 1):
+            self.refuse("^TRYAGAIN .*version", b, a, version=version)
+        self.assertNotIn("import_state", b.cluster_info())
+
+    def test_import__source_does_not_own_every_slot__refused(self):
+        a, b, c = self.open(3)
+        self.refuse("does not own", b, c)
+        self.cluster.slots = {a.id: "0-9", c.id: "10-16383"}
+        self.cluster.tell()
+        self.refuse("does not own", b, a, slots="0-10")
+        self.request(b, a, slots="0-9")
+
+    def test_import__by_a_replica__refused(self):
+        a, _, c = self.open(3, replica_of={"c": "b"})
+        self.refuse("Slave", c, a)
+
+    def test_import__of_slots_that_were_taken_over_already__refused(self):
+        a, b = self.open()
+        self.migrate(a, b)
+        self.refuse("taken over", b, a)
+
+    def test_import__token_of_no_job__refused(self):
+        a, b = self.open()
+        self.refuse("no job with this token", b, a, token=(UNKNOWN,))
+        with self.assertRaisesRegex(Error, "no job with this token"):
+            b.call("haul", "endpoint", UNKNOWN)
+
+    def test_import__token_of_a_job_that_was_cancelled__refused(self):
+        a, b = self.open()
+        token = self.request(b, a, "7")
+        b.call("cluster", "import", "7", 2)
+        b.wait_for(lambda: b.cluster_info()["import_state"] == "error", "the end")
+        self.refuse("no job with this token", b, a, "7", token=(token,))
+
+    def test_import__token_of_a_job_that_has_ended_well__answered_at_any_version(self):
+        """The source missed the last message. It may ask after a restart of the destination, and after others' jobs."""
+        a, b = self.open()
+        self.migrate(a, b, "0-99")
+        token = self.token_of(b)
+        self.migrate(a, b, "100-199")
+        self.assertNotEqual(self.token_of(b), token)
+        b.kill()
+        b.start()
+        self.assertEqual(self.request(b, a, "0-99", version=0, token=(token,)), token)
+        self.endpoint(b, token)
+
+    @staticmethod
+    def token_of(node):
+        """The only place where it is written down."""
+        with open(os.path.join(node.database(), "haul", "slots-target"), encoding="ascii") as file:
+            return dict(line.split(" ", 1) for line in file if " " in line)["token"].strip()
+
+    # --- the listener ------------------------------------------------------------------------------------
+
+    def test_import__by_the_same_source_again__the_same_job(self):
+        a, b = self.open()
+        token = self.request(b, a)
+        self.endpoint(b, token)
+        self.assertEqual(self.request(b, a), token)
+        self.cluster.tell()
+        self.assertEqual(self.request(b, a, version=0, token=(token,)), token)
+
+    def test_import__of_other_slots_at_once__refused(self):
+        a, b = self.open()
+        self.endpoint(b, self.request(b, a, "1"))
+        self.refuse("only one importing job", b, a, "2")
+
+    def test_import__source_does_not_come__another_takes_its_place(self):
+        a, b, c = self.open(3)
+        self.cluster.slots = {a.id: "0-8000", c.id: "8001-16383"}
+        self.cluster.tell()
+        self.endpoint(b, self.request(b, a, "0-8000"))
+        self.migrate_when_free(c, b, "9000-9100")
+
+    def migrate_when_free(self, source, target, slots):
+        def moved():
+            return self.cluster.migrate(source, target, slots, "sync") == b"OK"
+        source.wait_for(moved, "a free destination", 30)
+
+    def test_endpoint__default_port_is_taken__any_free_one(self):
+        a, b = self.open()
+        with socket.create_server(("127.0.0.1", b.port + LISTEN_ABOVE)):
+            port = self.endpoint(b, self.request(b, a))
+            self.assertNotEqual(port, b.port + LISTEN_ABOVE)
+            b.call("cluster", "import", ALL, 2)
+            b.wait_for(lambda: b.cluster_info()["import_state"] == "error", "the end")
+            a.call("set", "k", "v")
+            self.migrate(a, b)
+
+    def test_endpoint__listen_setting_is_taken__says_so(self):
+        with socket.create_server(("127.0.0.1", 0)) as busy:
+            listen = f"127.0.0.1:{busy.getsockname()[1]}"
+            a, b = self.open(settings={"b": {"migrate-rdma-listen": listen}})
+            token = self.request(b, a)
+            with self.assertRaisesRegex(Error, "in use"):
+                deadline = time.monotonic() + 30
+                while time.monotonic() < deadline:
+                    b.call("haul", "endpoint", token)
+                    time.sleep(0.02)
+            self.assertEqual(b.cluster_info()["import_state"], "error")
+
+    # --- the lane ----------------------------------------------------------------------------------------
+
+    def lane_after(self, nodes):
+        a, b = nodes[:2]
+        a.client().pipeline([("set", f"k:{i}", i) for i in range(1000)])
+        self.migrate(a, b)
+        return a.log().rsplit("lane: ", 1)[1].split(",", 1)[0]
+
+    def test_lane__nobody_reads_the_log__table_files(self):
+        self.assertEqual(self.lane_after(self.open()), "ingest")
+
+    def test_lane__somebody_polls_for_updates__write_batches(self):
+        a, b = self.open()
+        b.call("pollupdates", 0)
+        self.assertEqual(self.lane_after([a, b]), "writebatch")
+
+    def test_lane__the_topology_has_replicas__write_batches(self):
+        self.assertEqual(self.lane_after(self.open(3, replica_of={"c": "b"})), "writebatch")
+
+
+class DoubtfulImport(ProxiedCase):
+    """The destination is prepared, and its source is gone: only the source's record shows who owns the slots."""
+
+    def prepare_and_lose_the_source(self):
+        nodes = self.open_with_proxy(3)
+        a, b = nodes[:2]
+        self.cluster.raises = False
+        a.call("set", "k", "v")
+
+        def lose():
+            a.kill()
+            return "drop"
+        reached = self.proxy.at("prepared", lose)
+        threading.Thread(target=self.try_to_migrate, args=(a, b), daemon=True).start()
+        self.assertTrue(reached.wait(60))
+        return nodes
+
+    def try_to_migrate(self, a, b):
+        try:
+            self.cluster.migrate(a, b)
+        except (OSError, Error):
+            pass
+
+    def test_import__in_doubt__no_other_and_no_cancel_until_the_operator_gives_it_up(self):
+        _, b, c = self.prepare_and_lose_the_source()
+        self.cluster.slots = {c.id: ALL}
+        self.cluster.tell([b, c])
+        with self.assertRaisesRegex(Error, "HAUL ABANDON"):
+            b.wait_for(lambda: "HAUL ABANDON" in self.error_of(b, "cluster", "import", ALL, 2), "the doubt", 30)
+            b.call("cluster", "import", ALL, 2)
+        self.assertEqual(b.call("haul", "abandon", ALL, "force"), b"OK")
+        b.wait_for(lambda: b.cluster_info()["import_state"] == "error", "the end")
+        c.call("set", "k", "newer")
+        self.assertEqual(self.cluster.migrate(c, b, ALL, "sync"), b"OK")
+        self.assertEqual(b.call("get", "k"), b"newer")
+
+    @staticmethod
+    def error_of(node, *arguments):
+        try:
+            return str(node.call(*arguments))
+        except Error as error:
+            return str(error)
+
+    def test_import__in_doubt_and_restarted__waits_for_its_source(self):
+        a, b, _ = self.prepare_and_lose_the_source()
+        b.kill()
+        b.start()
+        self.cluster.tell([b])
+        a.start()
+        self.cluster.tell()
+        self.migrate(a, b)
+        self.assertEqual(b.call("get", "k"), b"v")
+        with self.assertRaisesRegex(Error, "MOVED"):
+            a.call("set", "probe", "a")
+
+
+if __name__ == "__main__":
+    run_suite("kvrocks_import_request")

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""operator_commands.py: what an operator sees of a migration, and how it is slowed down, queued, cancelled.
+
+    operator_commands.py HAUL_TOOL [unittest arguments]
+"""
+import time
+
+from kvrocks_node import Error
+from slot_case import ALL, SlotCase, run_suite
+
+RUNNING = ["slot(s)", "node", "phase", "transport", "records", "bytes", "rate_mb", "seconds"]
+SOURCE_ONLY = ["bytes_expected", "percent", "eta_seconds", "lag_bytes", "rounds", "pinned_log_bytes",
+               "pinned_table_bytes", "durable_bytes"]
+LAST = ["slot(s)", "node", "result", "error", "transport", "lane", "records", "bytes", "seconds", "rate_mb"]
+
+
+class OperatorCommands(SlotCase):
+    # --- settings --------------------------------------------------------------------------------------------
+
+    def test_config_set__an_address_that_cannot_be_listened_at__refused(self):
+        a, _ = self.open()
+        for bad in ("nonsense", "1.2.3.4", "1.2.3.4:70000", "1.2.3.4:port", "fd00::7:21666"):
+            with self.assertRaisesRegex(Error, "failed to set new value|invalid", msg=bad):
+                a.call("config", "set", "migrate-rdma-listen", bad)
+        for good in ("10.0.0.7:26666", "[fd00::7]:26666", ""):
+            self.assertEqual(a.call("config", "set", "migrate-rdma-listen", good), b"OK")
+            self.assertEqual(a.call("config", "get", "migrate-rdma-listen")[1].decode(), good)
+        with self.assertRaises(Error):
+            a.call("config", "set", "migrate-rdma-lane", "fastest")
+
+    def test_config_set__rate_while_it_copies__followed_at_once(self):
+        a, b = self.open()
+        self.begin_slow(a, b, keys=60000)
+        before = int(a.info("migration")["migrate_bytes"])
+        self.assertLess(before, 30 << 20)
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 0)
+        began = time.monotonic()
+        self.wait_for_state(a, "success")
+        self.assertLess(time.monotonic() - began, 10, "at 2 MB/s the rest takes over 20 s")
+
+    # --- INFO ------------------------------------------------------------------------------------------------
+
+    def test_info__while_it_copies__progress_on_both_nodes(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        for node, side, peer in ((a, "migrate", b), (b, "import", a)):
+            fields = node.wait_for(lambda node=node, side=side: node.info("migration")
+                                   if f"{side}_rate_mb" in node.info("migration") else None, "progress")
+            wanted = RUNNING + (SOURCE_ONLY if side == "migrate" else [])
+            self.assertEqual([f for f in wanted if f"{side}_{f}" not in fields], [], side)
+            self.assertEqual(fields[f"{side}_node"], peer.id)
+            self.assertEqual([f for f in fields if not f.startswith(("migrate_", "import_"))], [])
+            cluster = node.cluster_info()
+            self.assertEqual([f for f in RUNNING if f"{side}_{f}" not in cluster], [], side)
+            self.assertEqual(cluster[f"{side}_slot(s)"], ALL)
+        fields = a.info("migration")
+        self.assertGreater(float(fields["migrate_percent"]), 0)
+        self.assertLess(float(fields["migrate_percent"]), 100)
+        a.wait_for(lambda: 0 < int(a.info("migration")["migrate_eta_seconds"]) < 60, "an estimate")
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 0)
+        self.wait_for_state(a, "success")
+        for node, side in ((a, "migrate"), (b, "import")):
+            node.wait_for(lambda node=node, side=side: f"{side}_phase" not in node.info("migration"), "the end")
+            fields = node.info("migration")
+            self.assertEqual([f for f in LAST if f"{side}_last_{f}" not in fields], [], side)
+            self.assertEqual(fields[f"{side}_last_result"], "OK")
+            self.assertNotIn(f"{side}_phase", node.cluster_info())
+
+    # --- several ranges --------------------------------------------------------------------------------------
+
+    def fill(self, node):
+        node.client().pipeline([("set", f"key:{i}", i) for i in range(2000)])
+
+    def test_migrate__several_ranges__one_after_the_other(self):
+        a, b = self.open()
+        self.fill(a)
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 1)
+        self.assertEqual(a.call("clusterx", "migrate", "0-4999 6000-6999 8000", b.id, "async"), b"OK")
+        a.wait_for(lambda: b.log().count("Imported slot(s)") == 3, "three imports")
+        log = b.log()
+        order = [log.index(f"Imported slot(s) {r} ") for r in ("0-4999", "6000-6999", "8000")]
+        self.assertEqual(order, sorted(order))
+        self.assertEqual(a.info("migration")["migrate_queued"], "")
+        for i in range(2000):
+            slot = a.call("cluster", "keyslot", f"key:{i}")
+            moved = slot < 5000 or 6000 <= slot < 7000 or slot == 8000
+            if i % 20 == 0 or slot == 8000:
+                node = b if moved else a
+                self.assertEqual(node.call("get", f"key:{i}"), str(i).encode(), slot)
+
+    def test_migrate__several_ranges_and_the_first_fails__the_rest_is_dropped(self):
+        a, b = self.open()
+        self.begin_slow(a, b, slots="0-8191 8200-8300")
+        self.assertEqual(a.info("migration")["migrate_queued"], "8200-8300")
+        self.assertEqual(a.call("haul", "cancel", "0-8191"), b"OK")
+        self.wait_for_state(a, "fail")
+        a.wait_for(lambda: a.info("migration")["migrate_queued"] == "", "an empty queue")
+        self.assertIn("8200-8300 are not migrated", a.log())
+        time.sleep(0.5)
+        self.assertEqual(a.cluster_info()["migrating_slot(s)"], "0-8191")
+
+    def test_migrate__several_ranges_at_fault__refused_before_anything_begins(self):
+        a, b = self.open()
+        for ranges, mode, message in (("0-9 5-20", "async", "overlap"), ("0-9 20-30", "sync", "ASYNC")):
+            with self.assertRaisesRegex(Error, message):
+                a.call("clusterx", "migrate", ranges, b.id, mode)
+            self.assertNotIn("migrating_state", a.cluster_info())
+
+    # --- cancelling ------------------------------------------------------------------------------------------
+
+    def test_cancel__while_it_copies__the_slots_stay(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        with self.assertRaisesRegex(Error, "0-16383"):
+            a.call("haul", "cancel", "0-5")
+        self.assertEqual(a.call("haul", "cancel", ALL), b"OK")
+        self.wait_for_state(a, "fail")
+        self.assert_takes(a)
+        b.wait_for(lambda: b.info("migration").get("import_last_result") and
+                   "import_phase" not in b.info("migration"), "the end of the import")
+        b.wait_for(lambda: self.nothing_in(b), "an empty destination")
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 0)
+        self.migrate(a, b)
+        self.assert_takes(b)
+
+    def nothing_in(self, node):
+        node.call("dbsize", "scan")
+        time.sleep(0.2)
+        return node.call("dbsize") == 0
+
+    def test_cancel__a_range_that_waits__off_the_queue(self):
+        a, b = self.open()
+        self.begin_slow(a, b, slots="0-8191 8200-8300 8400-8500")
+        self.assertEqual(a.call("haul", "cancel", "8200-8300"), b"OK")
+        self.assertEqual(a.info("migration")["migrate_queued"], "8400-8500")
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 0)
+        b.wait_for(lambda: "Imported slot(s) 8400-8500 " in b.log(), "the last import")
+        self.assertNotIn("Imported slot(s) 8200-8300 ", b.log())
+
+    def test_cancel__nothing_runs__refused(self):
+        a, b = self.open()
+        with self.assertRaises(Error):
+            a.call("haul", "cancel", ALL)
+        self.migrate(a, b)
+        with self.assertRaises(Error):
+            a.call("haul", "cancel", ALL)
+        self.assert_moved(a, b)
+
+    # --- expired keys ----------------------------------------------------------------------------------------
+
+    def test_restart__expired_keys_and_a_compaction__the_copy_continues(self):
+        """What was sent must not disappear before the copy has ended, also while no process copies."""
+        a, b = self.open()
+        client = a.client()
+        client.pipeline([("set", f"soon:{i}", "x" * 100, "px", 6000) for i in range(3000)])
+        self.begin_slow(a, b)
+        a.wait_for(lambda: int(a.info("migration")["migrate_durable_bytes"]) > 1 << 20, "durable records")
+        a.kill()
+        time.sleep(6)
+        a.start()
+        self.compact(a, b)
+        self.cluster.tell()
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 0)
+        self.cluster.migrate(a, b)
+        self.wait_for_state(a, "success")
+        self.assertEqual(a.info("migration")["migrate_last_resumed"], "1")
+        self.assert_takes(b)
+
+
+if __name__ == "__main__":
+    run_suite("kvrocks_operator_commands")
