@@ -234,6 +234,29 @@ static void test_config_version_move__nth_call_fails__told_and_moved_when_done_a
     failing_sweep(&step);
 }
 
+/* --- an embedder's register ------------------------------------------------------------------- */
+
+static enum haul_status register_fails(void *context, uint64_t *version, struct haul_error *failed)
+{
+    (void)context;
+    *version = 6;
+    return haul_error_set(failed, HAUL_TIMEOUT, "register", 0, "the register does not answer");
+}
+
+static void test_config_version__register_does_not_answer__told(void)
+{
+    static const struct haul_hooks hooks = {.version_get = register_fails};
+    struct version_claim claim;
+    two_have_moved();
+    struct version_move move = move_of(VERSION_RELEASED, next, 7);
+    move.expected = 6;
+    check_error(config_version_get(&failing.base, &hooks, &claim, &error), HAUL_TIMEOUT, error);
+    check_error(config_version_move(&failing.base, &hooks, &move, &error), HAUL_TIMEOUT, error);
+    check_error(config_version_rehearse(&failing.base, &hooks, &move, &error), HAUL_TIMEOUT, error);
+    plan_fini(&plan);
+    failing_store_fini();
+}
+
 /* --- what was given --------------------------------------------------------------------------- */
 
 static enum haul_status newest(void)
@@ -336,6 +359,7 @@ static void test_lost_jobs__nth_call_fails__told_and_no_answer(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_config_version__nth_call_fails__told_and_no_answer),
     CHECK_TEST(test_config_version_move__nth_call_fails__told_and_moved_when_done_again),
+    CHECK_TEST(test_config_version__register_does_not_answer__told),
     CHECK_TEST(test_given_ranges__nth_call_fails__told_and_no_answer),
     CHECK_TEST(test_lost_jobs__nth_call_fails__told_and_no_answer),
 };
