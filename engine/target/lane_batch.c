@@ -102,13 +102,12 @@ static void put_blob(struct annotated *annotated, struct haul_slice blob)
     }
 }
 
-static enum haul_status put(struct apply_lane *base, struct haul_slice key, struct haul_slice value,
-                            struct haul_error *error)
+/* Apart from put, which is called for every record and does nothing without the hook. */
+__attribute__((noinline)) static enum haul_status put_annotated(struct batch_lane *lane,
+                                                                struct haul_slice key,
+                                                                struct haul_slice value,
+                                                                struct haul_error *error)
 {
-    struct batch_lane *lane = (struct batch_lane *)base;
-    if (lane->hooks == NULL) {
-        return HAUL_OK;
-    }
     uint8_t blob[HAUL_ANNOTATION_BYTES_MAX];
     size_t blob_size = lane->hooks->annotate(lane->hooks->context, lane->family, key, value, blob);
     if (blob_size > sizeof(blob)) {
@@ -125,6 +124,13 @@ static enum haul_status put(struct apply_lane *base, struct haul_slice key, stru
     bool fits = raw_batch_put(&lane->annotated.writer, lane->family_id, key, value);
     haul_assert(fits);
     return HAUL_OK;
+}
+
+static enum haul_status put(struct apply_lane *base, struct haul_slice key, struct haul_slice value,
+                            struct haul_error *error)
+{
+    struct batch_lane *lane = (struct batch_lane *)base;
+    return lane->hooks == NULL ? HAUL_OK : put_annotated(lane, key, value, error);
 }
 
 /* The batch with its annotations. */
