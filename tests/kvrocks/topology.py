@@ -232,6 +232,21 @@ class Topology(ProxiedCase):
         self.migrate_again(a, b)
         self.assert_handed_over(a, b)
 
+    def test_import__its_source_restarted_and_was_given_the_slots_back__another_may_come(self):
+        """It keeps what it has, but the controller goes on with other slots."""
+        a, b, c = self.open(3)
+        self.cluster.slots = {a.id: "0-12000", c.id: "12001-16383"}
+        self.cluster.tell()
+        self.begin_slow(a, b, slots="0-12000")
+        self.restart(a)
+        self.cluster.tell()
+        c.wait_for(lambda: self.cluster.migrate(c, b, "13000-13100", "sync") == b"OK", "another import", 20)
+        self.cluster.slots = {a.id: "0-12000", b.id: "13000-13100", c.id: "12001-12999 13101-16383"}
+        self.cluster.tell()
+        self.migrate(a, b, "0-12000")
+        self.cluster.slots = {b.id: "0-12000 13000-13100", c.id: "12001-12999 13101-16383"}
+        self.cluster.tell()
+
     # --- a way out of an unconfirmed hand-over -------------------------------------------------------------
 
     def lose_the_destination(self):
