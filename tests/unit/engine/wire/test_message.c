@@ -120,7 +120,7 @@ static void fill_link(haul_control_LinkDescription *link)
 
 static void fill_progress(haul_control_Progress *progress)
 {
-    *progress = (haul_control_Progress){1, 2, true, 3, true, 4, 5};
+    *progress = (haul_control_Progress){1, 2, true, 3, true, 4, 5, 6, 7};
 }
 
 static void fill_prepare(haul_control_Prepare *prepare)
