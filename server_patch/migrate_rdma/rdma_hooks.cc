@@ -60,11 +60,15 @@ void RdmaOnReset(Server *srv) {
   RdmaRemoveFiles(srv);
 }
 
-// The jobs in <db-dir>/haul belong to what this node was.
+// The jobs in <db-dir>/haul belong to what this node was. A full synchronization has moved the database that it replaced
+// to <db-dir>.tmp, where RocksDB's DestroyDB leaves foreign files, and the next one cannot move anything there.
 void RdmaRemoveFiles(Server *srv) {
-  std::error_code error;
-  std::filesystem::remove_all(srv->GetConfig()->db_dir + "/haul", error);
-  if (error) RDMA_WARN("[migrate] Cannot remove {}/haul: {}", srv->GetConfig()->db_dir, error.message());
+  const auto &directory = srv->GetConfig()->db_dir;
+  for (const auto &path : {directory + "/haul", directory + ".tmp/haul"}) {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    if (error) RDMA_WARN("[migrate] Cannot remove {}: {}", path, error.message());
+  }
 }
 
 bool RdmaTakesImport(Server *srv) { return srv->rdma_import->IsActive(); }

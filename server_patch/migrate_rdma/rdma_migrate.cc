@@ -69,6 +69,7 @@ bool RdmaMigrator::Step() {
   released_ = false;
   auto by_haul = start();
   if (by_haul && !*by_haul) return false;
+  if (!by_haul) report.Refuse(migrator_->slot_range_, migrator_->dst_node_, by_haul.Msg());
   migrator_->current_stage_ = SlotMigrationStage::kSnapshot;
   moving_ = true;
   end(by_haul ? run() : by_haul.ToStatus());
@@ -213,7 +214,7 @@ Status RdmaMigrator::run() {
   report.Begin(job_.range, job_.node);
   haul_result result{};
   if (auto s = runOnce(&result); !s) {
-    report.End("FAILED", s.Msg());
+    report.Refuse(job_.range, job_.node, s.Msg());
     storeState(false);
     return s;
   }

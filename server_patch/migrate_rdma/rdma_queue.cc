@@ -18,7 +18,10 @@ constexpr auto kPoll = std::chrono::milliseconds(20);
 }  // namespace
 
 void RdmaQueue::Stop() {
-  Clear("the server stops");
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    drop("the server stops");
+  }
   if (thread_.joinable()) thread_.join();
 }
 
@@ -64,11 +67,6 @@ Status RdmaQueue::Cancel(const SlotRange &range) {
     }
   }
   return srv_->slot_migrator->rdma->Cancel(range);
-}
-
-void RdmaQueue::Clear(const std::string &reason) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  drop(reason);
 }
 
 std::string RdmaQueue::Waiting() const {

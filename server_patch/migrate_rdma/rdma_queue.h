@@ -31,8 +31,6 @@ class RdmaQueue {
   Status Cancel(const SlotRange &range);
   // Before the server's members are destroyed: drop what waits, end the thread.
   void Stop();
-  // Drop what waits.
-  void Clear(const std::string &reason);
   // "5-10 20-29", or "".
   std::string Waiting() const;
 

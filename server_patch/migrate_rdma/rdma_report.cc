@@ -90,12 +90,12 @@ void RdmaReport::End(const haul_result &result, bool owned) {
   };
 }
 
-void RdmaReport::End(const std::string &result, const std::string &error) {
+void RdmaReport::Refuse(const SlotRange &slots, const std::string &peer, const std::string &error) {
   std::lock_guard<std::mutex> lock(mutex_);
   runs_ = false;
-  last_ = {{name("last_slot(s)"), slots_.String()},
-           {name("last_node"), peer_},
-           {name("last_result"), result},
+  last_ = {{name("last_slot(s)"), slots.String()},
+           {name("last_node"), peer},
+           {name("last_result"), haul_status_name(HAUL_REFUSED)},
            {name("last_error"), RdmaOneLine(error)}};
 }
 
@@ -126,16 +126,17 @@ void RdmaReport::AppendProgress(RdmaFields *fields) const {
 
 void RdmaReport::Append(RdmaFields *fields) const {
   std::lock_guard<std::mutex> lock(mutex_);
+  auto add = [&](const char *field, uint64_t value) { fields->emplace_back(name(field), std::to_string(value)); };
   if (runs_) {
-    const auto &now = progress_;
-    auto add = [&](const char *field, uint64_t value) { fields->emplace_back(name(field), std::to_string(value)); };
     appendRunning(fields);
-    add("wire_bytes", now.wire_bytes);
-    add("durable_bytes", now.durable_bytes);
-    add("lag_bytes", now.lag_bytes);
-    add("rounds", now.rounds);
-    add("pinned_log_bytes", now.pinned_log_bytes);
-    add("pinned_table_bytes", now.pinned_table_bytes);
+    add("wire_bytes", progress_.wire_bytes);
+    add("durable_bytes", progress_.durable_bytes);
+  }
+  if (runs_ && side_ == "migrate") {  // libhaul has them on the source only
+    add("lag_bytes", progress_.lag_bytes);
+    add("rounds", progress_.rounds);
+    add("pinned_log_bytes", progress_.pinned_log_bytes);
+    add("pinned_table_bytes", progress_.pinned_table_bytes);
   }
   fields->insert(fields->end(), last_.begin(), last_.end());
 }

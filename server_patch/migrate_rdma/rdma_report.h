@@ -44,8 +44,8 @@ class RdmaReport {
   void Update(haul_migration *migration);
   // `owned`: the destination owns the slots, whatever became of the last message.
   void End(const haul_result &result, bool owned);
-  // A job that has ended before libhaul had it.
-  void End(const std::string &result, const std::string &error);
+  // A job that never began.
+  void Refuse(const SlotRange &slots, const std::string &peer, const std::string &error);
 
   // The fields of INFO migration.
   void Append(RdmaFields *fields) const;
