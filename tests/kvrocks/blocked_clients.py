@@ -8,7 +8,7 @@ import select
 import threading
 import time
 
-from kvrocks_node import Error
+from kvrocks_node import DEADLINE_S, Error
 from slot_case import run_suite
 from slot_load import ProxiedCase
 
@@ -61,6 +61,9 @@ class BlockedClients(ProxiedCase):
 
     def assert_quiet(self, client, what, seconds=QUIET_S):
         self.assertEqual(select.select([client.socket], [], [], seconds)[0], [], what)
+        client.socket.setblocking(False)  # and nothing that was read together with the last reply
+        self.assertEqual(client.file.peek(1), b"", what)
+        client.socket.settimeout(DEADLINE_S)
 
     def assert_told(self, client, what):
         with self.assertRaisesRegex(Error, "MOVED", msg=what):
