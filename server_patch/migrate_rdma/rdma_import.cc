@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kTokenBytes = 16;
 // After this time without its source, another source may replace an import.
-constexpr auto kQuietTime = std::chrono::seconds(5);
+constexpr auto kQuietTime = std::chrono::seconds(2);
 
 Status TryAgain(const std::string &text) { return {Status::RedisTryAgain, text}; }
 
@@ -163,7 +163,8 @@ StatusOr<std::string> RdmaImport::beginWhileActive(const RdmaImportRequest &requ
                                        running, job_.node, running)};
   }
   bool quiet = !connected_ && std::chrono::steady_clock::now() - quiet_since_ > kQuietTime;
-  if (!quiet) return {Status::NotOK, "only one importing job is allowed, current importing: " + running};
+  // The source waits for its turn, for some seconds.
+  if (!quiet) return TryAgain("only one importing job is allowed, current importing: " + running);
   cancelWithLock("another source takes its place");
   return TryAgain(fmt::format("the import of slot(s) {} is ending", running));
 }

@@ -227,7 +227,6 @@ void RdmaImport::finish(const haul_result &result) {
               result.progress.seconds);
   } else if (!owned_) {
     RDMA_WARN("[import] Failed to import slot(s) {} by haul: {}", job.range.String(), RdmaErrorText(result.error));
-    markImport(job.range, kImportFailed);
     if (srv_->rdma_slots->IsReplica()) {
       forgetLeftOvers();
     } else if (!kept) {
@@ -235,6 +234,7 @@ void RdmaImport::finish(const haul_result &result) {
     }
   }
   if (!kept || srv_->rdma_slots->IsReplica()) setEnded(&job);
+  if (!owned_) markImport(job.range, kImportFailed);
   store_.reset();
   moving_.reset();
   setIdle("");

@@ -18,7 +18,16 @@ LISTEN_ABOVE = 15000
 UNKNOWN = "00" * 16
 
 
-class ImportRequest(SlotCase):
+class ImportAnswers:
+    @staticmethod
+    def error_of(node, *arguments):
+        try:
+            return str(node.call(*arguments))
+        except Error as error:
+            return str(error)
+
+
+class ImportRequest(SlotCase, ImportAnswers):
     def request(self, target, source, slots=ALL, version=None, token=()):
         return target.call("haul", "import", slots, self.cluster.version if version is None else version, source.id,
                            *token).split()[-1].decode()
@@ -69,7 +78,7 @@ class ImportRequest(SlotCase):
         a, b = self.open()
         token = self.request(b, a, "7")
         b.call("cluster", "import", "7", 2)
-        b.wait_for(lambda: b.cluster_info()["import_state"] == "error", "the end")
+        b.wait_for(lambda: "has ended" in self.error_of(b, "haul", "endpoint", token), "the end")
         self.refuse("no job with this token", b, a, "7", token=(token,))
 
     def test_import__token_of_a_job_that_has_ended_well__answered_at_any_version(self):
@@ -159,7 +168,7 @@ class ImportRequest(SlotCase):
         self.assertEqual(self.lane_after(self.open(3, replica_of={"c": "b"})), "writebatch")
 
 
-class DoubtfulImport(ProxiedCase):
+class DoubtfulImport(ProxiedCase, ImportAnswers):
     """The destination is prepared, and its source is gone: only the source's record shows who owns the slots."""
 
     def prepare_and_lose_the_source(self):
@@ -194,13 +203,6 @@ class DoubtfulImport(ProxiedCase):
         c.call("set", "k", "newer")
         self.assertEqual(self.cluster.migrate(c, b, ALL, "sync"), b"OK")
         self.assertEqual(b.call("get", "k"), b"newer")
-
-    @staticmethod
-    def error_of(node, *arguments):
-        try:
-            return str(node.call(*arguments))
-        except Error as error:
-            return str(error)
 
     def test_import__in_doubt_and_restarted__waits_for_its_source(self):
         a, b, _ = self.prepare_and_lose_the_source()
