@@ -113,7 +113,7 @@ Status RdmaImport::checkRequest(const RdmaImportRequest &request) const {
   }
   for (const auto &entry : srv_->rdma_slots->FindTaken(request.range)) {
     if (entry.suspended) continue;
-    return {Status::NotOK, fmt::format("this node has taken over slot(s) {} already; HAUL ABANDON {} FORCE forgets that",
+    return {Status::NotOK, fmt::format("this node has taken over slot(s) {} already; HAUL ABANDON {} FORCE forgets it",
                                        entry.range.String(), entry.range.String())};
   }
   return Status::OK();
@@ -158,8 +158,8 @@ StatusOr<std::string> RdmaImport::beginWhileActive(const RdmaImportRequest &requ
     return job_.token;
   }
   if (in_doubt_) {
-    return {Status::NotOK, fmt::format("slot(s) {} wait here for the decision of their source {}; HAUL ABANDON {} FORCE "
-                                       "gives them up",
+    return {Status::NotOK, fmt::format("slot(s) {} wait here for the decision of their source {}; HAUL ABANDON {} "
+                                       "FORCE gives them up",
                                        running, job_.node, running)};
   }
   bool quiet = !connected_ && std::chrono::steady_clock::now() - quiet_since_ > kQuietTime;
@@ -233,8 +233,8 @@ void RdmaImport::OnTopology() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!active_ || owned_ || !job_.moving || isOwnedBy(job_.range, {job_.node, srv_->cluster->GetMyId()})) return;
   if (in_doubt_) {
-    RDMA_WARN("[import] Slot(s) {} no longer belong to their source, and it may have decided: HAUL ABANDON {} FORCE gives "
-              "them up",
+    RDMA_WARN("[import] Slot(s) {} no longer belong to their source, and it may have decided: HAUL ABANDON {} FORCE "
+              "gives them up",
               job_.range.String(), job_.range.String());
     return;
   }
