@@ -24,7 +24,8 @@ constexpr uint32_t kResolveRetryMs = 5 * 1000;
 constexpr int kTellPauseMs = 100;
 constexpr int kTellPauseMaxMs = 60 * 1000;
 constexpr uint64_t kKeepMs = 10 * 60 * 1000;
-// A restarted node waits for a topology before it tells a decision. With one that has not changed since, nobody sends it.
+// A restarted node waits for a topology before it tells a decision. With one that has not changed since, nobody sends
+// it.
 constexpr uint64_t kHearMs = 10 * 1000;
 constexpr int kWatchMs = 500;
 
@@ -238,7 +239,8 @@ Status RdmaMigrator::Recover() {
   GET_OR_RET(lookAtJobs(&left));
   if (!job_.moving && left == Left::kDecided) {
     return {Status::NotOK, fmt::format("{} does not name the slots of a job that was decided: `haul resolve` or `haul "
-                                       "owner` on {} ends that", statePath(), srv_->GetConfig()->db_dir)};
+                                       "owner` on {} ends that",
+                                       statePath(), srv_->GetConfig()->db_dir)};
   }
   started_ms_ = util::GetTimeStampMS();
   if (job_.moving && left == Left::kDecided) {
@@ -305,7 +307,8 @@ void RdmaMigrator::watch() {
     bool outdated = kept_ && (now > kept_until_ms_ || slots_->IsReplica());
     lock.unlock();
     if (outdated) {
-      if (auto kept = takeKept()) giveUp(*kept, slots_->IsReplica() ? "this node is a replica now" : "nobody continued it");
+      if (auto kept = takeKept())
+        giveUp(*kept, slots_->IsReplica() ? "this node is a replica now" : "nobody continued it");
     }
     if (untold_ && now > started_ms_ + kHearMs) beginTelling();
     bool quiet = !moving_ && !untold_ && !tell_only_ && !slots_->IsReplica();
@@ -342,22 +345,15 @@ bool RdmaMigrator::announce(const RdmaMoved &entry) {
   return static_cast<bool>(exclusivity);
 }
 
-
 // --- commands ------------------------------------------------------------------------------------------------------
 
 void RdmaMigrator::OnTopology() {
-  auto *cluster = srv_->cluster.get();
   std::lock_guard<std::mutex> lock(mutex_);
-  if (migration_ && !released_) {
-    for (int slot = running_range_.start; slot <= running_range_.end; slot++) {
-      const auto &owner = cluster->slots_nodes_[slot];
-      if (owner && owner->id == cluster->myid_) continue;
-      RDMA_WARN("[migrate] Cancel migrating slot(s) {}: by the topology slot {} is another node's",
-                running_range_.String(), slot);
-      lost_ = true;
-      haul_migration_cancel(migration_);
-      break;
-    }
+  std::string reason = migration_ && !released_ ? whyNotAnyMore() : "";
+  if (!reason.empty()) {
+    RDMA_WARN("[migrate] Cancel migrating slot(s) {}: by the topology {}", running_range_.String(), reason);
+    lost_ = true;
+    haul_migration_cancel(migration_);
   }
   releaseForbidden();
   showLast();
@@ -378,6 +374,15 @@ void RdmaMigrator::show(const RdmaMoved &entry) {
   migrator_->forbidden_slot_range_ = entry.range;
   shown_range_ = entry.range;
   migrator_->migration_state_ = MigrationState::kSuccess;
+}
+
+// With mutex_ and the exclusive guard: what the running job has lost by the topology.
+std::string RdmaMigrator::whyNotAnyMore() const {
+  auto *cluster = srv_->cluster.get();
+  if (!slots_->IsOwner(running_range_, cluster->myid_)) return "they are not all this node's";
+  auto target = cluster->nodes_.find(running_node_);
+  if (target == cluster->nodes_.end() || target->second->role != kClusterMaster) return "their destination is no master";
+  return "";
 }
 
 // The slots of the last hand-over by haul stay write-forbidden, until they come back.
@@ -426,9 +431,11 @@ std::optional<Status> RdmaMigrator::Migrate(const SlotRange &range, const std::s
     // Done already, and the caller has missed it: begin it again, and it ends at once.
     if (!telling_) migrator_->ReleaseForbiddenSlotRange();
   } else if (!given.empty()) {
-    return Status(Status::NotOK,
-                  fmt::format("Can't migrate slot which has been migrated: slot(s) {} to {}, which the topology does not "
-                              "show yet", given.front().range.String(), given.front().address));
+    return Status(
+        Status::NotOK,
+        fmt::format("Can't migrate slot which has been migrated: slot(s) {} to {}, which the topology does not "
+                    "show yet",
+                    given.front().range.String(), given.front().address));
   } else {
     auto found = migrated.lower_bound(range.start);
     bool moved = found != migrated.end() && found->first <= range.end;
@@ -452,7 +459,11 @@ Status RdmaMigrator::Cancel(const SlotRange &range) {
       return Status::OK();
     }
   }
-  if (migrator_->GetMigratingSlotRange() != range) return {Status::NotOK, "these slots are not being migrated"};
+  auto running = migrator_->GetMigratingSlotRange();
+  if (running != range) {
+    auto others = running.IsValid() ? fmt::format("; slot(s) {} are", running.String()) : "";
+    return {Status::NotOK, fmt::format("slot(s) {} are not being migrated{}", range.String(), others)};
+  }
   if (released_ || telling_) return {Status::NotOK, "too late: the slots are handed over"};
   migrator_->SetStopMigrationFlag(true);
   return Status::OK();

@@ -234,6 +234,7 @@ Status RdmaMigrator::runOnce(haul_result *result) {
     std::lock_guard<std::mutex> lock(mutex_);
     migration_ = migration;
     running_range_ = job_.range;
+    running_node_ = job_.node;
   }
   waitForEnd(migration);
   *result = *haul_migration_result(migration);

@@ -113,6 +113,7 @@ class RdmaMigrator {
   std::optional<RdmaState> takeKept();
   void storeState(bool moving);
 
+  std::string whyNotAnyMore() const;
   void releaseForbidden();
   void recoverDecided();
   void beginTelling();
@@ -153,6 +154,7 @@ class RdmaMigrator {
   bool stopping_ = false;
   haul_migration *migration_ = nullptr;
   SlotRange running_range_;
+  std::string running_node_;
   std::optional<RdmaState> kept_;
   uint64_t kept_until_ms_ = 0;
   std::unique_ptr<RdmaMovingGuard> kept_guard_;

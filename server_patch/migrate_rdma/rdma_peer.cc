@@ -17,8 +17,8 @@ constexpr int kLimitMs = 10 * 1000;
 
 StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port) {
   auto where = fmt::format("{}:{}", host, port);
-  UniqueFD fd(GET_OR_RET(
-      util::SockConnect(host, port, kLimitMs, kLimitMs).Prefixed("cannot connect to the node at " + where)));
+  UniqueFD fd(
+      GET_OR_RET(util::SockConnect(host, port, kLimitMs, kLimitMs).Prefixed("cannot connect to the node at " + where)));
   timeval limit{kLimitMs / 1000, 0};
   setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
   std::string password = srv->GetConfig()->requirepass;

@@ -48,10 +48,11 @@ std::string Format(const char *header, const std::vector<RdmaMoved> &list, const
 }
 
 Status Damaged(const char *key, const std::string &line) {
-  return {Status::NotOK,
-          fmt::format("key {} of column family propagate, the slots that changed hands by haul, is damaged or of a newer "
-                      "release ('{}'): start the release that wrote it, and let the topology be set (CLUSTERX SETNODES)",
-                      key, line)};
+  return {
+      Status::NotOK,
+      fmt::format("key {} of column family propagate, the slots that changed hands by haul, is damaged or of a newer "
+                  "release ('{}'): start the release that wrote it, and let the topology be set (CLUSTERX SETNODES)",
+                  key, line)};
 }
 
 Status Parse(const char *key, const char *header, const std::string &text, std::vector<RdmaMoved> *list,
@@ -321,7 +322,9 @@ void RdmaSlots::judge(bool force) {
     auto &list = is_given ? lists_.given : lists_.taken;
     std::vector<RdmaMoved> kept;
     for (const auto &entry : list) {
-      auto judged = [&](int slot) { return is_given ? judgeGiven(entry, slot, force) : judgeTaken(entry, slot, force); };
+      auto judged = [&](int slot) {
+        return is_given ? judgeGiven(entry, slot, force) : judgeTaken(entry, slot, force);
+      };
       for (int slot = entry.range.start; slot <= entry.range.end;) {
         auto verdict = judged(slot);
         RdmaMoved part = entry;
@@ -334,7 +337,8 @@ void RdmaSlots::judge(bool force) {
         if (is_given) part.address = addressOf(part);
         changed = changed || verdict == Verdict::kEnd || part.suspended != entry.suspended;
         if (part.suspended && !entry.suspended) {
-          RDMA_WARN("[import] Slot(s) {} are out of service: by the topology a third node owns them", part.range.String());
+          RDMA_WARN("[import] Slot(s) {} are out of service: by the topology a third node owns them",
+                    part.range.String());
         }
         if (verdict != Verdict::kEnd) kept.push_back(part);
       }

@@ -86,7 +86,8 @@ class RdmaSlots {
   // --- the taker ---
   // Record on disk that the slots were taken over; sets `version`. They are not served yet. No guard.
   Status AddTaken(RdmaMoved entry);
-  // Put the job's slots in service if the topology allows it. False: suspended, another node owns them. Exclusive guard.
+  // Put the job's slots in service if the topology allows it. False: suspended, another node owns them. Exclusive
+  // guard.
   bool ServeTaken(const std::string &job);
   // `source` says that they were given to this node. If it owns them by the topology, what is suspended is in service
   // again. False: something stays suspended. Exclusive guard.

@@ -33,10 +33,6 @@ Status SyncDirectory(const std::string &path) {
   return Status::OK();
 }
 
-}  // namespace
-
-namespace {
-
 template <typename Number>
 Status ReadNumber(std::map<std::string, std::string> *values, const char *name, Number *number) {
   *number = GET_OR_RET(ParseInt<Number>((*values)[name], 10).Prefixed(fmt::format("'{}' is no number", name)));
@@ -75,8 +71,8 @@ StatusOr<RdmaState> RdmaState::Load(const std::string &path) {
   std::ifstream file(path);
   if (!file) return state;
   if (auto s = Parse(&file, &state); !s) {
-    return {Status::NotOK, fmt::format("{} is damaged: {}. Remove it: an unfinished migration then starts over",
-                                       path, s.Msg())};
+    return {Status::NotOK,
+            fmt::format("{} is damaged: {}. Remove it: an unfinished migration then starts over", path, s.Msg())};
   }
   return state;
 }
@@ -85,8 +81,7 @@ Status RdmaState::Store(const std::string &path) const {
   std::ostringstream text;
   text << kHeader << "\nmoving " << (moving ? "yes" : "no") << "\nstart " << range.start << "\nend-slot " << range.end
        << "\njob-version " << job_version << "\nnode " << node << "\nhost " << host << "\nport " << port
-       << "\nendpoint " << endpoint << "\ntoken " << token << "\ningest " << (ingest ? "yes" : "no")
-       << "\nend\n";
+       << "\nendpoint " << endpoint << "\ntoken " << token << "\ningest " << (ingest ? "yes" : "no") << "\nend\n";
   auto directory = path.substr(0, path.rfind('/'));
   if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return Status::FromErrno("create " + directory);
   auto aside = path + ".tmp";

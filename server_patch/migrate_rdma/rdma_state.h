@@ -14,7 +14,7 @@
 #include "status.h"
 
 struct RdmaState {
-  bool moving = false;       // is there a job? Its progress is in a journal of libhaul's
+  bool moving = false;  // is there a job? Its progress is in a journal of libhaul's
   SlotRange range;
   uint64_t job_version = 0;  // of the topology when the job began; both sides put it into the job
   std::string node;          // id of the other node
