@@ -45,6 +45,7 @@ bool SplitHostPort(const std::string &address, std::string *host, int *port) {
 
 Status RdmaMigrator::tell() {
   telling_ = true;
+  taken_back_ = false;
   std::string last;
   Status ended;
   for (int wait_ms = kTellPauseMs;; wait_ms = std::min(2 * wait_ms, kTellPauseMaxMs)) {
@@ -60,6 +61,7 @@ Status RdmaMigrator::tell() {
       break;
     }
     auto s = tellOnce();
+    if (s && taken_back_) continue;  // the entry has ended
     if (s) {
       RDMA_INFO("[migrate] The destination has confirmed slot(s) {}", job_.range.String());
       confirmed();
@@ -74,7 +76,9 @@ Status RdmaMigrator::tell() {
   telling_ = false;
   if (!isStopping()) frozen_ = false;
   if (!ended && !isStopping()) RDMA_WARN("[migrate] {}", ended.Msg());
-  return isStopping() ? ended : Status::OK();
+  if (isStopping() || !taken_back_) return isStopping() ? ended : Status::OK();
+  released_ = false;
+  return {Status::NotOK, "the destination was replaced before it took the slots over"};
 }
 
 void RdmaMigrator::waitToTell(int ms) {
@@ -89,10 +93,26 @@ Status RdmaMigrator::tellOnce() {
   for (const auto &entry : slots_->FindGiven(job_.range)) {
     if (entry.job != job_id_) continue;
     SplitHostPort(entry.address, &job_.host, &job_.port);  // it may have moved since
-    all = all && GET_OR_RET(askConfirmed(entry));
+    bool taken = GET_OR_RET(askConfirmed(entry));
+    if (!taken && entry.succeeded) return takeBack();
+    all = all && taken;
   }
   // It owns them, and does not need libhaul's last message.
   return all ? endJobs(true) : resolve();
+}
+
+// The destination was replaced before it took the slots over, and its successor knows nothing of them: by the topology,
+// which both nodes know, it never will.
+Status RdmaMigrator::takeBack() {
+  RDMA_WARN("[migrate] Slot(s) {} are served here again: the destination was replaced before it took them over",
+            job_.range.String());
+  auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
+  if (!exclusivity) return {Status::NotOK, "this node stops, or is a replica"};
+  for (const auto &entry : slots_->FindGiven(job_.range)) {
+    if (entry.job == job_id_) slots_->Forget(entry.range);
+  }
+  taken_back_ = true;
+  return Status::OK();
 }
 
 // False: it has not taken them over.
@@ -341,8 +361,13 @@ bool RdmaMigrator::announce(const RdmaMoved &entry) {
   RDMA_WARN("[migrate] Slot(s) {} are served here again: {} has not taken them over", entry.range.String(),
             entry.address);
   auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
-  if (exclusivity) slots_->Forget(entry.range);
-  return static_cast<bool>(exclusivity);
+  if (!exclusivity) return false;
+  slots_->Forget(entry.range);
+  if (migrator_->GetMigratingSlotRange().IsValid()) return true;
+  migrator_->migrate_failed_slot_range_ = entry.range;
+  migrator_->forbidden_slot_range_ = SlotRange{-1, -1};
+  migrator_->migration_state_ = MigrationState::kFailed;
+  return true;
 }
 
 // --- commands ------------------------------------------------------------------------------------------------------

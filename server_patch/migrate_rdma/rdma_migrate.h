@@ -100,6 +100,7 @@ class RdmaMigrator {
   Status tell();
   void waitToTell(int ms);
   Status tellOnce();
+  Status takeBack();
   StatusOr<bool> askConfirmed(const RdmaMoved &entry);
   Status resolve();
   void confirmed();
@@ -141,6 +142,7 @@ class RdmaMigrator {
   // Of SlotMigrator's thread, and of libhaul's hooks while it waits for them.
   RdmaState job_;
   std::string job_id_;
+  bool taken_back_ = false;
   std::string token_;
   std::string to_;
   RdmaKeyRange keys_{SlotRange(0, 0)};

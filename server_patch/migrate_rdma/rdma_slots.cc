@@ -298,6 +298,12 @@ std::string RdmaSlots::addressOf(const RdmaMoved &entry) const {
   return fmt::format("{}:{}", node->second->host, node->second->port);
 }
 
+bool RdmaSlots::isSucceeded(const RdmaMoved &entry) const {
+  const auto &nodes = srv_->cluster->nodes_;
+  auto node = nodes.find(entry.to);
+  return node != nodes.end() && node->second->role == kClusterSlave;
+}
+
 void RdmaSlots::end(const RdmaMoved &entry, int slot, bool is_given) {
   if (is_given) {
     NoteEnded(&lists_.given_ended, entry.job);
@@ -334,7 +340,10 @@ void RdmaSlots::judge(bool force) {
           part.range.end = slot++;
         }
         part.suspended = verdict == Verdict::kSuspend;
-        if (is_given) part.address = addressOf(part);
+        if (is_given) {
+        part.address = addressOf(part);
+        part.succeeded = isSucceeded(part);
+      }
         changed = changed || verdict == Verdict::kEnd || part.suspended != entry.suspended;
         if (part.suspended && !entry.suspended) {
           RDMA_WARN("[import] Slot(s) {} are out of service: by the topology a third node owns them",
@@ -409,7 +418,7 @@ std::vector<RdmaMoved> RdmaSlots::ToAnnounce() const {
   std::lock_guard<std::mutex> lock(mutex_);
   std::vector<RdmaMoved> found;
   for (const auto &entry : lists_.given) {
-    if (!my_id_.empty() && (entry.from != my_id_ || !entry.confirmed)) found.push_back(entry);
+    if (!my_id_.empty() && (entry.from != my_id_ || !entry.confirmed || entry.succeeded)) found.push_back(entry);
   }
   return found;
 }
@@ -420,6 +429,7 @@ void RdmaSlots::Announced(const RdmaMoved &announced) {
     if (entry.job != announced.job || entry.range != announced.range) continue;
     entry.from = my_id_;
     entry.confirmed = true;
+    entry.succeeded = false;
     markDirty();
   }
 }

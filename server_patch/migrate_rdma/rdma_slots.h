@@ -40,6 +40,7 @@ struct RdmaMoved {
   std::string job;         // RdmaJobId(token)
   bool confirmed = false;  // given: `to` has answered that it owns them
   bool suspended = false;  // taken: not in service
+  bool succeeded = false;  // given: by the topology another node has replaced `to`. Not stored
 };
 
 // The public name of the job that has this token (hexadecimal); 16 digits, which do not give the token away.
@@ -120,6 +121,7 @@ class RdmaSlots {
   Verdict judgeGiven(const RdmaMoved &entry, int slot, bool force) const;
   Verdict judgeTaken(const RdmaMoved &entry, int slot, bool force) const;
   std::string addressOf(const RdmaMoved &entry) const;
+  bool isSucceeded(const RdmaMoved &entry) const;
   bool isEnding() const;
   void markDirty();
   void run();
