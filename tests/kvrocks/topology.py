@@ -321,6 +321,43 @@ class Topology(ProxiedCase):
         self.assert_moved(a, b, key)
         self.assertEqual(a.info("migration").get("migrate_unconfirmed"), "1")
 
+    # --- the destination is replaced -----------------------------------------------------------------------
+
+    def replace_the_destination(self, a, b, c):
+        self.cluster.replica_of = {"b": "c"}
+        self.cluster.tell([a, c] if b.process is None else [a, b, c])
+
+    def test_destination__replaced_while_it_receives__ends_at_once(self):
+        a, b, c = self.open(3, replica_of={"c": "b"})
+        self.begin_slow(a, b)
+        self.replace_the_destination(a, b, c)
+        a.wait_for(lambda: a.cluster_info().get("migrating_state") == "fail", "the end of the job", 15)
+        self.assert_takes(a)
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 0)
+        self.migrate(a, c)
+        self.assert_handed_over(a, c)
+
+    def test_destination__replaced_before_it_took_the_slots__they_come_back(self):
+        """The source has decided; only the dead destination could have taken the slots over."""
+        a, b, c = self.open_with_proxy(3, replica_of={"c": "b"})
+        a.client().pipeline([("set", f"fill:{i}", i) for i in range(2000)])
+
+        def lose():
+            self.proxy.cut()
+            b.kill()
+            return "drop"
+        reached = self.proxy.at("commit", lose)
+        self.assertEqual(self.cluster.migrate(a, b, ALL), b"OK")
+        self.assertTrue(reached.wait(120))
+        a.wait_for(lambda: a.info("migration")["migrate_unconfirmed"] == "1", "the open question")
+        self.replace_the_destination(a, b, c)
+        self.wait_for_no_question(a)
+        self.assert_reported(a, {"fail"})
+        self.assert_takes(a)
+        self.migrate(a, c)
+        self.assert_handed_over(a, c)
+        self.assertEqual(c.call("get", "fill:7"), b"7")
+
     # --- other ways to set a topology ----------------------------------------------------------------------
 
     def set_slots(self, slots, owner, nodes):
