@@ -406,7 +406,8 @@ std::string RdmaMigrator::whyNotAnyMore() const {
   auto *cluster = srv_->cluster.get();
   if (!slots_->IsOwner(running_range_, cluster->myid_)) return "they are not all this node's";
   auto target = cluster->nodes_.find(running_node_);
-  if (target == cluster->nodes_.end() || target->second->role != kClusterMaster) return "their destination is no master";
+  if (target == cluster->nodes_.end() || target->second->role != kClusterMaster)
+    return "their destination is no master";
   return "";
 }
 

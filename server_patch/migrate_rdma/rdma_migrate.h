@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // rdma_migrate.h — the source of `migrate-transport haul`: it does the work of SlotMigrator's state machine.
 //
-//   start()   agree with the destination (rdma_question.h). One that does not know the command gets upstream's migration
+//   start()   agree with the destination (rdma_question.h); one without haul gets upstream's migration
 //   run()     the job by libhaul; its hooks forbid writes to the slots, allow them, or hand the slots over
 //   tell()    the decision is durable, the destination has not confirmed it: tell it until it has
 //
-// One record in libhaul's journal decides the hand-over. Before it the slots stay here. After it this node answers MOVED
-// for them (rdma_slots.h), also after a restart, and CLUSTER INFO says `start` until the destination has confirmed, and
-// then `success`: never `fail`. tell() ends as well when the topology knows better, when this node has become a replica,
-// and by HAUL ABANDON.
+// One record in libhaul's journal decides the hand-over. Before it the slots stay here. After it this node answers
+// MOVED for them (rdma_slots.h), also after a restart, and CLUSTER INFO says `start` until the destination has
+// confirmed, and then `success`: never `fail`. tell() ends as well when the topology knows better, when this node has
+// become a replica, and by HAUL ABANDON. The one way back: the destination was replaced before it took the slots
+// over, and its successor says that it knows nothing of them.
 //
 // A job that broke off before the decision is kept for ten minutes: the next MIGRATE of the same slots to the same node
 // continues it. A restarted node continues nothing by itself.
@@ -50,8 +51,8 @@ class RdmaMigrator {
   void OnTopology();
   // CLUSTER RESET. Exclusive guard.
   void OnReset();
-  // The database is about to be replaced, and with it the files: forget the kept job. WaitNoMigrateProcessing() has ended
-  // the running one.
+  // The database is about to be replaced, and with it the files: forget the kept job. WaitNoMigrateProcessing() has
+  // ended the running one.
   void Forget();
   // Before the server's members are destroyed.
   void StopWatching();

@@ -341,9 +341,9 @@ void RdmaSlots::judge(bool force) {
         }
         part.suspended = verdict == Verdict::kSuspend;
         if (is_given) {
-        part.address = addressOf(part);
-        part.succeeded = isSucceeded(part);
-      }
+          part.address = addressOf(part);
+          part.succeeded = isSucceeded(part);
+        }
         changed = changed || verdict == Verdict::kEnd || part.suspended != entry.suspended;
         if (part.suspended && !entry.suspended) {
           RDMA_WARN("[import] Slot(s) {} are out of service: by the topology a third node owns them",
