@@ -30,6 +30,7 @@ set_property(TARGET haul::static APPEND PROPERTY INTERFACE_LINK_LIBRARIES rocksd
 set(MIGRATE_RDMA_SOURCES
   cmd_haul
   rdma_address
+  rdma_annotate
   rdma_blocked
   rdma_confirm
   rdma_decided

@@ -119,6 +119,7 @@ class RdmaImport {
   static bool onWasOwned(void *context, const uint8_t *job);
   static haul_status onOwn(void *context, uint64_t new_version, haul_error *error);
   static haul_status onVersion(void *context, uint64_t *version, haul_error *error);
+  static size_t onAnnotate(void *context, const char *family, haul_slice key, haul_slice value, uint8_t *blob);
 
   Server *srv_;
   std::atomic<bool> active_ = false;

@@ -12,6 +12,7 @@
 
 #include "cluster/cluster.h"
 #include "rdma_address.h"
+#include "rdma_annotate.h"
 #include "rdma_guard.h"
 #include "rdma_import.h"
 #include "rdma_ingest.h"
@@ -132,6 +133,7 @@ Status RdmaImport::startTarget(RdmaState *job) {
   options.hooks.own = onOwn;
   options.hooks.was_owned = onWasOwned;
   options.hooks.version_get = onVersion;
+  options.hooks.annotate = onAnnotate;
   options.log = store_->Log();
   haul_error error{};
   haul_migration *migration = nullptr;
@@ -371,4 +373,8 @@ haul_status RdmaImport::onVersion(void *context, uint64_t *version, haul_error *
   std::lock_guard<std::mutex> lock(self->mutex_);
   *version = self->job_.job_version;
   return HAUL_OK;
+}
+
+size_t RdmaImport::onAnnotate(void *context, const char *family, haul_slice key, haul_slice, uint8_t *blob) {
+  return RdmaAnnotate(static_cast<RdmaImport *>(context)->srv_->storage, family, key, blob);
 }

@@ -189,6 +189,7 @@ void RdmaMigrator::fillOptions(haul_source_options *options) {
   options->rate_bytes_per_second = static_cast<uint64_t>(config.rate_limit_mb) << 20;
   options->lane = RdmaLaneMode(srv_);
   options->overwrite = true;
+  options->log_data = true;
   options->freeze_max_ms = static_cast<uint32_t>(config.freeze_max_ms);
   options->retry_max_ms = kRetryMs;
   options->secret = {reinterpret_cast<const uint8_t *>(token_.data()), token_.size()};
