@@ -277,7 +277,7 @@ RdmaSlots::Verdict RdmaSlots::judgeGiven(const RdmaMoved &entry, int slot, bool 
   if (force) return Verdict::kEnd;
   if (cluster->GetVersion() <= entry.version) return Verdict::kKeep;
   const auto &owner = cluster->slots_nodes_[slot];
-  return owner && owner->id == cluster->myid_ ? Verdict::kKeep : Verdict::kEnd;
+  return !owner || owner->id == cluster->myid_ ? Verdict::kKeep : Verdict::kEnd;
 }
 
 RdmaSlots::Verdict RdmaSlots::judgeTaken(const RdmaMoved &entry, int slot, bool force) const {
@@ -386,13 +386,21 @@ void RdmaSlots::forgetIn(std::vector<RdmaMoved> *list, const SlotRange &range) {
 }
 
 void RdmaSlots::AddGiven(RdmaMoved entry) {
-  entry.version = srv_->cluster->GetVersion();
-  std::lock_guard<std::mutex> lock(mutex_);
-  forgetIn(&lists_.given, entry.range);
-  forgetIn(&lists_.taken, entry.range);
-  lists_.given.push_back(entry);
-  apply();
-  markDirty();
+  auto *cluster = srv_->cluster.get();
+  entry.version = cluster->GetVersion();
+  for (int slot = entry.range.start; slot <= entry.range.end; slot++) {
+    // The topology has changed since the decision, and knows better already.
+    const auto &owner = cluster->slots_nodes_[slot];
+    if (owner && owner->id != cluster->myid_) entry.version = cluster->GetVersion() - 1;
+  }
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    forgetIn(&lists_.given, entry.range);
+    forgetIn(&lists_.taken, entry.range);
+    lists_.given.push_back(entry);
+    markDirty();
+  }
+  judge(/*force=*/false);
 }
 
 void RdmaSlots::ConfirmGiven(const std::string &job) {
