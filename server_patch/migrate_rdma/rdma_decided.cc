@@ -279,15 +279,7 @@ Status RdmaMigrator::Recover() {
 
 // The slots answer MOVED at once; the destination is told when this node has heard of the topology.
 void RdmaMigrator::recoverDecided() {
-  if (!slots_->WasGiven(job_id_)) {
-    RdmaMoved entry;
-    entry.range = job_.range;
-    entry.from = slots_->MyId();
-    entry.to = job_.node;
-    entry.address = fmt::format("{}:{}", job_.host, job_.port);
-    entry.job = job_id_;
-    slots_->AddGiven(entry);
-  }
+  if (!slots_->WasGiven(job_id_)) slots_->AddGiven(handOver());
   RDMA_INFO("[migrate] Slot(s) {} were handed over before the restart, {}:{} has not confirmed it", job_.range.String(),
             job_.host, job_.port);
   migrator_->dst_node_ = job_.node;

@@ -353,19 +353,24 @@ void RdmaMigrator::unfreeze() {
   RdmaWakeBlocked(srv_, job_.range, /*gone=*/false);
 }
 
-void RdmaMigrator::release() {
-  released_ = true;
-  if (slots_->WasGiven(job_id_)) return;
+// What RdmaSlots records of the decided job.
+RdmaMoved RdmaMigrator::handOver() const {
   RdmaMoved entry;
   entry.range = job_.range;
   entry.from = slots_->MyId();
   entry.to = job_.node;
   entry.address = fmt::format("{}:{}", job_.host, job_.port);
   entry.job = job_id_;
+  return entry;
+}
+
+void RdmaMigrator::release() {
+  released_ = true;
+  if (slots_->WasGiven(job_id_)) return;
   {
     auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return slots_->IsReplica(); });
     if (!exclusivity) return;  // the new master's database counts
-    slots_->AddGiven(entry);
+    slots_->AddGiven(handOver());
   }
   RdmaWakeBlocked(srv_, job_.range, /*gone=*/true);
   // The journal has the same information until the destination has confirmed.

@@ -126,6 +126,7 @@ class RdmaMigrator {
 
   haul_status freeze(uint32_t deadline_ms, haul_error *error);
   void unfreeze();
+  RdmaMoved handOver() const;
   void release();
 
   Server *srv_;
