@@ -218,7 +218,7 @@ static enum haul_status look_for(struct rocks_store *store, const struct rocks_f
     const struct rocks_table_facts *facts = &entry->facts;
     struct rocks_tables_there there = rocks_door_tables(store->db, family->handle, facts->first,
                                                         facts->last, facts->entries, &message);
-    *sure = *sure && there.entries >= facts->entries;
+    *sure = there.entries >= facts->entries;
     return rocks_error(message, "look at ingested tables", error);
 }
 

@@ -28,10 +28,8 @@ static void release_iterators(struct rocks_pin *pin)
 {
     for (size_t i = 0; i < ROCKS_VIEW_SCANS; i++) {
         rocksdb_iter_destroy(pin->scans[i]);
-        pin->scans[i] = NULL;
     }
     rocksdb_iter_destroy(pin->look_up);
-    pin->look_up = NULL;
 }
 
 /* False: the iterators do not read the same files. */

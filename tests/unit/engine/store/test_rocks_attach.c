@@ -2,6 +2,7 @@
 /* test_rocks_attach.c — a store over a database that its owner has open: it works on the database,
  * follows its options, and leaves it open. */
 #include <rocksdb/c.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -198,11 +199,119 @@ static void test_haul_rocks_store_attach__incomplete__invalid(void)
     families[1].handle = NULL;
     check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID, error);
     families[1].handle = handles[1];
+    families[1].name = NULL;
+    check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID, error);
+    families[1].name = "metadata";
     database.db = NULL;
     check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID, error);
     database.db = db;
+    database.path = NULL;
+    check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID, error);
+    database.path = fixture.path;
     database.family_count = HAUL_FAMILY_COUNT_MAX + 1;
     check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_LIMIT, error);
+    close_database();
+}
+
+/* What RocksDB reports counts, not what the owner passes. */
+static void test_haul_rocks_store_attach__merge_operator__as_rocksdb_has_it(void)
+{
+    struct haul_family found[HAUL_FAMILY_COUNT_MAX];
+    size_t count = 0;
+    open_database();
+    rocksdb_options_t *merging = rocksdb_options_create();
+    char *message = NULL;
+    rocksdb_options_set_uint64add_merge_operator(merging);
+    rocksdb_column_family_handle_t *counters =
+        rocksdb_create_column_family(db, merging, "counters", &message);
+    check_or_stop(message == NULL);
+    struct haul_rocks_family given[] = {
+        {.name = "counters", .handle = counters, .options = merging},
+        {.name = "default", .handle = handles[0], .options = options, .merge_operator = "none"}};
+    database.families = given;
+    attach();
+    check_status(store->ops->families(store, found, HAUL_FAMILY_COUNT_MAX, &count, &error),
+                 HAUL_OK);
+    check_equal(count, 2);
+    check_text(found[0].merge_operator, "UInt64AddOperator");
+    check_text(found[1].merge_operator, "");
+    haul_store_close(store);
+    rocksdb_column_family_handle_destroy(counters);
+    rocksdb_options_destroy(merging);
+    close_database();
+}
+
+static void test_haul_rocks_store_attach__names__at_their_limits(void)
+{
+    char name[HAUL_NAME_BYTES_MAX + 1];
+    struct haul_family found[HAUL_FAMILY_COUNT_MAX];
+    size_t count = 0;
+    open_database();
+    memset(name, 'n', sizeof(name));
+    name[HAUL_NAME_BYTES_MAX] = '\0';
+    families[1].name = name;
+    check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID, error);
+    name[HAUL_NAME_BYTES_MAX - 1] = '\0';
+    families[1].comparator = name;
+    attach();
+    check_status(store->ops->families(store, found, HAUL_FAMILY_COUNT_MAX, &count, &error),
+                 HAUL_OK);
+    check_text(found[1].name, name);
+    check_text(found[1].comparator, name);
+    haul_store_close(store);
+    close_database();
+}
+
+/* The link may be switched to another database while the job runs. */
+static void test_haul_rocks_store_attach__path_is_a_link__place_is_what_it_named(void)
+{
+    char path[300];
+    open_database();
+    (void)snprintf(path, sizeof(path), "%s-link", fixture.path);
+    check_or_stop(symlink(fixture.path, path) == 0);
+    database.path = path;
+    attach();
+    check_text(store->ops->directory(store), fixture.path);
+    check_or_stop(unlink(path) == 0);
+    check_status(store->ops->place_check(store, &error), HAUL_OK);
+    haul_store_close(store);
+    close_database();
+}
+
+static void test_haul_rocks_store_attach__directory_is_replaced__noticed(void)
+{
+    char moved[300];
+    open_database();
+    attach();
+    (void)snprintf(moved, sizeof(moved), "%s-moved", fixture.path);
+    check_or_stop(rename(fixture.path, moved) == 0);
+    check_error(store->ops->place_check(store, &error), HAUL_NOT_FOUND, error);
+    check_or_stop(rename(moved, fixture.path) == 0);
+    check_status(store->ops->place_check(store, &error), HAUL_OK);
+    haul_store_close(store);
+    close_database();
+}
+
+static void test_haul_rocks_store_attach__folder_is_a_link__corrupt(void)
+{
+    char path[300];
+    open_database();
+    (void)snprintf(path, sizeof(path), "%s/haul", fixture.path);
+    check_or_stop(symlink("/tmp", path) == 0);
+    check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_CORRUPT, error);
+    close_database();
+}
+
+static void test_haul_rocks_store_attach__family_removed_or_remade__unsupported(void)
+{
+    struct haul_family created;
+    open_database();
+    attach();
+    check_error(store->ops->family_drop(store, "metadata", &error), HAUL_UNSUPPORTED, error);
+    check_error(store->ops->family_create_like(store, "more", "", &created, &error),
+                HAUL_UNSUPPORTED, error);
+    owner_put(1, "still", "there");
+    haul_store_close(store);
     close_database();
 }
 
@@ -215,6 +324,12 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_rocks_store_attach__identity_missing_or_unreadable__none_or_io),
     CHECK_TEST(test_haul_rocks_store_attach__new_family__unsupported),
     CHECK_TEST(test_haul_rocks_store_attach__incomplete__invalid),
+    CHECK_TEST(test_haul_rocks_store_attach__merge_operator__as_rocksdb_has_it),
+    CHECK_TEST(test_haul_rocks_store_attach__names__at_their_limits),
+    CHECK_TEST(test_haul_rocks_store_attach__path_is_a_link__place_is_what_it_named),
+    CHECK_TEST(test_haul_rocks_store_attach__directory_is_replaced__noticed),
+    CHECK_TEST(test_haul_rocks_store_attach__folder_is_a_link__corrupt),
+    CHECK_TEST(test_haul_rocks_store_attach__family_removed_or_remade__unsupported),
 };
 
 CHECK_MAIN("rocks_attach", tests)

@@ -414,7 +414,7 @@ static enum haul_status remake_default(void)
 {
     struct haul_family created;
     return ops->family_create_like(fixture.store, "default",
-                                   "comparator=rocksdb.ReverseBytewiseComparator;", &created,
+                                   "comparator=rocksdb.ReverseBytewiseComparator\n", &created,
                                    &error);
 }
 

@@ -182,6 +182,34 @@ static void test_rocks_ingested_forget__begins_at_the_end__still_known(void)
     rocks_fixture_close(&fixture);
 }
 
+/* Both are proved; the first one alone shows that something is missing. */
+static void test_table_ingest__first_of_two_is_short__corrupt(void)
+{
+    char second[300];
+    open_fixture();
+    build("a");
+    struct rocks_table_facts facts = {.entries = RECORDS + 1};
+    check_or_stop(rocks_copy_key(text_slice("a0000"), &facts.first) &&
+                  rocks_copy_key(text_slice("a0099"), &facts.last));
+    rocks_ingested_drop(rocks_of(fixture.store), path);
+    check_status(rocks_ingested_note(rocks_of(fixture.store), 0, path, &facts, &error), HAUL_OK);
+    (void)snprintf(second, sizeof(second), "%s", path);
+    (void)snprintf(path, sizeof(path), "%s/second.sst", fixture.path);
+    build("b");
+    check_error(ops->table_ingest(fixture.store, 0, (const char *const[]){second, path}, 2, &error),
+                HAUL_CORRUPT, error);
+    rocks_fixture_close(&fixture);
+}
+
+static void test_rocks_ingested_check__unknown_family__not_found(void)
+{
+    bool sure = true;
+    open_fixture();
+    check_error(ops->tables_check(fixture.store, 7, none, none, &sure, &error), HAUL_NOT_FOUND,
+                error);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_ingested_forget__begins_at_the_end__still_known),
     CHECK_TEST(test_rocks_ingested_check__as_ingested__sure),
@@ -193,6 +221,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_range_clear__ingested_tables__are_forgotten),
     CHECK_TEST(test_rocks_ingested_check__long_keys__by_number_only),
     CHECK_TEST(test_table_ingest__fewer_entries_are_live__corrupt),
+    CHECK_TEST(test_table_ingest__first_of_two_is_short__corrupt),
+    CHECK_TEST(test_rocks_ingested_check__unknown_family__not_found),
 };
 
 CHECK_MAIN("rocks_ingested", tests)

@@ -232,6 +232,20 @@ static void test_rocks_space__memory_not_flushed__in_the_figures(void)
     close_all();
 }
 
+static void test_rocks_space__directory_is_gone__io(void)
+{
+    char moved[512];
+    struct haul_space space;
+    open_with("compression=kNoCompression");
+    (void)snprintf(moved, sizeof(moved), "%s-moved", foreign.path);
+    check_or_stop(rename(foreign.path, moved) == 0);
+    check_error(store->ops->space(store, &space, &error), HAUL_IO, error);
+    check_or_stop(rename(moved, foreign.path) == 0);
+    check_status(store->ops->space(store, &space, &error), HAUL_OK);
+    check(space.total_bytes >= space.free_bytes && space.total_bytes > 0);
+    close_all();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_receive_check__options__refused_by_name),
     CHECK_TEST(test_rocks_receive_check__facts_of_the_family__refused_by_name),
@@ -239,5 +253,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_receive_check__tables_in_other_directories__unsupported),
     CHECK_TEST(test_rocks_receive_check__compaction_filter__only_as_at_the_source),
     CHECK_TEST(test_rocks_space__memory_not_flushed__in_the_figures),
+    CHECK_TEST(test_rocks_space__directory_is_gone__io),
 };
 CHECK_MAIN("rocks_receive", tests)

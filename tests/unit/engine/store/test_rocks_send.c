@@ -7,6 +7,7 @@
 #include "check.h"
 #include "foreign_database.h"
 #include "haul/store.h"
+#include "rocks_door.h"
 
 static struct foreign_database foreign;
 static rocksdb_column_family_handle_t *handle;
@@ -55,6 +56,37 @@ static void check_refused(const char *feature)
     check_status(check_send(), HAUL_UNSUPPORTED);
     check(strstr(error.text, feature) != NULL);
     check(error.hint[0] != '\0');
+}
+
+static bool has_timestamps;
+
+void __real_rocks_door_family(rocksdb_t *db, rocksdb_column_family_handle_t *family,
+                              struct rocks_family_facts *facts);
+void __wrap_rocks_door_family(rocksdb_t *db, rocksdb_column_family_handle_t *family,
+                              struct rocks_family_facts *facts);
+void __wrap_rocks_door_family(rocksdb_t *db, rocksdb_column_family_handle_t *family,
+                              struct rocks_family_facts *facts)
+{
+    __real_rocks_door_family(db, family, facts);
+    facts->timestamp_bytes = has_timestamps ? 8 : facts->timestamp_bytes;
+}
+
+static void test_rocks_send_check__user_timestamps__unsupported(void)
+{
+    open_with("compression=kNoCompression");
+    has_timestamps = true;
+    check_refused("user-defined timestamps");
+    has_timestamps = false;
+    check_status(check_send(), HAUL_OK);
+    close_all();
+}
+
+static void test_rocks_send_check__unknown_family__not_found(void)
+{
+    static const uint32_t ids[] = {0, 7};
+    open_with("compression=kNoCompression");
+    check_error(store->ops->send_check(store, ids, 2, &error), HAUL_NOT_FOUND, error);
+    close_all();
 }
 
 static void test_rocks_send_check__ordinary_options__ok(void)
@@ -121,12 +153,57 @@ static void test_rocks_send_check__prepared_transaction__unsupported_by_its_name
     close_all();
 }
 
+/* An owner who opens the database with two-phase commit, and whose log cannot be read. */
+static void test_rocks_send_check__log_cannot_be_read__its_error(void)
+{
+    char log[512];
+    foreign_init(&foreign);
+    (void)snprintf(log, sizeof(log), "create_if_missing=true;allow_2pc=true;wal_dir=%s/wal",
+                   foreign.path);
+    foreign_set(&foreign, log);
+    attach();
+    check_status(check_send(), HAUL_OK);
+    (void)snprintf(log, sizeof(log), "%s/wal", foreign.path);
+    char moved[512];
+    (void)snprintf(moved, sizeof(moved), "%s/moved", foreign.path);
+    check_or_stop(rename(log, moved) == 0);
+    check_error(check_send(), HAUL_IO, error);
+    check_or_stop(rename(moved, log) == 0);
+    close_all();
+}
+
+/* haul has looked at the log of a database that it opens itself. */
+static void test_rocks_send_check__opened_by_haul__log_is_not_read_again(void)
+{
+    const struct haul_rocks_options options = {.read_only = false};
+    char log[512];
+    char moved[512];
+    foreign_init(&foreign);
+    (void)snprintf(log, sizeof(log), "create_if_missing=true;allow_2pc=true;wal_dir=%s/wal",
+                   foreign.path);
+    foreign_set(&foreign, log);
+    foreign_open(&foreign);
+    foreign_close(&foreign);
+    check_or_stop(haul_rocks_store_open(foreign.path, &options, &store, &error) == HAUL_OK);
+    (void)snprintf(log, sizeof(log), "%s/wal", foreign.path);
+    (void)snprintf(moved, sizeof(moved), "%s/moved", foreign.path);
+    check_or_stop(rename(log, moved) == 0);
+    check_status(check_send(), HAUL_OK);
+    check_or_stop(rename(moved, log) == 0);
+    haul_store_close(store);
+    foreign_fini(&foreign);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_rocks_send_check__user_timestamps__unsupported),
+    CHECK_TEST(test_rocks_send_check__unknown_family__not_found),
     CHECK_TEST(test_rocks_send_check__ordinary_options__ok),
     CHECK_TEST(test_rocks_send_check__unordered_write__unsupported),
     CHECK_TEST(test_rocks_send_check__in_place_updates__unsupported),
     CHECK_TEST(test_rocks_send_check__plain_tables__unsupported),
     CHECK_TEST(test_rocks_send_check__prepared_transaction__unsupported_by_its_name),
+    CHECK_TEST(test_rocks_send_check__log_cannot_be_read__its_error),
+    CHECK_TEST(test_rocks_send_check__opened_by_haul__log_is_not_read_again),
 };
 
 CHECK_MAIN("rocks_send", tests)

@@ -10,6 +10,16 @@
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
 
+static unsigned writebacks;
+
+int __real_sync_file_range(int fd, off_t offset, off_t size, unsigned flags);
+int __wrap_sync_file_range(int fd, off_t offset, off_t size, unsigned flags);
+int __wrap_sync_file_range(int fd, off_t offset, off_t size, unsigned flags)
+{
+    writebacks++;
+    return __real_sync_file_range(fd, offset, size, flags);
+}
+
 static struct rocks_fixture fixture;
 static const struct haul_store_ops *ops;
 static struct haul_table *table;
@@ -325,6 +335,24 @@ static void test_rocks_table_ingest__unknown_family__not_found(void)
     rocks_fixture_close(&fixture);
 }
 
+/* The final sync finds little left to write. */
+static void test_rocks_table_put__each_four_mebibytes__writeback_begins(void)
+{
+    enum { PIECE_BYTES = 1 << 20, PIECES = 9 };
+    static char value[PIECE_BYTES];
+    open_fixture();
+    begin(0, 0);
+    writebacks = 0;
+    for (int i = 0; i < PIECES; i++) {
+        char key[2] = {(char)('a' + i), '\0'};
+        check_status(ops->table_put(table, text_slice(key), slice_of(value, sizeof(value)), &error),
+                     HAUL_OK);
+        check_equal(writebacks, (i + 1) / 4);
+    }
+    ops->table_abandon(table);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_table_create__unknown_family__not_found),
     CHECK_TEST(test_rocks_table_create__no_such_directory__io),
@@ -345,6 +373,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_table_ingest__file_is_missing__io),
     CHECK_TEST(test_rocks_table_ingest__not_a_table__corrupt),
     CHECK_TEST(test_rocks_table_ingest__unknown_family__not_found),
+    CHECK_TEST(test_rocks_table_put__each_four_mebibytes__writeback_begins),
 };
 
 CHECK_MAIN("rocks_table", tests)

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "family_options.h"
 #include "rocks_fixture.h"
+#include "rocks_store.h"
 
 static struct rocks_fixture fixture;
 static const struct haul_store_ops *ops;
@@ -198,6 +199,31 @@ static void test_family_create_like__beside_other_families__exists(void)
     rocks_fixture_close(&fixture);
 }
 
+/* RocksDB writes its OPTIONS file anew when a family is created. */
+static void test_rocks_family_options__created_after_the_open__as_created(void)
+{
+    rocks_fixture_open(&fixture);
+    rocks_fixture_reopen(&fixture);
+    ops = fixture.store->ops;
+    check_status(make("one", "num_levels=5\ntable.block_size=16384\n"), HAUL_OK);
+    check_text(option_of(family.id, "num_levels"), "5");
+    check_text(option_of(0, "num_levels"), "7");
+    check_status(make("two", "num_levels=6\n"), HAUL_OK); /* the file was read a moment ago */
+    check_text(option_of(family.id, "num_levels"), "6");
+    check_text(rocks_family_option(rocks_of(fixture.store), "one", "table.block_size"), "16384");
+    check_text(rocks_family_option(rocks_of(fixture.store), "one", "num_levels"), "5");
+    check_text(rocks_family_option(rocks_of(fixture.store), "one", "block_size"), "");
+    rocks_fixture_close(&fixture);
+}
+
+static void test_rocks_family_options__unknown_family__not_found(void)
+{
+    char *options = NULL;
+    open_fixture();
+    check_error(ops->family_options(fixture.store, 7, &options, &error), HAUL_NOT_FOUND, error);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_family_create_like__options__in_force_and_said),
     CHECK_TEST(test_family_create_like__unknown_name_or_value__left_out),
@@ -209,6 +235,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_family_create_like__default_of_an_earlier_process__made_anew),
     CHECK_TEST(test_family_create_like__default_with_options_that_somebody_chose__exists),
     CHECK_TEST(test_family_create_like__beside_other_families__exists),
+    CHECK_TEST(test_rocks_family_options__created_after_the_open__as_created),
+    CHECK_TEST(test_rocks_family_options__unknown_family__not_found),
 };
 
 CHECK_MAIN("rocks_takeover", tests)
