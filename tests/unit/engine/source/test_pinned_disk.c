@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "foreign_database.h"
 #include "raw_batch.h"
 #include "rocks_fixture.h"
 
@@ -204,6 +205,32 @@ static void test_pinned_bytes__ten_times__no_descriptor_is_left(void)
     rocks_fixture_close(&fixture);
 }
 
+/* The log of a database that keeps it elsewhere. */
+static void test_pinned_bytes__log_in_its_own_directory__looked_for_there(void)
+{
+    struct foreign_database foreign;
+    struct haul_store *store = NULL;
+    char text[600];
+    uint64_t log_bytes;
+    uint64_t table_bytes;
+    const struct haul_rocks_options options = {.read_only = false};
+    foreign_init(&foreign);
+    (void)snprintf(text, sizeof(text), "create_if_missing=true;wal_dir=%s/wal", foreign.path);
+    foreign_set(&foreign, text);
+    foreign_open(&foreign);
+    foreign_close(&foreign);
+    check_or_stop(haul_rocks_store_open(foreign.path, &options, &store, &error) == HAUL_OK);
+    struct rocks_fixture fixture = {.store = store};
+    check_status(store->ops->wal_pin(store, &error), HAUL_OK);
+    put(&fixture, "a");
+    flush(&fixture);
+    store->ops->pinned_bytes(store, &log_bytes, &table_bytes);
+    check(log_bytes > VALUE_BYTES);
+    store->ops->wal_unpin(store);
+    haul_store_close(store);
+    foreign_fini(&foreign);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_pinned_bytes__values_outside_of_tables__live),
     CHECK_TEST(test_pinned_bytes__ten_times__no_descriptor_is_left),
@@ -213,6 +240,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_pinned_disk_is_over__sum_of_both__more_than_the_limit),
     CHECK_TEST(test_pinned_bytes__log_of_a_flush_while_pinned__until_unpinned),
     CHECK_TEST(test_pinned_bytes__table_compacted_away_while_pinned__counted),
+    CHECK_TEST(test_pinned_bytes__log_in_its_own_directory__looked_for_there),
 };
 
 CHECK_MAIN("pinned_disk", tests)

@@ -185,6 +185,39 @@ static void test_database_lock_acquire__no_directory__io(void)
     check_equal(lock.fd, -1);
 }
 
+/* Somebody here has the file open, which takes no lock. */
+static void test_database_lock_acquire__open_here_and_another_file_locked__held(void)
+{
+    struct rocks_fixture other;
+    struct database_lock others = {.fd = -1};
+    start(true);
+    rocks_fixture_make_directory(&other);
+    check_or_stop(database_lock_acquire(other.path, &others, &error) == HAUL_OK);
+    int fd = open(path, O_RDWR);
+    check_or_stop(fd >= 0);
+    check_status(database_lock_acquire(fixture.path, &lock, &error), HAUL_OK);
+    database_lock_release(&lock, fixture.path, false);
+    (void)close(fd);
+    database_lock_release(&others, other.path, false);
+    rocks_fixture_close(&other);
+    rocks_fixture_close(&fixture);
+}
+
+static void test_database_lock_acquire__open_here_and_locked_elsewhere__names_that_process(void)
+{
+    char name[32];
+    start(true);
+    int fd = open(path, O_RDWR);
+    check_or_stop(fd >= 0);
+    pid_t pid = begin_other();
+    check_error(database_lock_acquire(fixture.path, &lock, &error), HAUL_BUSY, error);
+    (void)snprintf(name, sizeof(name), "process %ld", (long)pid);
+    check(strstr(error.text, name) != NULL);
+    end_other(pid);
+    (void)close(fd);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_database_lock_release__file_was_not_there__gone_unless_kept),
     CHECK_TEST(test_database_lock_release__file_was_there__stays),
@@ -194,5 +227,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_database_lock_acquire__held_here_on_a_subvolume__busy_and_still_held),
     CHECK_TEST(test_database_lock_regain__released_by_a_close__held_again_or_false),
     CHECK_TEST(test_database_lock_acquire__no_directory__io),
+    CHECK_TEST(test_database_lock_acquire__open_here_and_another_file_locked__held),
+    CHECK_TEST(test_database_lock_acquire__open_here_and_locked_elsewhere__names_that_process),
 };
 CHECK_MAIN("database_lock", tests)

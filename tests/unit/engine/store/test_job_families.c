@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "failing_memory.h"
 #include "job_journal.h"
 #include "plan.h"
 #include "rocks_fixture.h"
@@ -105,9 +106,34 @@ static void test_job_families_read__a_journal_is_damaged__those_of_the_others(vo
     rocks_fixture_close(&fixture);
 }
 
+/* A journal that cannot be read for lack of memory is one that the code that opens the job reports,
+ * too. */
+static void test_job_families_read__nth_allocation_fails__no_memory_or_fewer(void)
+{
+    unsigned refused = 0;
+    start();
+    leave(JOURNAL_SOURCE, 1, "a", "b", false);
+    leave(JOURNAL_SOURCE, 2, "b", "c", false);
+    bool failed = true;
+    for (unsigned at = 1; failed; at++) {
+        names = NULL;
+        failing_memory_fail(at);
+        enum haul_status status = job_families_read(fixture.path, &names, &count, &error);
+        failed = failing_memory_failed();
+        check_status(status, status == HAUL_OK ? HAUL_OK : HAUL_NO_MEMORY);
+        check(failed || count == 3);
+        check((names == NULL) == (status != HAUL_OK));
+        refused += status != HAUL_OK;
+        free(names);
+    }
+    check(refused >= 5); /* three names, the list of journals, and the result */
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_job_families_read__no_jobs__none),
     CHECK_TEST(test_job_families_read__jobs_that_go_on__each_family_of_a_source_once),
     CHECK_TEST(test_job_families_read__a_journal_is_damaged__those_of_the_others),
+    CHECK_TEST(test_job_families_read__nth_allocation_fails__no_memory_or_fewer),
 };
 CHECK_MAIN("job_families", tests)

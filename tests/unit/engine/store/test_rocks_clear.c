@@ -9,6 +9,25 @@
 
 enum { RECORD_COUNT = 4000, VALUE_BYTES = 200, CUT_COUNT = 3 };
 
+static uint64_t pretended_bytes; /* size of any range; 0: the real one */
+
+enum haul_status __real_rocks_range_size(struct haul_store *base, uint32_t family_id,
+                                         struct haul_slice start, struct haul_slice end,
+                                         uint64_t *bytes, struct haul_error *failure);
+enum haul_status __wrap_rocks_range_size(struct haul_store *base, uint32_t family_id,
+                                         struct haul_slice start, struct haul_slice end,
+                                         uint64_t *bytes, struct haul_error *failure);
+enum haul_status __wrap_rocks_range_size(struct haul_store *base, uint32_t family_id,
+                                         struct haul_slice start, struct haul_slice end,
+                                         uint64_t *bytes, struct haul_error *failure)
+{
+    if (pretended_bytes == 0) {
+        return __real_rocks_range_size(base, family_id, start, end, bytes, failure);
+    }
+    *bytes = pretended_bytes;
+    return HAUL_OK;
+}
+
 static struct rocks_fixture fixture;
 static struct haul_error error;
 static struct call_steps calls;
@@ -101,6 +120,7 @@ static void test_rocks_clear_pieces__left_to_rocksdb__nothing_left(void)
     check_or_stop(rocks_family(rocks_of(fixture.store), 0, &family, &error) == HAUL_OK);
     check_status(rocks_clear_pieces(rocks_of(fixture.store), family, edges, &cuts, NULL, &error),
                  HAUL_OK);
+    check(bytes_of_range() > 0); /* nothing was compacted */
     check_only_neighbours();
     rocks_fixture_close(&fixture);
 }
@@ -124,11 +144,58 @@ static void test_rocks_range_clear__deleted_without_log__stays_deleted(void)
     rocks_fixture_close(&fixture);
 }
 
+/* How many steps a clearing of k takes when it has so many bytes. */
+static uint64_t steps_for(uint64_t bytes)
+{
+    const struct haul_steps steps = {.next = next_of_few};
+    uint64_t before = call_steps_done(&calls);
+    pretended_bytes = bytes;
+    check_status(fixture.store->ops->range_clear(fixture.store, 0, text_slice("k"), text_slice("l"),
+                                                 &steps, &error),
+                 HAUL_OK);
+    pretended_bytes = 0;
+    check_only_neighbours();
+    return call_steps_done(&calls) - before;
+}
+
+static void test_rocks_range_clear__by_size__one_piece_for_each_part(void)
+{
+    static const struct {
+        uint64_t bytes;
+        uint64_t steps;
+    } cases[] = {{1, 1},
+                 {ROCKS_CLEAR_PIECE_BYTES - 1, 1},
+                 {ROCKS_CLEAR_PIECE_BYTES, 2},
+                 {3 * ROCKS_CLEAR_PIECE_BYTES, 4}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        start();
+        check_equal(steps_for(cases[i].bytes), cases[i].steps);
+        rocks_fixture_close(&fixture);
+    }
+}
+
+/* Its compactions would rewrite the whole family. */
+static void test_rocks_range_clear__large_in_universal_style__left_to_rocksdb(void)
+{
+    start();
+    rocksdb_options_set_compaction_style(rocks_of(fixture.store)->families[0].options,
+                                         rocksdb_universal_compaction);
+    check_equal(steps_for(ROCKS_CLEAR_PIECE_BYTES + 1), 0);
+    rocks_fixture_close(&fixture);
+    start();
+    rocksdb_options_set_compaction_style(rocks_of(fixture.store)->families[0].options,
+                                         rocksdb_universal_compaction);
+    check_equal(steps_for(ROCKS_CLEAR_PIECE_BYTES), 1);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_clear_pieces__every_step__nothing_and_no_bytes_left),
     CHECK_TEST(test_rocks_clear_pieces__ended_at_each_step__nothing_left),
     CHECK_TEST(test_rocks_clear_pieces__left_to_rocksdb__nothing_left),
     CHECK_TEST(test_rocks_range_clear__deleted_without_log__stays_deleted),
+    CHECK_TEST(test_rocks_range_clear__by_size__one_piece_for_each_part),
+    CHECK_TEST(test_rocks_range_clear__large_in_universal_style__left_to_rocksdb),
 };
 
 CHECK_MAIN("rocks_clear", tests)

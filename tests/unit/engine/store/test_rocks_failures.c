@@ -429,6 +429,107 @@ static void test_family_create_like__removal_of_the_old_one_fails__its_error(voi
     end();
 }
 
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static void make_closed(void)
+{
+    make_full();
+    haul_store_close(fixture.store);
+    fixture.store = NULL;
+}
+
+static enum haul_status open_source(void)
+{
+    const struct haul_rocks_options options = {.keep_log = true, .families_of_jobs = true};
+    return haul_rocks_store_open(fixture.path, &options, &fixture.store, &error);
+}
+
+static void test_haul_rocks_store_open__nth_allocation_fails__no_memory(void)
+{
+    const struct sweep sweep = {make_closed, open_source, end, true, 0, 0};
+    run_sweep(&sweep);
+}
+
+static enum haul_status open_reader(void)
+{
+    const struct haul_rocks_options options = {.read_only = true, .families_of_jobs = true};
+    return haul_rocks_store_open(fixture.path, &options, &fixture.store, &error);
+}
+
+static void test_haul_rocks_store_open__nth_allocation_of_a_reader_fails__no_memory(void)
+{
+    const struct sweep sweep = {make_closed, open_reader, end, true, 0, 0};
+    run_sweep(&sweep);
+}
+
+/* A second store over the database of the first one. */
+static enum haul_status attach(void)
+{
+    const struct rocks_store *rocks = rocks_of(fixture.store);
+    const struct haul_rocks_family family = {.name = "default",
+                                             .handle = rocks->families[0].handle,
+                                             .options = rocks->families[0].options};
+    const struct haul_rocks_database database = {
+        .path = fixture.path, .db = rocks->db, .families = &family, .family_count = 1};
+    struct haul_store *attached = NULL;
+    enum haul_status status = haul_rocks_store_attach(&database, &attached, &error);
+    if (status == HAUL_OK) {
+        haul_store_close(attached);
+    }
+    return status;
+}
+
+static void test_haul_rocks_store_attach__nth_allocation_fails__no_memory(void)
+{
+    sweep_reading(attach, 0, false);
+}
+
+/* A view of a family whose compactions drop records has iterators, and copies values. */
+static enum haul_status look_up_in_view(void)
+{
+    struct haul_snapshot *snapshot = NULL;
+    uint8_t *value = NULL;
+    size_t size = 0;
+    uint64_t sequence = 0;
+    rocks_of(fixture.store)->families[0].drops_records = true;
+    enum haul_status status = ops->snapshot_open(fixture.store, &snapshot, &sequence, &error);
+    if (status == HAUL_OK) {
+        status =
+            ops->get(fixture.store, snapshot, 0, text_slice("k00000000"), &value, &size, &error);
+        check(status != HAUL_OK || size == VALUE_BYTES);
+        free(value);
+        value = NULL;
+    }
+    if (status == HAUL_OK) {
+        status = ops->get(fixture.store, snapshot, 0, text_slice("z"), &value, &size, &error);
+        check(status != HAUL_OK);
+        status = status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    }
+    if (snapshot != NULL) {
+        ops->snapshot_close(fixture.store, snapshot);
+    }
+    return status;
+}
+
+static void test_get__in_a_view_nth_call_fails__its_error(void)
+{
+    sweep_reading(look_up_in_view, 1, false);
+}
+
+/* Options of the families, for the other side. */
+static enum haul_status read_options(void)
+{
+    char *options = NULL;
+    enum haul_status status = ops->family_options(fixture.store, 0, &options, &error);
+    free(options);
+    return status;
+}
+
+static void test_family_options__nth_call_fails__its_error(void)
+{
+    sweep_reading(read_options, 1, false);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_range_size__nth_call_fails__its_error),
     CHECK_TEST(test_range_split__nth_call_fails__its_error),
@@ -440,5 +541,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_write_and_flush__nth_call_fails__its_error),
     CHECK_TEST(test_table_ingest__nth_call_fails__its_error),
     CHECK_TEST(test_family_create_like__removal_of_the_old_one_fails__its_error),
+    CHECK_TEST(test_haul_rocks_store_open__nth_allocation_fails__no_memory),
+    CHECK_TEST(test_haul_rocks_store_open__nth_allocation_of_a_reader_fails__no_memory),
+    CHECK_TEST(test_haul_rocks_store_attach__nth_allocation_fails__no_memory),
+    CHECK_TEST(test_get__in_a_view_nth_call_fails__its_error),
+    CHECK_TEST(test_family_options__nth_call_fails__its_error),
 };
 CHECK_MAIN("rocks_failures", tests)
