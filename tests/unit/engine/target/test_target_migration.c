@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_target_migration.c — a receiver as an embedder runs it, and sources that come as far as
  * their plan, over real sockets. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "control_channel.h"
 #include "haul/migration.h"
+#include "job_journal.h"
 #include "journal.h"
 #include "message.h"
 #include "migration_wait.h"
@@ -22,20 +25,48 @@ static struct haul_migration *migration;
 static struct control_channel *channel;
 static struct message heard;
 static struct haul_error error;
+static struct haul_result ended; /* the last job's, as the hook has it */
+static atomic_uint ended_count;
+static uint64_t epoch; /* of the source's last attempt */
 
-static void start(bool once)
+static void note_ended(void *context, const struct haul_result *result)
+{
+    (void)context;
+    ended = *result;
+    (void)atomic_fetch_add(&ended_count, 1);
+}
+
+static struct haul_target_options options_of(bool once)
+{
+    return (struct haul_target_options){.store = target.store,
+                                        .listen = "127.0.0.1:0",
+                                        .transports = {{HAUL_TRANSPORT_TCP}},
+                                        .once = once,
+                                        .hooks = {.job_ended = note_ended},
+                                        .link = {.peer_timeout_ms = PEER_TIMEOUT_MS}};
+}
+
+static void open_databases(void)
 {
     rocks_fixture_open(&source);
     rocks_fixture_open(&target);
-    const struct haul_target_options options = {.store = target.store,
-                                                .listen = "127.0.0.1:0",
-                                                .transports = {{HAUL_TRANSPORT_TCP}},
-                                                .once = once,
-                                                .link = {.peer_timeout_ms = PEER_TIMEOUT_MS}};
     memset(&error, 0, sizeof(error));
     memset(&heard, 0, sizeof(heard));
     channel = NULL;
-    check_or_stop(haul_target_start(&options, &migration, &error) == HAUL_OK);
+    atomic_store(&ended_count, 0);
+    epoch = 0;
+}
+
+static void start_with(const struct haul_target_options *options)
+{
+    check_or_stop(haul_target_start(options, &migration, &error) == HAUL_OK);
+}
+
+static void start(bool once)
+{
+    open_databases();
+    const struct haul_target_options options = options_of(once);
+    start_with(&options);
 }
 
 static void finish(void)
@@ -44,6 +75,7 @@ static void finish(void)
     control_channel_destroy(channel);
     channel = NULL;
     haul_migration_destroy(migration);
+    migration = NULL;
     rocks_fixture_close(&source);
     rocks_fixture_close(&target);
 }
@@ -104,7 +136,8 @@ static void come(void)
     message_init(&said, MESSAGE_HELLO);
     said.as.hello.wire_version = MESSAGE_WIRE_VERSION;
     said.as.hello.journal_version = JOURNAL_FORMAT_VERSION;
-    said.as.hello.epoch = 1;
+    said.as.hello.epoch = ++epoch;
+    said.as.hello.resume = epoch > 1;
     said.as.hello.job.size = HAUL_JOB_BYTES;
     memset(said.as.hello.job.bytes, 1, HAUL_JOB_BYTES);
     said.as.hello.source_identity.size = 8;
@@ -181,9 +214,217 @@ static void test_target_migration__cancelled_with_a_job__source_is_told(void)
     finish();
 }
 
+/* --- a job's end ------------------------------------------------------------------------------ */
+
+/* The source's process ends behind its plan, twice: only a job that is known, or has data links,
+ * counts. */
+static void leave(void)
+{
+    for (int i = 0; i < 2; i++) {
+        come();
+        plan_it();
+        check(comes_to(HAUL_PHASE_COPYING));
+        control_channel_destroy(channel);
+        channel = NULL;
+        check(i == 1 || comes_to(HAUL_PHASE_LISTENING));
+    }
+}
+
+static bool has_journal(void)
+{
+    struct journal *journal = NULL;
+    uint8_t job[HAUL_JOB_BYTES];
+    struct haul_error ignored;
+    memset(job, 1, sizeof(job));
+    bool found = job_journal_look(target.store, JOURNAL_TARGET, job, &journal, &ignored) == HAUL_OK;
+    if (found) {
+        found = journal_state(journal)->phase != JOURNAL_PHASE_ABORTED;
+        journal_close(journal);
+    }
+    return found;
+}
+
+static void test_target_migration__source_leaves__hook_has_the_result(void)
+{
+    start(false);
+    leave();
+    for (int i = 0; i < TURNS_MAX && atomic_load(&ended_count) == 0; i++) {
+        pause_briefly();
+    }
+    check_equal(atomic_load(&ended_count), 1);
+    check(ended.status != HAUL_OK);
+    check_equal(ended.job[0], 1);
+    check(comes_to(HAUL_PHASE_LISTENING));
+    finish();
+}
+
+static void test_target_migration__stopped_or_cancelled_without_a_job__says_so(void)
+{
+    static const struct {
+        void (*request)(struct haul_migration *);
+        enum haul_status status;
+        const char *text;
+    } cases[] = {{haul_migration_stop, HAUL_STOPPED, "stopped while listening"},
+                 {haul_migration_cancel, HAUL_CANCELLED, "cancelled while listening"}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        struct haul_result result = {.status = HAUL_OK};
+        start(false);
+        cases[i].request(migration);
+        check_status(migration_wait(migration, TURNS_MAX, &result), cases[i].status);
+        check_text(result.error.text, cases[i].text);
+        finish();
+    }
+}
+
+/* --- once: waiting for the source ------------------------------------------------------------- */
+
+static void wait_for_source(uint32_t resume_wait_ms)
+{
+    open_databases();
+    struct haul_target_options options = options_of(true);
+    options.resume_wait_ms = resume_wait_ms;
+    start_with(&options);
+    leave();
+}
+
+static void test_target_migration__source_stays_away__ends_with_the_jobs_result(void)
+{
+    enum { WAIT_MS = 50 };
+    struct haul_result result = {.status = HAUL_OK};
+    wait_for_source(WAIT_MS);
+    enum haul_status status = migration_wait(migration, TURNS_MAX, &result);
+    check(status != HAUL_OK && status != HAUL_AGAIN && status != HAUL_STOPPED);
+    check_equal(result.job[0], 1);
+    check_equal(atomic_load(&ended_count), 0); /* the result is the migration's */
+    check(has_journal());
+    finish();
+}
+
+static void test_target_migration__requested_while_waiting__kept_or_removed(void)
+{
+    static const struct {
+        void (*request)(struct haul_migration *);
+        enum haul_status status;
+        const char *text;
+    } cases[] = {{haul_migration_stop, HAUL_STOPPED, "what it has sent is kept"},
+                 {haul_migration_cancel, HAUL_CANCELLED, "what it had sent is removed"}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        struct haul_result result = {.status = HAUL_OK};
+        wait_for_source(TURNS_MAX);
+        check(comes_to(HAUL_PHASE_LISTENING));
+        cases[i].request(migration);
+        check_status(migration_wait(migration, TURNS_MAX, &result), cases[i].status);
+        check(strstr(result.error.text, cases[i].text) != NULL);
+        check_equal(has_journal(), cases[i].status == HAUL_STOPPED);
+        finish();
+    }
+}
+
+/* A return within the time ends the wait. */
+static void test_target_migration__source_returns__job_goes_on(void)
+{
+    struct haul_result result = {.status = HAUL_OK};
+    wait_for_source(TURNS_MAX);
+    check(comes_to(HAUL_PHASE_LISTENING));
+    come();
+    plan_it();
+    check(comes_to(HAUL_PHASE_COPYING));
+    haul_migration_stop(migration);
+    hear(MESSAGE_STOP);
+    check_status(migration_wait(migration, TURNS_MAX, &result), HAUL_STOPPED);
+    check_equal(result.job[0], 1);
+    finish();
+}
+
+/* --- options ---------------------------------------------------------------------------------- */
+
+static void test_haul_target_start__no_options__defaults_are_offered(void)
+{
+    open_databases();
+    struct haul_target_options options = options_of(false);
+    options.link.peer_timeout_ms = 0;
+    start_with(&options);
+    come();
+    check_equal(heard.as.welcome.slot_count, HAUL_SLOT_COUNT_DEFAULT);
+    check_equal(heard.as.welcome.slot_size_bytes, HAUL_SLOT_SIZE_BYTES_DEFAULT);
+    check_equal(heard.as.welcome.peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
+    finish();
+}
+
+static void test_haul_target_start__given_options__offered(void)
+{
+    open_databases();
+    struct haul_target_options options = options_of(false);
+    options.link.slot_count = 16;
+    options.link.slot_size_bytes = 2 * HAUL_SLOT_SIZE_BYTES_DEFAULT;
+    start_with(&options);
+    come();
+    check_equal(heard.as.welcome.slot_count, 16);
+    check_equal(heard.as.welcome.slot_size_bytes, 2 * HAUL_SLOT_SIZE_BYTES_DEFAULT);
+    check_equal(heard.as.welcome.peer_timeout_ms, PEER_TIMEOUT_MS);
+    finish();
+}
+
+static void check_start(const struct haul_target_options *options, enum haul_status expected)
+{
+    migration = NULL;
+    memset(&error, 0, sizeof(error));
+    check_status(haul_target_start(options, &migration, &error), expected);
+    check((migration != NULL) == (expected == HAUL_OK));
+    if (migration != NULL) {
+        haul_migration_destroy(migration);
+        migration = NULL;
+    }
+}
+
+static void test_haul_target_start__options__at_their_limits(void)
+{
+    static const uint8_t secret[HAUL_SECRET_BYTES_MAX + 1] = {1};
+    open_databases();
+    struct haul_target_options options = options_of(false);
+    options.applier_count = HAUL_APPLIER_COUNT_MAX;
+    options.secret = slice_of(secret, HAUL_SECRET_BYTES_MAX);
+    check_start(&options, HAUL_OK);
+    options.applier_count++;
+    check_start(&options, HAUL_INVALID);
+    options.applier_count = 1;
+    options.secret = slice_of(secret, HAUL_SECRET_BYTES_MAX + 1);
+    check_start(&options, HAUL_INVALID);
+    options.secret = slice_of(NULL, 0);
+    options.listen = "nonsense";
+    check_start(&options, HAUL_INVALID);
+    rocks_fixture_close(&source);
+    rocks_fixture_close(&target);
+}
+
+static void test_haul_target_start__instance_is_unreadable__its_error(void)
+{
+    char path[600];
+    open_databases();
+    const struct haul_target_options options = options_of(false);
+    (void)snprintf(path, sizeof(path), "%s/haul", target.path);
+    check_or_stop(symlink("/nowhere", path) == 0);
+    migration = NULL;
+    check(haul_target_start(&options, &migration, &error) != HAUL_OK);
+    check(migration == NULL);
+    check_or_stop(unlink(path) == 0);
+    check_start(&options, HAUL_OK);
+    rocks_fixture_close(&source);
+    rocks_fixture_close(&target);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_migration__a_job_comes_and_goes__progress_says_so),
     CHECK_TEST(test_target_migration__stopped_with_a_job__kept_and_source_is_told),
     CHECK_TEST(test_target_migration__cancelled_with_a_job__source_is_told),
+    CHECK_TEST(test_target_migration__source_leaves__hook_has_the_result),
+    CHECK_TEST(test_target_migration__stopped_or_cancelled_without_a_job__says_so),
+    CHECK_TEST(test_target_migration__source_stays_away__ends_with_the_jobs_result),
+    CHECK_TEST(test_target_migration__requested_while_waiting__kept_or_removed),
+    CHECK_TEST(test_target_migration__source_returns__job_goes_on),
+    CHECK_TEST(test_haul_target_start__no_options__defaults_are_offered),
+    CHECK_TEST(test_haul_target_start__given_options__offered),
+    CHECK_TEST(test_haul_target_start__options__at_their_limits),
+    CHECK_TEST(test_haul_target_start__instance_is_unreadable__its_error),
 };
 CHECK_MAIN("target_migration", tests)
