@@ -206,7 +206,7 @@ static void test_job_journal_bind__target_at_another_address__the_same_database(
     check_status(job_journal_bind(journal, "db/1", "host:1", &error), HAUL_OK);
     check_status(job_journal_bind(journal, "db/1", "host:2", &error), HAUL_OK);
     check_text(journal_state(journal)->peer, "db/1");
-    check_status(job_journal_bind(journal, "db/2", "host:2", &error), HAUL_MISMATCH);
+    check_error(job_journal_bind(journal, "db/2", "host:2", &error), HAUL_MISMATCH, error);
     journal_close(journal);
     check_or_stop(job_journal_open_existing(fixture.store, JOURNAL_TARGET, job, &journal, &error) ==
                   HAUL_OK);

@@ -226,7 +226,8 @@ static void test_feature_gate_explain__version_of_the_writer__later_ones_are_the
         haul_error_set(&error, HAUL_BUSY, NULL, 0, "in use");
         check_status(feature_gate_explain(&look, &release, HAUL_BUSY, &error), HAUL_BUSY);
         haul_error_set(&error, HAUL_VERSION, NULL, 0, "a field of a later release");
-        check_status(feature_gate_explain(&look, &release, HAUL_VERSION, &error), HAUL_VERSION);
+        check_error(feature_gate_explain(&look, &release, HAUL_VERSION, &error), HAUL_VERSION,
+                    error);
         check(strstr(error.text, "and this is 7.8.3") != NULL);
     }
 }

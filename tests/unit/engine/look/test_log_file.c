@@ -102,7 +102,7 @@ static void test_log_file_next__first_fragment_is_damaged__told_once_and_the_nex
     fragment(LAST, "rest", true);
     fragment(WHOLE, "whole", true);
     open_log();
-    check_status(log_file_next(tested, &record, &error), HAUL_CORRUPT);
+    check_error(log_file_next(tested, &record, &error), HAUL_CORRUPT, error);
     check_equal(log_file_offset(tested), 0);
     expect("whole");
     check_status(log_file_next(tested, &record, &error), HAUL_NOT_FOUND);
@@ -117,7 +117,7 @@ static void test_log_file_next__record_without_its_beginning__corrupt(void)
     fragment(WHOLE, "two", true);
     open_log();
     expect("one");
-    check_status(log_file_next(tested, &record, &error), HAUL_CORRUPT);
+    check_error(log_file_next(tested, &record, &error), HAUL_CORRUPT, error);
     expect("two");
     end();
 }
@@ -128,7 +128,7 @@ static void test_log_file_next__record_without_its_end__corrupt_or_torn(void)
     fragment(FIRST, "lost", true);
     fragment(WHOLE, "two", true);
     open_log();
-    check_status(log_file_next(tested, &record, &error), HAUL_CORRUPT);
+    check_error(log_file_next(tested, &record, &error), HAUL_CORRUPT, error);
     expect("two");
     end();
     begin();

@@ -63,7 +63,8 @@ static void test_owner_reclaim__unconfirmed__the_risk_and_unchanged(void)
 {
     start();
     move(VERSION_RELEASED, "b", "c");
-    check_status(haul_owner_reclaim(fixture.path, &everything, false, &error), HAUL_UNCONFIRMED);
+    check_error(haul_owner_reclaim(fixture.path, &everything, false, &error), HAUL_UNCONFIRMED,
+                error);
     check(strstr(error.text, "the other") != NULL);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     finish();
@@ -139,7 +140,7 @@ static void test_owner_reclaim__a_job_decides_behind_the_question__busy(void)
     calls.flock = decide_and_lock;
     move(VERSION_RELEASED, "b", "c");
     check(haul_directory_of(fixture.store, directory, sizeof(directory)));
-    check_status(owner_reclaim(&calls, directory, &everything, true, &error), HAUL_BUSY);
+    check_error(owner_reclaim(&calls, directory, &everything, true, &error), HAUL_BUSY, error);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     check_equal(state_of("c", "d"), HAUL_OWNER_RELEASED);
     check_status(owner_reclaim(&calls, directory, &everything, true, &error), HAUL_OK);
@@ -155,7 +156,7 @@ static void test_owner_reclaim__a_target_waits_for_its_plan__busy(void)
     move(VERSION_RELEASED, "b", "c");
     check_status(job_journal_open(fixture.store, JOURNAL_TARGET, job, &journal, &existed, &error),
                  HAUL_OK);
-    check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_BUSY);
+    check_error(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_BUSY, error);
     journal_close(journal);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_OK);
@@ -169,7 +170,7 @@ static void test_owner_reclaim__a_target_journal_is_damaged__corrupt_and_the_way
     move(VERSION_RELEASED, "b", "c");
     leave_prepared();
     damage_journal(JOURNAL_TARGET);
-    check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_CORRUPT);
+    check_error(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_CORRUPT, error);
     check(strstr(error.hint, "haul cancel") != NULL);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     finish();
@@ -184,7 +185,7 @@ static void test_owner_forget__handed_over_or_brought__unconfirmed(void)
         jobs == 0   ? move(VERSION_RELEASED, "b", "c")
         : jobs == 1 ? leave_prepared()
                     : journal_close(make_journal(JOURNAL_TARGET, "c", "d"));
-        check_status(haul_owner_forget(fixture.path, false, &error), HAUL_UNCONFIRMED);
+        check_error(haul_owner_forget(fixture.path, false, &error), HAUL_UNCONFIRMED, error);
         check_equal(strstr(error.hint, "haul cancel --db DIR") != NULL, jobs == 2);
         check_equal(job_count(), jobs > 0);
         check_status(haul_owner_forget(fixture.path, true, &error), HAUL_OK);
@@ -209,7 +210,7 @@ static void test_owner_forget__a_process_runs_a_job__busy(void)
 {
     start();
     struct journal *journal = make_journal(JOURNAL_TARGET, "c", "d");
-    check_status(haul_owner_forget(fixture.path, true, &error), HAUL_BUSY);
+    check_error(haul_owner_forget(fixture.path, true, &error), HAUL_BUSY, error);
     journal_close(journal);
     check_equal(job_count(), 1);
     finish();
@@ -224,7 +225,7 @@ static void test_owner_forget__the_second_job_runs__busy_and_the_first_stays(voi
     check_status(
         job_journal_open(fixture.store, JOURNAL_TARGET, other_job, &journal, &existed, &error),
         HAUL_OK);
-    check_status(haul_owner_forget(fixture.path, true, &error), HAUL_BUSY);
+    check_error(haul_owner_forget(fixture.path, true, &error), HAUL_BUSY, error);
     check_equal(job_count(), 2);
     journal_close(journal);
     check_status(haul_owner_forget(fixture.path, true, &error), HAUL_OK);
@@ -245,7 +246,7 @@ static void test_owner_forget__the_record_is_being_changed__busy_and_unchanged(v
     const struct instance_place place = {
         .calls = &calls, .directory = directory, .identity = "", .sequence = UINT64_MAX};
     check_status(ownership_lock(NULL, directory, &lock_fd, &error), HAUL_OK);
-    check_status(owner_forget(&place, true, &error), HAUL_BUSY);
+    check_error(owner_forget(&place, true, &error), HAUL_BUSY, error);
     ownership_unlock(NULL, lock_fd);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     check_status(owner_forget(&place, true, &error), HAUL_OK);
@@ -269,8 +270,8 @@ static void test_owner_rebuild__damaged__what_the_journals_tell(void)
     journal_close(journal);
     check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_NOT_FOUND);
     damage("ownership");
-    check_status(haul_owner_read(fixture.path, &owner, &error), HAUL_CORRUPT);
-    check_status(haul_owner_rebuild(fixture.path, false, &error), HAUL_UNCONFIRMED);
+    check_error(haul_owner_read(fixture.path, &owner, &error), HAUL_CORRUPT, error);
+    check_error(haul_owner_rebuild(fixture.path, false, &error), HAUL_UNCONFIRMED, error);
     check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_OK);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     check_equal(state_of("c", "d"), HAUL_OWNER_OWN);
@@ -294,7 +295,8 @@ static void test_owner_rebuild__a_source_was_frozen__released_and_not_decided(vo
     check_status(config_version_released(fixture.store, job, &moved, &new_version, &error),
                  HAUL_OK);
     check(!moved);
-    check_status(haul_owner_reclaim(fixture.path, &everything, false, &error), HAUL_UNCONFIRMED);
+    check_error(haul_owner_reclaim(fixture.path, &everything, false, &error), HAUL_UNCONFIRMED,
+                error);
     check(strstr(error.text, "the other") != NULL);
     check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_OK);
     finish();
@@ -307,7 +309,7 @@ static void test_owner_rebuild__a_journal_is_damaged_too__corrupt_until_it_is_as
     leave_decided();
     damage("ownership");
     damage_journal(JOURNAL_SOURCE);
-    check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_CORRUPT);
+    check_error(haul_owner_rebuild(fixture.path, true, &error), HAUL_CORRUPT, error);
     check(strstr(error.hint, "haul cancel") != NULL);
     check_equal(list_jobs(&left), 1);
     check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
@@ -324,8 +326,9 @@ static void test_job_force_give_up__prepared__only_with_the_risk_accepted(void)
     leave_prepared();
     check_equal(list_jobs(&left), 1);
     check_text(left.peer, "the other");
-    check_status(haul_job_give_up(fixture.store, &left, &error), HAUL_IN_DOUBT);
-    check_status(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED);
+    check_error(haul_job_give_up(fixture.store, &left, &error), HAUL_IN_DOUBT, error);
+    check_error(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED,
+                error);
     check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
     check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
     check_equal(job_count(), 0);
@@ -352,7 +355,8 @@ static void test_job_force_give_up__damaged_journal__moved_aside(void)
     FILE *file = fopen(table, "we");
     check(file != NULL && fclose(file) == 0);
     check_equal(left.condition, HAUL_JOB_DAMAGED);
-    check_status(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED);
+    check_error(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED,
+                error);
     check_equal(job_count(), 1);
     check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
     check_equal(job_count(), 0);
@@ -368,7 +372,8 @@ static void test_job_force_give_up__damaged_and_decided__the_record_is_asked(voi
     leave_decided();
     damage_journal(JOURNAL_SOURCE);
     check_equal(list_jobs(&left), 1);
-    check_status(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED);
+    check_error(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED,
+                error);
     check(strstr(error.text, "was decided") != NULL && strstr(error.text, "--reclaim") != NULL);
     check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
     check_equal(job_count(), 0);
@@ -382,7 +387,7 @@ static void test_job_force_give_up__source_has_decided__in_doubt_and_the_way_out
     start();
     leave_decided();
     check_equal(list_jobs(&left), 1);
-    check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_IN_DOUBT);
+    check_error(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_IN_DOUBT, error);
     check(strstr(error.hint, "--reclaim") != NULL);
     check_equal(job_count(), 1);
     finish();
@@ -394,7 +399,7 @@ static void test_job_end_decided__risk_accepted__over_and_still_released(void)
     start();
     leave_decided();
     check_equal(list_jobs(&left), 1);
-    check_status(haul_job_end_decided(fixture.store, &left, false, &error), HAUL_UNCONFIRMED);
+    check_error(haul_job_end_decided(fixture.store, &left, false, &error), HAUL_UNCONFIRMED, error);
     check_equal(job_count(), 1);
     check_status(haul_job_end_decided(fixture.store, &left, true, &error), HAUL_OK);
     check_equal(job_count() + (state_of("b", "c") != HAUL_OWNER_RELEASED), 0);
@@ -422,7 +427,7 @@ static void test_job__of_a_copy__never_acted_on(void)
     check_equal(origin(), HAUL_OWNER_COPY);
     check_equal(list_jobs(&left), 1);
     check_equal(left.condition, HAUL_JOB_FOREIGN);
-    check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_MISMATCH);
+    check_error(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_MISMATCH, error);
     check(strstr(error.hint, "--forget") != NULL && strstr(error.hint, "--adopt") != NULL);
     check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
     check_status(haul_owner_forget(fixture.path, true, &error), HAUL_OK);
@@ -438,7 +443,7 @@ static void test_owner_adopt__moved__its_jobs_can_go_on(void)
     leave_prepared();
     check_status(haul_owner_adopt(fixture.path, true, &error), HAUL_NOT_FOUND);
     copy_journal(JOURNAL_TARGET);
-    check_status(haul_owner_adopt(fixture.path, false, &error), HAUL_UNCONFIRMED);
+    check_error(haul_owner_adopt(fixture.path, false, &error), HAUL_UNCONFIRMED, error);
     check_status(haul_owner_adopt(fixture.path, true, &error), HAUL_OK);
     check_equal(list_jobs(&left), 1);
     check_equal(left.condition, HAUL_JOB_SOUND);
@@ -454,7 +459,7 @@ static void test_source_check__jobs_of_a_copy__refused_by_name(void)
     leave_decided();
     copy_journal(JOURNAL_SOURCE);
     options.store = fixture.store;
-    check_status(haul_source_check(&options, &error), HAUL_MISMATCH);
+    check_error(haul_source_check(&options, &error), HAUL_MISMATCH, error);
     check(strstr(error.text, "source-010203") != NULL);
     check_equal(job_count(), 1);
     finish();

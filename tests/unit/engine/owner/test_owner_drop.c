@@ -23,7 +23,8 @@ static void test_owner_drop__not_confirmed__in_doubt_and_all_stays(void)
     struct haul_owner_dropped dropped;
     start();
     leave_decided();
-    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_IN_DOUBT);
+    check_error(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_IN_DOUBT,
+                error);
     check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
     finish();
 }
@@ -116,7 +117,7 @@ static void test_owner_drop__a_target_waits_for_its_plan__busy_and_all_stays(voi
     check_status(
         job_journal_open(fixture.store, JOURNAL_TARGET, other_job, &journal, &existed, &error),
         HAUL_OK);
-    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_BUSY);
+    check_error(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_BUSY, error);
     journal_close(journal);
     check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
     check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_OK);

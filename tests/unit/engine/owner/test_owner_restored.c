@@ -96,9 +96,10 @@ static void test_job_end_decided__journal_is_older_than_the_record__ended(void)
     start(false);
     check_status(haul_jobs_list(fixture.path, &jobs, &count, &error), HAUL_OK);
     check_or_stop(count == 1);
-    check_status(haul_job_end_decided(fixture.store, &jobs[0], true, &error), HAUL_INVALID);
+    check_error(haul_job_end_decided(fixture.store, &jobs[0], true, &error), HAUL_INVALID, error);
     give_away();
-    check_status(haul_job_end_decided(fixture.store, &jobs[0], false, &error), HAUL_UNCONFIRMED);
+    check_error(haul_job_end_decided(fixture.store, &jobs[0], false, &error), HAUL_UNCONFIRMED,
+                error);
     check_status(haul_job_end_decided(fixture.store, &jobs[0], true, &error), HAUL_OK);
     check_equal(left_job_count(fixture.path), 0);
     check_equal(state_of_all(), HAUL_OWNER_RELEASED);

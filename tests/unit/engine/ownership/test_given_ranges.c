@@ -93,13 +93,13 @@ static void test_given_ranges_commit__nothing_is_left__mismatch(void)
     struct message message;
     rocks_fixture_open(&fixture);
     check_status(move(VERSION_RELEASED, job, "b", "y", NULL), HAUL_OK);
-    check_status(given_ranges_commit(fixture.store, job, "peer/2", &message, &error),
-                 HAUL_MISMATCH);
-    check_status(given_ranges_commit(fixture.store, other_job, "peer/1", &message, &error),
-                 HAUL_MISMATCH);
+    check_error(given_ranges_commit(fixture.store, job, "peer/2", &message, &error), HAUL_MISMATCH,
+                error);
+    check_error(given_ranges_commit(fixture.store, other_job, "peer/1", &message, &error),
+                HAUL_MISMATCH, error);
     check_status(move(VERSION_IMPORTED, other_job, "a", "z", NULL), HAUL_OK);
-    check_status(given_ranges_commit(fixture.store, job, "peer/1", &message, &error),
-                 HAUL_MISMATCH);
+    check_error(given_ranges_commit(fixture.store, job, "peer/1", &message, &error), HAUL_MISMATCH,
+                error);
     check(strstr(error.hint, "haul verify --to") != NULL);
     rocks_fixture_close(&fixture);
 }
@@ -117,8 +117,8 @@ static void test_given_ranges_commit__merged_with_a_later_job__mismatch(void)
     check(covers(&message, "b", "m"));
     message_release(&message);
     check_status(move(VERSION_IMPORTED, other_job, "z", "zz", NULL), HAUL_OK);
-    check_status(given_ranges_commit(fixture.store, job, "peer/1", &message, &error),
-                 HAUL_MISMATCH);
+    check_error(given_ranges_commit(fixture.store, job, "peer/1", &message, &error), HAUL_MISMATCH,
+                error);
     check(strstr(error.text, "does not show") != NULL);
     check(strstr(error.hint, "if it was dropped, the last copy is there: `haul owner --db DIR "
                              "--forget --accept-two-owners` there") != NULL);
@@ -192,7 +192,7 @@ static void test_given_ranges_read__a_range_that_is_none__protocol(void)
                                 .end = message_bytes(slice("a"))};
     haul_control_Given from = {.family = "default", .ranges_count = 1, .ranges = &range};
     const haul_control_Commit commit = {.given_count = 1, .given = &from};
-    check_status(given_ranges_read(&given, &commit, &error), HAUL_PROTOCOL);
+    check_error(given_ranges_read(&given, &commit, &error), HAUL_PROTOCOL, error);
     free(range.start);
     free(range.end);
 }
@@ -292,7 +292,8 @@ static void test_config_version_move__a_part_is_given__the_rest_is_the_peers(voi
     check_status(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
     plan_fini(&plan);
     make_plan(&plan, "k", "l");
-    check_status(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH);
+    check_error(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH,
+                error);
     plan_fini(&plan);
     ownership_fini(&given);
     message_release(&message);
@@ -307,8 +308,8 @@ static void test_config_version_check_peer__older_than_what_it_got__mismatch(voi
     check_status(move(VERSION_RELEASED, job, "b", "k", NULL), HAUL_OK);
     make_plan(&plan, "c", "d");
     plan.old_version = 4;
-    check_status(config_version_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
-                 HAUL_MISMATCH);
+    check_error(config_version_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
+                HAUL_MISMATCH, error);
     check(strstr(error.text, "got ranges from this one at version 5") != NULL);
     check(strstr(error.hint, "if its record was rebuilt, its copy is newer") != NULL);
     check(strstr(error.hint, "send it again") != NULL); /* the record is complete */
@@ -336,8 +337,8 @@ static void test_config_version_check_peer__rest_went_to_another__mismatch_as_we
                                        .bytes = 1};
     check_status(config_version_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
     plan.old_version = 4;
-    check_status(config_version_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
-                 HAUL_MISMATCH);
+    check_error(config_version_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
+                HAUL_MISMATCH, error);
     plan.old_version = 5;
     check_status(config_version_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
                  HAUL_OK);

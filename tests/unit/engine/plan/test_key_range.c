@@ -69,7 +69,7 @@ static void test_key_range_parse__not_a_range__invalid_with_a_hint(void)
                                         "0x1:b", "0xzz:", ":0x0g", "0x123:", "\\:"};
     for (size_t i = 0; i < CHECK_COUNT(wrong); i++) {
         struct haul_error error = {.status = HAUL_OK};
-        check_status(key_range_parse(&range, wrong[i], &error), HAUL_INVALID);
+        check_error(key_range_parse(&range, wrong[i], &error), HAUL_INVALID, error);
         check_status(error.status, HAUL_INVALID);
         check(error.hint[0] != '\0');
     }

@@ -265,10 +265,10 @@ static void test_batch_builder_put__record_or_key_over_the_limit__limit_and_noth
     open_builder();
     /* Only the sizes are read. */
     struct haul_slice huge = slice_of(large, HAUL_RECORD_BYTES_MAX + 1);
-    check_status(batch_builder_put(&builder, 0, text("key"), huge, &error), HAUL_LIMIT);
+    check_error(batch_builder_put(&builder, 0, text("key"), huge, &error), HAUL_LIMIT, error);
     check_equal(error.status, HAUL_LIMIT);
     huge.size = HAUL_KEY_BYTES_MAX + 1;
-    check_status(batch_builder_put(&builder, 0, huge, text("value"), &error), HAUL_LIMIT);
+    check_error(batch_builder_put(&builder, 0, huge, text("value"), &error), HAUL_LIMIT, error);
     check(strstr(error.text, "a key of 8388609 bytes; at most 8388608") != NULL);
     check(error.hint[0] != '\0');
     check(outbox_take(&outbox) == NULL);
@@ -373,7 +373,7 @@ static void test_batch_builder_send__more_than_the_peer_takes__limit(void)
 {
     open_builder();
     struct haul_slice batch = slice_of(large, FRAGMENT_TOTAL_BYTES_MAX + 1);
-    check_status(batch_builder_send(&builder, batch, 1, &error), HAUL_LIMIT);
+    check_error(batch_builder_send(&builder, batch, 1, &error), HAUL_LIMIT, error);
     check_equal(error.status, HAUL_LIMIT);
     check(outbox_take(&outbox) == NULL);
     close_builder();
@@ -383,7 +383,7 @@ static void test_batch_builder_send__job_ended__closed(void)
 {
     open_builder();
     outbox_close(&outbox);
-    check_status(batch_builder_send(&builder, deletions(1), 1, &error), HAUL_CLOSED);
+    check_error(batch_builder_send(&builder, deletions(1), 1, &error), HAUL_CLOSED, error);
     outbox_fini(&outbox);
 }
 

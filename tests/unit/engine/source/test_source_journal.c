@@ -122,15 +122,16 @@ static void test_source_journal_adopt__ownership_cannot_be_read__error_and_the_j
     hide_ownership(true);
     options.resolve = true;
     source_journal_init(&journal, &options);
-    check_status(source_journal_adopt(&journal, &plan, &error), HAUL_CORRUPT);
+    check_error(source_journal_adopt(&journal, &plan, &error), HAUL_CORRUPT, error);
     error.status = HAUL_CORRUPT;
     source_journal_end(&journal, &ending);
     source_journal_fini(&journal);
     source_journal_init(&journal, &options);
-    check_status(source_journal_find(&journal, &error), HAUL_CORRUPT);
+    check_error(source_journal_find(&journal, &error), HAUL_CORRUPT, error);
     source_journal_fini(&journal);
     memset(journal.job, 3, sizeof(journal.job));
-    check_status(source_left_over_give_up(source.store, journal.job, false, &error), HAUL_CORRUPT);
+    check_error(source_left_over_give_up(source.store, journal.job, false, &error), HAUL_CORRUPT,
+                error);
     hide_ownership(false);
     check_equal(left_job_count(source.path), 1);
     source_journal_init(&journal, &options);
@@ -148,8 +149,8 @@ static void test_source_left_over_give_up__decided__in_doubt_and_the_job_stays(v
         rocks_fixture_open(&source);
         decide_and_die(&plan, in_journal[i]);
         memset(journal.job, 3, sizeof(journal.job));
-        check_status(source_left_over_give_up(source.store, journal.job, false, &error),
-                     HAUL_IN_DOUBT);
+        check_error(source_left_over_give_up(source.store, journal.job, false, &error),
+                    HAUL_IN_DOUBT, error);
         check_equal(left_job_count(source.path), 1);
         source_journal_init(&journal, &options);
         check_status(find_from(""), HAUL_IN_DOUBT);
@@ -288,7 +289,7 @@ static void test_source_journal_begin__records_forgotten_meanwhile__busy_and_no_
     memset(journal.job, 3, sizeof(journal.job));
     check_status(instance_begin(source.store, journal.name, &error), HAUL_OK);
     check_status(haul_owner_forget(source.path, false, &error), HAUL_OK);
-    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_BUSY);
+    check_error(source_journal_begin(&journal, &plan, 0, &error), HAUL_BUSY, error);
     check_equal(left_job_count(source.path), 0);
     check_status(instance_begin(source.store, journal.name, &error), HAUL_OK);
     check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
@@ -468,7 +469,8 @@ static void test_source_journal_yield__undecided_job__decided_as_before(void)
     source_journal_end(&journal,
                        &(struct source_ending){.outcome = &outcome, .was_accepted = true});
     source_journal_fini(&journal);
-    check_status(config_version_check(source.store, &options.hooks, &plan, &error), HAUL_MISMATCH);
+    check_error(config_version_check(source.store, &options.hooks, &plan, &error), HAUL_MISMATCH,
+                error);
     source_journal_init(&journal, &options);
     check_status(source_journal_adopt(&journal, &adopted, &error), HAUL_OK);
     check_equal(adopted.new_version, 7);
@@ -515,8 +517,8 @@ static void test_source_journal_yield_left__open_or_given_up__recorded_and_finis
         }
         source_journal_fini(&journal);
         yield_left(given_up == 0);
-        check_status(config_version_check(source.store, &options.hooks, &plan, &error),
-                     HAUL_MISMATCH);
+        check_error(config_version_check(source.store, &options.hooks, &plan, &error),
+                    HAUL_MISMATCH, error);
         check_status(config_version_get(source.store, &options.hooks, &version, &error), HAUL_OK);
         check_equal(version.version, 7);
         plan_fini(&plan);
@@ -563,7 +565,7 @@ static void test_source_journal_adopt__journal_was_set_back__decided(void)
                                       .new_version = 5,
                                       .epoch = 1};
     check_status(config_version_move(source.store, &options.hooks, &move, &error), HAUL_OK);
-    check_status(source_left_over_give_up(source.store, job, false, &error), HAUL_IN_DOUBT);
+    check_error(source_left_over_give_up(source.store, job, false, &error), HAUL_IN_DOUBT, error);
     options.resolve = true;
     source_journal_init(&journal, &options);
     check_status(source_journal_adopt(&journal, &adopted, &error), HAUL_OK);
@@ -717,7 +719,7 @@ static void test_source_journal_decide__embedders_register_moved_on__fenced(void
     options.hooks.version_get = version_of_embedder;
     freeze_on_disk(&plan, 1);
     journal.recorded_version = 3;
-    check_status(source_journal_decide(&journal, &plan, 1000, &error), HAUL_FENCED);
+    check_error(source_journal_decide(&journal, &plan, 1000, &error), HAUL_FENCED, error);
     source_journal_fini(&journal);
     check_status(find_after_power_loss(), HAUL_OK);
     fake_disk_fini(&disk);

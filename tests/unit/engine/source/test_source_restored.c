@@ -166,7 +166,7 @@ static void test_source_journal_bind__restored_without_a_peer__unconfirmed_and_n
     start();
     leave(3, NULL, true);
     go_on(&plan);
-    check_status(source_journal_bind(&journal, "id", &plan, &error), HAUL_UNCONFIRMED);
+    check_error(source_journal_bind(&journal, "id", &plan, &error), HAUL_UNCONFIRMED, error);
     check(strstr(error.text, "then the receiver owns the ranges") != NULL);
     source_journal_fini(&journal);
     check_as_it_was(3);
@@ -181,7 +181,7 @@ static void test_source_left_over_give_up__restored_and_over_already__ok(void)
     memset(id, 3, sizeof(id));
     start();
     leave(3, "id", true);
-    check_status(source_left_over_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED);
+    check_error(source_left_over_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED, error);
     check_status(source_left_over_give_up(source.store, id, true, &error), HAUL_OK);
     check_status(source_left_over_give_up(source.store, id, false, &error), HAUL_OK);
     rocks_fixture_close(&source);
@@ -202,7 +202,7 @@ static void test_source_journal_bind__restored_of_another_meets__nothing_is_give
         make_plan(&plan);
         source_journal_init(&journal, &options);
         check_status(source_journal_find(&journal, &error), HAUL_OK);
-        check_status(source_journal_bind(&journal, "id", &plan, &error), HAUL_UNCONFIRMED);
+        check_error(source_journal_bind(&journal, "id", &plan, &error), HAUL_UNCONFIRMED, error);
         source_journal_fini(&journal);
         check_as_it_was(3);
         check_equal(phase_of(2, &restored), JOURNAL_PHASE_COPYING);
@@ -332,12 +332,12 @@ static void check_parted(void)
     uint8_t id[HAUL_JOB_BYTES];
     struct plan plan;
     memset(id, 3, sizeof(id));
-    check_status(source_left_over_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED);
+    check_error(source_left_over_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED, error);
     check(strstr(error.hint, "haul send --overwrite") != NULL);
     make_plan(&plan);
     source_journal_init(&journal, &options);
     check_status(source_journal_find(&journal, &error), HAUL_OK);
-    check_status(source_journal_bind(&journal, "a third", &plan, &error), HAUL_UNCONFIRMED);
+    check_error(source_journal_bind(&journal, "a third", &plan, &error), HAUL_UNCONFIRMED, error);
     source_journal_fini(&journal);
     plan_fini(&plan);
     check_status(source_left_over_give_up(source.store, id, true, &error), HAUL_OK);
@@ -389,7 +389,7 @@ static void test_source_journal_yield__came_back__fenced_and_undecided(void)
         leave(3, "id", true);
         go_on(&plan);
         check_status(source_journal_meet(&journal, "id", returns[i], &error), HAUL_OK);
-        check_status(source_journal_yield(&journal, &plan, 7, &error), HAUL_FENCED);
+        check_error(source_journal_yield(&journal, &plan, 7, &error), HAUL_FENCED, error);
         check(error.hint[0] != '\0');
         check(source_journal_is_undecided(&journal));
         source_journal_fini(&journal);

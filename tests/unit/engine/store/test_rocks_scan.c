@@ -102,7 +102,7 @@ static void test_rocks_family_create__name_taken__exists(void)
 {
     open_fixture();
     struct haul_family family;
-    check_status(ops->family_create(fixture.store, "default", &family, &error), HAUL_EXISTS);
+    check_error(ops->family_create(fixture.store, "default", &family, &error), HAUL_EXISTS, error);
     rocks_fixture_close(&fixture);
 }
 
@@ -111,9 +111,9 @@ static void test_rocks_family_create__name_empty_or_too_long__invalid(void)
     open_fixture();
     struct haul_family family;
     char name[HAUL_NAME_BYTES_MAX + 1] = "";
-    check_status(ops->family_create(fixture.store, name, &family, &error), HAUL_INVALID);
+    check_error(ops->family_create(fixture.store, name, &family, &error), HAUL_INVALID, error);
     memset(name, 'n', HAUL_NAME_BYTES_MAX);
-    check_status(ops->family_create(fixture.store, name, &family, &error), HAUL_INVALID);
+    check_error(ops->family_create(fixture.store, name, &family, &error), HAUL_INVALID, error);
     rocks_fixture_close(&fixture);
 }
 
@@ -123,7 +123,7 @@ static void test_rocks_families__too_little_room__limit(void)
     (void)rocks_fixture_family(&fixture, "second");
     struct haul_family family;
     size_t count = 0;
-    check_status(ops->families(fixture.store, &family, 1, &count, &error), HAUL_LIMIT);
+    check_error(ops->families(fixture.store, &family, 1, &count, &error), HAUL_LIMIT, error);
     rocks_fixture_close(&fixture);
 }
 
@@ -333,7 +333,7 @@ static void test_rocks_scan__table_damaged__corrupt_and_no_sound_end(void)
         status = ops->scan_next(scan, &record, &error);
     }
     check_status(status, HAUL_CORRUPT);
-    check_status(ops->scan_next(scan, &record, &error), HAUL_CORRUPT);
+    check_error(ops->scan_next(scan, &record, &error), HAUL_CORRUPT, error);
     check(error.hint[0] != '\0');
     ops->scan_close(scan);
     rocks_fixture_close(&fixture);
@@ -344,8 +344,8 @@ static void test_rocks_get__table_damaged__corrupt(void)
     open_damaged();
     uint8_t *value = NULL;
     size_t size = 0;
-    check_status(ops->get(fixture.store, NULL, 0, text_slice("key00000000"), &value, &size, &error),
-                 HAUL_CORRUPT);
+    check_error(ops->get(fixture.store, NULL, 0, text_slice("key00000000"), &value, &size, &error),
+                HAUL_CORRUPT, error);
     rocks_fixture_close(&fixture);
 }
 
@@ -353,7 +353,7 @@ static void test_rocks_range_size__table_damaged__corrupt(void)
 {
     open_damaged();
     uint64_t bytes = 0;
-    check_status(ops->range_size(fixture.store, 0, none, none, &bytes, &error), HAUL_CORRUPT);
+    check_error(ops->range_size(fixture.store, 0, none, none, &bytes, &error), HAUL_CORRUPT, error);
     rocks_fixture_close(&fixture);
 }
 

@@ -231,7 +231,7 @@ static void test_rocks_snapshot_open__files_change_meanwhile__taken_again_or_bus
     check_equal(count_between("", ""), RECORDS);
     store->ops->snapshot_close(store, view);
     changes_left = UINT_MAX;
-    check_status(store->ops->snapshot_open(store, &view, &sequence, &error), HAUL_BUSY);
+    check_error(store->ops->snapshot_open(store, &view, &sequence, &error), HAUL_BUSY, error);
     changes_left = 0;
     check_status(store->ops->snapshot_open(store, &view, &sequence, &error), HAUL_OK);
     close_filtered();

@@ -51,7 +51,7 @@ static void die_while_owning(void)
     rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
     prepare();
     own_status = HAUL_IO;
-    check_status(target_journal_own(&journal, 1, &error), HAUL_IO);
+    check_error(target_journal_own(&journal, 1, &error), HAUL_IO, error);
     leave();
     own_status = HAUL_OK;
     own_count = 0;
@@ -143,7 +143,7 @@ static void test_target_journal_own__other_records_decided_on__refused(void)
     check_status(check_range("k", "l", false), HAUL_OK);
     prepare();
     target_done_note(&journal, &commit);
-    check_status(target_journal_own(&journal, 1, &error), HAUL_MISMATCH);
+    check_error(target_journal_own(&journal, 1, &error), HAUL_MISMATCH, error);
     check(journal.refused && journal_state(journal.file)->phase == JOURNAL_PHASE_PREPARED);
     leave();
     finish();
@@ -591,7 +591,7 @@ static void test_target_journal_clear__over_and_owned_here__mismatch(void)
                  HAUL_OK);
     check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
     check(target_journal_owned_job(&journal) == NULL);
-    check_status(target_journal_clear(&journal, &reason, &error), HAUL_MISMATCH);
+    check_error(target_journal_clear(&journal, &reason, &error), HAUL_MISMATCH, error);
     check_or_stop(target_journal_owned_job(&journal) != NULL);
     check_equal(memcmp(target_journal_owned_job(&journal), job, sizeof(job)), 0);
     leave();
@@ -661,8 +661,8 @@ static void test_target_journal_note_over__cut_short__protocol(void)
     static const uint8_t jobs[HAUL_JOB_BYTES + 1];
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
-    check_status(target_journal_note_over(&journal, slice_of(jobs, sizeof(jobs)), &error),
-                 HAUL_PROTOCOL);
+    check_error(target_journal_note_over(&journal, slice_of(jobs, sizeof(jobs)), &error),
+                HAUL_PROTOCOL, error);
     check_equal(journal.over_count, 0);
     leave();
     finish();
@@ -744,7 +744,7 @@ static void test_target_admission_check__over_is_said_of_a_committed_job__mismat
     struct target_journal second = journal;
     check_equal(come(1, true), JOB_PREPARED);
     own_status = HAUL_IO;
-    check_status(target_journal_own(&journal, 1, &error), HAUL_IO);
+    check_error(target_journal_own(&journal, 1, &error), HAUL_IO, error);
     leave();
     journal = second;
     memset(job, 1, sizeof(job));

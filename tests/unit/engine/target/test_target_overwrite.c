@@ -108,7 +108,7 @@ static void test_target_overwrite_check__register_of_the_embedder__not_looked_at
     start_given();
     give("k", "l", "the other");
     check_or_stop(plan_make(&plan, target.store, &whole, 0, &error) == HAUL_OK);
-    check_status(target_overwrite_check(&options, &plan, NULL, 0, &error), HAUL_NOT_EMPTY);
+    check_error(target_overwrite_check(&options, &plan, NULL, 0, &error), HAUL_NOT_EMPTY, error);
     options.hooks.version_get = version_get;
     check_status(target_overwrite_check(&options, &plan, NULL, 0, &error), HAUL_OK);
     plan_fini(&plan);
