@@ -10,6 +10,7 @@
 #include "failing_memory.h"
 #include "raw_batch.h"
 #include "rocks_fixture.h"
+#include "rocks_foreign.h"
 #include "rocks_store.h"
 
 enum { RECORD_COUNT = 3000, VALUE_BYTES = 600, FAILURES_MAX = 500 };
@@ -530,6 +531,40 @@ static void test_family_options__nth_call_fails__its_error(void)
     sweep_reading(read_options, 1, false);
 }
 
+/* Records so large that the edges of table files count instead of theirs. */
+static void test_range_size__of_large_records_nth_call_fails__its_error(void)
+{
+    enum { LARGE_COUNT = 4, LARGE_BYTES = 600 << 10 };
+    const struct sweep sizes = {nothing, look_for_size, nothing, true, 1, 0};
+    const struct sweep parts = {nothing, split, nothing, true, 1, 0};
+    make_empty();
+    rocks_fixture_fill(&fixture, 0, "k", LARGE_COUNT, LARGE_BYTES);
+    check_status(ops->flush(fixture.store, &error), HAUL_OK);
+    run_sweep(&sizes);
+    run_sweep(&parts);
+    end();
+}
+
+static enum haul_status check_tables(void)
+{
+    bool sure = false;
+    enum haul_status status =
+        ops->tables_check(fixture.store, 0, slice_of(NULL, 0), slice_of(NULL, 0), &sure, &error);
+    check(status != HAUL_OK || sure);
+    return status;
+}
+
+/* The ingested table is another file now. */
+static void test_tables_check__compacted_and_nth_call_fails__its_error(void)
+{
+    const struct sweep sweep = {nothing, check_tables, nothing, false, 2, 0};
+    make_with_record_in_memory();
+    check_status(ingest(), HAUL_OK);
+    rocks_foreign_compact(fixture.store);
+    run_sweep(&sweep);
+    end();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_range_size__nth_call_fails__its_error),
     CHECK_TEST(test_range_split__nth_call_fails__its_error),
@@ -546,5 +581,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_rocks_store_attach__nth_allocation_fails__no_memory),
     CHECK_TEST(test_get__in_a_view_nth_call_fails__its_error),
     CHECK_TEST(test_family_options__nth_call_fails__its_error),
+    CHECK_TEST(test_range_size__of_large_records_nth_call_fails__its_error),
+    CHECK_TEST(test_tables_check__compacted_and_nth_call_fails__its_error),
 };
 CHECK_MAIN("rocks_failures", tests)
