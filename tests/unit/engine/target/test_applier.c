@@ -46,13 +46,15 @@ static const struct haul_hooks *hooks;
 static struct haul_store_ops watched_ops;
 static enum haul_status (*real_sync)(struct haul_store *store, struct haul_error *error);
 static unsigned sync_count;
+static bool sync_fails;
 
 /* --- set-up ----------------------------------------------------------------------------------- */
 
 static enum haul_status watched_sync(struct haul_store *store, struct haul_error *cause)
 {
     sync_count++;
-    return real_sync(store, cause);
+    return sync_fails ? haul_error_set(cause, HAUL_IO, "sync", 0, "the disk is broken")
+                      : real_sync(store, cause);
 }
 
 static void open_streams(void)
@@ -445,6 +447,20 @@ static void test_applier_flush__both_lanes__synced_before_they_are_told(void)
     check_flush_syncs(TABLE_STREAM, BATCH_STREAM);
 }
 
+/* Nothing counts as durable then. */
+static void test_applier_flush__sync_fails__its_error(void)
+{
+    open_applier(1);
+    applier_take(applier, NULL, record_block(0, BATCH_STREAM, "c"));
+    expect(APPLIER_APPLIED);
+    expect(APPLIER_FREED);
+    sync_fails = true;
+    applier_flush(applier);
+    expect_failure(HAUL_IO);
+    sync_fails = false;
+    close_applier();
+}
+
 /* A deletion that made room for a table is in the log alone. */
 static void test_applier_flush__a_table_alone__the_log_is_synced(void)
 {
@@ -538,6 +554,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_applier_take__compressed__unpacked),
     CHECK_TEST(test_applier_take__unpacks_to_more_than_a_slot__protocol),
     CHECK_TEST(test_applier_flush__both_lanes__synced_before_they_are_told),
+    CHECK_TEST(test_applier_flush__sync_fails__its_error),
     CHECK_TEST(test_applier_flush__a_table_alone__the_log_is_synced),
     CHECK_TEST(test_applier_flush__several_threads__each_answers),
     CHECK_TEST(test_applier_flush__record_still_in_pieces__its_stream_is_not_told),
