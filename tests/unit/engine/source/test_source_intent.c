@@ -140,11 +140,64 @@ static void test_source_intent_begin__began_with_a_given_version__not_without_it
     rocks_fixture_close(&fixture);
 }
 
+static enum haul_status init_with(struct haul_source_options options)
+{
+    options.to = "127.0.0.1:7447";
+    sent = (struct source_intent){.snapshot = NULL};
+    memset(&error, 0, sizeof(error));
+    enum haul_status status = source_intent_init(&sent, &options, &error);
+    source_intent_fini(&sent);
+    return status;
+}
+
+static void test_source_intent_init__options__at_their_limits(void)
+{
+    static const uint8_t secret[HAUL_SECRET_BYTES_MAX + 1] = {1};
+    static const struct {
+        struct haul_source_options most;
+        struct haul_source_options beyond;
+    } cases[] = {
+        {{.link_count = HAUL_LINK_COUNT_MAX}, {.link_count = HAUL_LINK_COUNT_MAX + 1}},
+        {{.reader_count = HAUL_READER_COUNT_MAX}, {.reader_count = HAUL_READER_COUNT_MAX + 1}},
+        {{.batch_size_bytes_min = HAUL_BATCH_SIZE_BYTES_MIN,
+          .batch_size_bytes_max = HAUL_BATCH_SIZE_BYTES_MIN},
+         {.batch_size_bytes_min = HAUL_BATCH_SIZE_BYTES_MIN - 1}},
+        {{.batch_size_bytes_min = HAUL_BATCH_SIZE_BYTES_MIN},
+         {.batch_size_bytes_min = HAUL_BATCH_SIZE_BYTES_MIN + 1,
+          .batch_size_bytes_max = HAUL_BATCH_SIZE_BYTES_MIN}},
+        {{.secret = {secret, HAUL_SECRET_BYTES_MAX}},
+         {.secret = {secret, HAUL_SECRET_BYTES_MAX + 1}}},
+    };
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        check_status(init_with(cases[i].most), HAUL_OK);
+        check_error(init_with(cases[i].beyond), HAUL_INVALID, error);
+    }
+}
+
+static void test_source_intent_init__nothing_given__defaults(void)
+{
+    make();
+    const struct haul_source_options *options = &sent.options;
+    check_equal(options->link.slot_count, HAUL_SLOT_COUNT_DEFAULT);
+    check_equal(options->link.slot_size_bytes, HAUL_SLOT_SIZE_BYTES_DEFAULT);
+    check_equal(options->link.peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
+    check_equal(options->freeze_max_ms, HAUL_FREEZE_MAX_MS_DEFAULT);
+    check_equal(options->retry_max_ms, HAUL_RETRY_MAX_MS_DEFAULT);
+    check_equal(options->lag_bytes_max, HAUL_LAG_BYTES_MAX_DEFAULT);
+    check_equal(options->batch_size_bytes_min, HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT);
+    check_equal(options->batch_size_bytes_max, HAUL_BATCH_SIZE_BYTES_MAX_DEFAULT);
+    check_equal(options->reader_count, 1);
+    check(sent.chooses_links && sent.chooses_readers);
+    finish();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_intent_begin__no_random_numbers__io),
     CHECK_TEST(test_source_intent_begin__began_with_a_given_version__not_without_it),
     CHECK_TEST(test_source_intent_check_again__nothing_has_moved__ok),
     CHECK_TEST(test_source_intent_check_again__a_neighbour_has_moved__ok),
     CHECK_TEST(test_source_intent_check_again__a_part_has_moved__fenced),
+    CHECK_TEST(test_source_intent_init__options__at_their_limits),
+    CHECK_TEST(test_source_intent_init__nothing_given__defaults),
 };
 CHECK_MAIN("source_intent", tests)
