@@ -35,6 +35,7 @@ static enum haul_status bury(struct rocks_store *store, const struct rocks_famil
         rocksdb_writebatch_delete_cf(batch, family->handle, (const char *)stretch->last.data,
                                      stretch->last.size);
     }
+    rocks_close_batch(store, batch);
     enum haul_status status = rocks_write(store, store->write_options, batch, "clear range", error);
     rocksdb_writebatch_destroy(batch);
     return status == HAUL_OK ? rocks_flush_family(store, family, error) : status;

@@ -264,6 +264,21 @@ static enum haul_status check_keys(struct rocks_store *store, struct haul_slice 
                : haul_error_set(error, status, NULL, 0, "a batch to be written is damaged");
 }
 
+static size_t store_log_data(const struct haul_store *base, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX])
+{
+    const struct rocks_store *store = (const struct rocks_store *)base;
+    return store->log_data == NULL ? 0 : store->log_data(store->features_context, blob);
+}
+
+void rocks_close_batch(struct rocks_store *store, rocksdb_writebatch_t *batch)
+{
+    uint8_t blob[HAUL_LOG_DATA_BYTES_MAX];
+    size_t size = store_log_data(&store->base, blob);
+    if (size > 0) {
+        rocksdb_writebatch_put_log_data(batch, (const char *)blob, size);
+    }
+}
+
 enum haul_status rocks_write(struct rocks_store *store, const rocksdb_writeoptions_t *options,
                              rocksdb_writebatch_t *batch, const char *call,
                              struct haul_error *error)
@@ -306,6 +321,9 @@ static enum haul_status store_write(struct haul_store *base, struct haul_slice b
     }
     rocksdb_writebatch_t *copy =
         rocksdb_writebatch_create_from((const char *)batch.data, batch.size);
+    if ((flags & HAUL_WRITE_CLOSED) == 0) {
+        rocks_close_batch(store, copy);
+    }
     bool without_log = (flags & HAUL_WRITE_NO_WAL) != 0;
     status = rocks_write(store, without_log ? store->write_options_no_wal : store->write_options,
                          copy, "write", error);
@@ -428,6 +446,7 @@ static const struct haul_store_ops rocks_store_ops = {
     .close = store_close,
     .features = store_features,
     .identity = store_identity,
+    .log_data = store_log_data,
     .directory = store_directory,
     .place_check = rocks_place_check,
     .families = store_families,

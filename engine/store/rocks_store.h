@@ -55,6 +55,7 @@ struct rocks_store {
     bool attached; /* database, handles and options of families are the embedder's */
     uint32_t (*features)(void *context); /* attached: or NULL */
     void *features_context;
+    size_t (*log_data)(void *context, uint8_t *blob); /* of features_context; or NULL */
     bool flushes_at_close;
     bool unchosen; /* when opened: one family, with RocksDB's default options */
     bool lost;     /* closed to be created again, and could not be opened */
@@ -107,6 +108,8 @@ enum haul_status rocks_family_range(struct rocks_store *store, uint32_t family_i
                                     struct haul_slice start, struct haul_slice end,
                                     const struct rocks_family **family,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* End a batch with the owner's LogData, if it has any. */
+void rocks_close_batch(struct rocks_store *store, rocksdb_writebatch_t *batch);
 /* Write a batch to the log and to memory. `call` names the operation. After a failed write the log
  * must not be synced (RocksDB asserts this): rocks_sync returns the error until a write
  * succeeds. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lane_batch.c — writes each batch atomically through the store's log. With the hook `annotate` a
- * batch of the copy is built anew, with LogData in front of its records. */
+ * batch of the copy is built anew, with LogData in front of its records, and the store's own at its
+ * end. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ struct annotated {
     size_t capacity;
     struct raw_batch_writer writer; /* begin NULL: no batch is begun */
     size_t blob_size;               /* of the last LogData of this batch; 0: none yet */
-    uint8_t blob[HAUL_ANNOTATION_BYTES_MAX];
+    uint8_t blob[HAUL_LOG_DATA_BYTES_MAX];
 };
 
 struct batch_lane {
@@ -108,7 +109,7 @@ __attribute__((noinline)) static enum haul_status put_annotated(struct batch_lan
                                                                 struct haul_slice value,
                                                                 struct haul_error *error)
 {
-    uint8_t blob[HAUL_ANNOTATION_BYTES_MAX];
+    uint8_t blob[HAUL_LOG_DATA_BYTES_MAX];
     size_t blob_size = lane->hooks->annotate(lane->hooks->context, lane->family, key, value, blob);
     if (blob_size > sizeof(blob)) {
         return haul_error_set(error, HAUL_INVALID, "annotate", 0,
@@ -133,13 +134,33 @@ static enum haul_status put(struct apply_lane *base, struct haul_slice key, stru
     return lane->hooks == NULL ? HAUL_OK : put_annotated(lane, key, value, error);
 }
 
-/* The batch with its annotations. */
-static struct haul_slice finish_annotated(struct annotated *annotated, uint32_t record_count)
+/* What the store ends each batch with; appending it there would copy the batch once more. */
+static enum haul_status put_closing(struct batch_lane *lane, struct haul_error *error)
 {
+    uint8_t blob[HAUL_LOG_DATA_BYTES_MAX];
+    const struct haul_store_ops *ops = lane->store->ops;
+    size_t size = ops->log_data == NULL ? 0 : ops->log_data(lane->store, blob);
+    if (reserve(&lane->annotated, raw_batch_log_data_size(size)) != HAUL_OK) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a batch");
+    }
+    if (size > 0) {
+        bool fits = raw_batch_log_data(&lane->annotated.writer, slice_of(blob, size));
+        haul_assert(fits);
+    }
+    return HAUL_OK;
+}
+
+/* The batch with its annotations. */
+static enum haul_status finish_annotated(struct batch_lane *lane, uint32_t record_count,
+                                         struct haul_slice *batch, struct haul_error *error)
+{
+    struct annotated *annotated = &lane->annotated;
     haul_assert(annotated->writer.count == record_count);
+    enum haul_status status = put_closing(lane, error);
     size_t size = raw_batch_finish(&annotated->writer);
     annotated->writer.begin = NULL;
-    return slice_of(annotated->memory, size);
+    *batch = slice_of(annotated->memory, size);
+    return status;
 }
 
 static void forget_memory(struct annotated *annotated)
@@ -155,10 +176,14 @@ static enum haul_status commit(struct apply_lane *base, struct haul_slice batch,
                                uint32_t record_count, struct haul_error *error)
 {
     struct batch_lane *lane = (struct batch_lane *)base;
+    unsigned flags = lane->hooks == NULL ? 0 : HAUL_WRITE_CLOSED;
+    enum haul_status status = HAUL_OK;
     if (lane->hooks != NULL) {
-        batch = finish_annotated(&lane->annotated, record_count);
+        status = finish_annotated(lane, record_count, &batch, error);
     }
-    enum haul_status status = lane->store->ops->write(lane->store, batch, 0, error);
+    if (status == HAUL_OK) {
+        status = lane->store->ops->write(lane->store, batch, flags, error);
+    }
     lane->unsynced_bytes += batch.size;
     base->written_records += record_count;
     forget_memory(&lane->annotated);

@@ -41,7 +41,7 @@ size_t RdmaAnnotate(engine::Storage *storage, const char *family, haul_slice key
   InternalKey subkey(bytes, /*slot_id_encoded=*/true);
   rocksdb::Slice prefix(bytes.data(), bytes.size() - subkey.GetSubKey().size());
   if (prefix != last.prefix) last = {prefix.ToString(), Annotation(TypeOf(storage, subkey))};
-  if (last.text.size() > HAUL_ANNOTATION_BYTES_MAX) return 0;
+  if (last.text.size() > HAUL_LOG_DATA_BYTES_MAX) return 0;
   memcpy(blob, last.text.data(), last.text.size());
   return last.text.size();
 }

@@ -53,7 +53,7 @@ Status RdmaStore::attach() {
   log_ = {WriteLog, nullptr, HAUL_LOG_INFO};
   db_ = srv_->storage->GetDB();
   haul_error error{};
-  if (store_.attach(db_, *srv_->storage->GetCFHandles(), &error, features, this) != HAUL_OK) {
+  if (store_.attach(db_, *srv_->storage->GetCFHandles(), &error, features, this, logData) != HAUL_OK) {
     return {Status::NotOK, RdmaErrorText(error)};
   }
   return Status::OK();
@@ -64,6 +64,17 @@ uint32_t RdmaStore::features(void *context) {
   uint32_t features = HAUL_STORE_WAL | HAUL_STORE_INGEST;
   bool followed = self->replicas_expected_ || !self->srv_->GetSlaveHostAndPort().empty();
   return followed ? features | HAUL_STORE_FOLLOWERS : features;
+}
+
+// As Storage ends its own batches. A replica that comes back is asked whether its log is of the same lineage as this
+// one's; a batch that does not say so would let it go on with a log that is not.
+size_t RdmaStore::logData(void *context, uint8_t *blob) {
+  auto *storage = static_cast<RdmaStore *>(context)->srv_->storage;
+  auto id = storage->GetConfig()->use_rsid_psync ? storage->GetReplIdFromDbEngine() : "";
+  if (id.length() != kReplIdLength) return 0;
+  auto text = ServerLogData(kReplIdLog, id).Encode();
+  memcpy(blob, text.data(), text.size());
+  return text.size();
 }
 
 RdmaKeyRange::RdmaKeyRange(const SlotRange &slots)

@@ -47,6 +47,7 @@ class RdmaStore {
   explicit RdmaStore(Server *srv) : srv_(srv) {}
   Status attach();
   static uint32_t features(void *context);
+  static size_t logData(void *context, uint8_t *blob);
 
   Server *srv_;
   haul::rocks_store store_;

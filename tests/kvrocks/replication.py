@@ -4,6 +4,7 @@
 
     replication.py HAUL_TOOL [unittest arguments]
 """
+from cluster_client import slot_of
 from slot_case import ALL, BINARY, SlotCase, fill_every_type, read_every_type, run_suite
 
 # A full synchronisation of these small databases takes a second; Kvrocks repeats a failed one every few seconds.
@@ -49,6 +50,25 @@ class Replication(SlotCase):
             node.stop()
         for other in nodes[1:]:
             self.assert_equal_databases(nodes[0], other)
+
+    # --- a replica that comes back ---------------------------------------------------------------------------
+
+    def test_import__its_replica_was_killed__does_not_go_on_with_a_log_of_its_own(self):
+        """A restarted replica writes one record before it knows that it is one, as a master would. So its log has another
+        record at the number of the master's next one, which here is the slot's only key."""
+        a, b, c = self.open(3, replica_of={"c": "b"})
+        self.cluster.slots = {a.id: "0-8000", b.id: "8001-16383"}
+        self.cluster.tell()
+        key = next(key for key in (f"only:{i}" for i in range(100)) if slot_of(key) <= 8000)
+        b.client().pipeline([("set", f"k:{i}", i) for i in range(3000) if slot_of(f"k:{i}") > 8000])
+        a.call("set", key, "moved")
+        self.wait_for_sync(c, b)
+        c.kill()
+        self.migrate(a, b, str(slot_of(key)))
+        c.start()
+        self.cluster.repeat(c)
+        self.wait_for_sync(c, b)
+        self.assert_identical(b, c)
 
     # --- full synchronisation of nodes that have moved slots -----------------------------------------------
 

@@ -22,7 +22,7 @@ enum {
     HAUL_DIGEST_TEXT_BYTES = 33,  /* hexadecimal; with the NUL */
     HAUL_REASON_BYTES_MAX = 256,
     HAUL_JOB_TEXT_BYTES_MAX = 128,
-    HAUL_ANNOTATION_BYTES_MAX = 256, /* LogData that a target's hook puts in front of a record */
+    HAUL_LOG_DATA_BYTES_MAX = 256, /* one piece of LogData from a hook or an attached store */
 };
 /* One record with its value (RocksDB's own limit is 4 GiB). */
 #define HAUL_RECORD_BYTES_MAX (UINT64_C(1) << 30)

@@ -184,7 +184,7 @@ struct haul_hooks {
      * write-batch lane: ingested records are in no log. `family` is a name. Changes have the
      * LogData of the source's log (`log_data` of its options). */
     size_t (*annotate)(void *context, const char *family, struct haul_slice key,
-                       struct haul_slice value, uint8_t blob[HAUL_ANNOTATION_BYTES_MAX]);
+                       struct haul_slice value, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX]);
     void (*reserved[7])(void);
 };
 

@@ -39,6 +39,8 @@ class rocks_store
   public:
     /* Which HAUL_STORE_* currently hold; called for each job (haul_rocks_database). */
     using features_function = uint32_t (*)(void *context);
+    /* LogData with which haul ends its batches (haul_rocks_database). */
+    using log_data_function = size_t (*)(void *context, uint8_t *blob);
 
     rocks_store() = default;
     rocks_store(rocks_store &&other) noexcept
@@ -66,7 +68,7 @@ class rocks_store
     enum haul_status attach(rocksdb::DB *db,
                             const std::vector<rocksdb::ColumnFamilyHandle *> &handles,
                             struct haul_error *error, features_function features = nullptr,
-                            void *context = nullptr)
+                            void *context = nullptr, log_data_function log_data = nullptr)
     {
         close();
         enum haul_status status = check_release(error);
@@ -94,6 +96,7 @@ class rocks_store
         database.family_count = families.size();
         database.features = features;
         database.context = context;
+        database.log_data = log_data;
         status = parts->check(families, error);
         if (status == HAUL_OK) {
             status = haul_rocks_store_attach(&database, &store_, error);

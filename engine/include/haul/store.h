@@ -59,6 +59,7 @@ enum haul_store_features {
 enum haul_write_flags {
     HAUL_WRITE_SYNC = 1 << 0,   /* durable when the call returns */
     HAUL_WRITE_NO_WAL = 1 << 1, /* durable only after flush() */
+    HAUL_WRITE_CLOSED = 1 << 2, /* the batch ends with the store's log_data already */
 };
 
 /* Of the file system in which a store lies. */
@@ -82,6 +83,9 @@ struct haul_store_ops {
     uint32_t (*features)(const struct haul_store *store); /* HAUL_STORE_* */
     /* Identifies the database: the text changes only if it is another database. */
     const char *(*identity)(const struct haul_store *store);
+    /* LogData with which every batch that is written to this store ends: fills `blob` and returns
+     * the size; 0: none now. NULL: never any. Thread: any. */
+    size_t (*log_data)(const struct haul_store *store, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX]);
     /* Where journals and staging files may lie: the database's own file system. */
     const char *(*directory)(const struct haul_store *store);
     /* Is the path of directory() still the directory that was opened? Called before anything that
@@ -297,6 +301,10 @@ struct haul_rocks_database {
     /* Which HAUL_STORE_* currently hold; called for each job. NULL: WAL and INGEST. */
     uint32_t (*features)(void *context);
     void *context;
+    /* LogData that the program ends each of its own batches with (an id of its log's lineage, say):
+     * haul ends its batches with it, too. Fills `blob` and returns the size; 0: none now. Called
+     * for each batch, by any thread. NULL: none. */
+    size_t (*log_data)(void *context, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX]);
 };
 
 /* A store over an open database. It cannot create column families. Closing it leaves the database

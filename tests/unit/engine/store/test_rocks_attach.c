@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "haul/store.h"
+#include "raw_batch.h"
 #include "rocks_fixture.h"
 
 static struct rocks_fixture fixture; /* only its directory */
@@ -156,6 +157,78 @@ static void test_haul_rocks_store_attach__features_of_the_owner__asked_each_time
     check_equal(store->ops->features(store), HAUL_STORE_WAL);
     features_now = HAUL_STORE_WAL | HAUL_STORE_INGEST | HAUL_STORE_FOLLOWERS;
     check_equal(store->ops->features(store), features_now);
+    haul_store_close(store);
+    close_database();
+}
+
+static const char lineage[] = "lineage";
+
+static size_t owner_log_data(void *context, uint8_t *blob)
+{
+    memcpy(blob, lineage, sizeof(lineage));
+    return context == &features_now ? sizeof(lineage) : 0;
+}
+
+/* The number of LogData records of the owner's in the log behind a sequence; each ends its batch. */
+static size_t count_closed(uint64_t since, size_t *batches)
+{
+    size_t closed = 0;
+    struct haul_wal_reader *reader = NULL;
+    struct haul_log_batch batch;
+    *batches = 0;
+    check_status(store->ops->wal_open(store, since, &reader, &error), HAUL_OK);
+    enum haul_status status;
+    while ((status = store->ops->wal_next(reader, &batch, &error)) == HAUL_OK) {
+        size_t size = batch.data.size;
+        bool ends = size > sizeof(lineage) &&
+                    memcmp(batch.data.data + size - sizeof(lineage), lineage,
+                           sizeof(lineage)) == 0;
+        closed += ends;
+        (*batches)++;
+    }
+    check_status(status, HAUL_AGAIN);
+    store->ops->wal_close(reader);
+    return closed;
+}
+
+static void write_one(unsigned flags)
+{
+    uint8_t memory[64];
+    struct raw_batch_writer writer;
+    raw_batch_begin(&writer, memory, sizeof(memory));
+    check(raw_batch_put(&writer, 1, slice_of("key", 3),
+                        slice_of("value", 5)));
+    check_status(
+        store->ops->write(store, slice_of(memory, raw_batch_finish(&writer)), flags, &error),
+        HAUL_OK);
+}
+
+/* A follower of the owner tells by it whether it may go on with this log. */
+static void test_haul_rocks_store_attach__log_data_of_the_owner__ends_each_batch(void)
+{
+    open_database();
+    database.log_data = owner_log_data;
+    database.context = &features_now;
+    database.size_bytes = sizeof(database);
+    attach();
+    uint64_t since = store->ops->sequence(store) + 1;
+    size_t batches = 0;
+    check_status(store->ops->wal_pin(store, &error), HAUL_OK);
+    write_one(0);
+    check_status(store->ops->range_clear(store, 1, slice_of(NULL, 0), slice_of(NULL, 0),
+                                         NULL, &error),
+                 HAUL_OK);
+    write_one(HAUL_WRITE_CLOSED); /* the caller has ended it */
+    check_equal(count_closed(since, &batches), 2);
+
+    check_equal(batches, 3);
+    store->ops->wal_unpin(store);
+    uint8_t blob[HAUL_LOG_DATA_BYTES_MAX];
+    check_equal(store->ops->log_data(store, blob), sizeof(lineage));
+    haul_store_close(store);
+    database.log_data = NULL;
+    attach();
+    check_equal(store->ops->log_data(store, blob), 0);
     haul_store_close(store);
     close_database();
 }
@@ -321,6 +394,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_rocks_store_attach__log_pinned__unpinned_again),
     CHECK_TEST(test_haul_store_close__attached__database_stays_open),
     CHECK_TEST(test_haul_rocks_store_attach__features_of_the_owner__asked_each_time),
+    CHECK_TEST(test_haul_rocks_store_attach__log_data_of_the_owner__ends_each_batch),
     CHECK_TEST(test_haul_rocks_store_attach__identity_missing_or_unreadable__none_or_io),
     CHECK_TEST(test_haul_rocks_store_attach__new_family__unsupported),
     CHECK_TEST(test_haul_rocks_store_attach__incomplete__invalid),

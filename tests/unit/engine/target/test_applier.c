@@ -215,7 +215,7 @@ static void test_applier_create__too_few_descriptors__limit_and_nothing_left(voi
 /* --- annotations ------------------------------------------------------------------------------ */
 
 static size_t key_as_blob(void *context, const char *name, struct haul_slice key,
-                          struct haul_slice value, uint8_t blob[HAUL_ANNOTATION_BYTES_MAX])
+                          struct haul_slice value, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX])
 {
     (void)context;
     check_text(name, "default");

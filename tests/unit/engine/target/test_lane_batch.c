@@ -16,6 +16,7 @@ static enum haul_status write_status;
 static struct haul_error error;
 static struct apply_lane *lane;
 static unsigned asked;
+static unsigned written_flags; /* expected */
 
 static enum haul_status note_write(struct haul_store *store, struct haul_slice batch,
                                    unsigned flags, struct haul_error *why)
@@ -25,7 +26,7 @@ static enum haul_status note_write(struct haul_store *store, struct haul_slice b
     size_t at = 0;
     (void)store;
     (void)why;
-    check_equal(flags, 0);
+    check_equal(flags, written_flags);
     check_status(raw_batch_open(&reader, batch), HAUL_OK);
     enum haul_status status;
     written[0] = '\0';
@@ -46,13 +47,13 @@ static struct haul_store store = {.ops = &store_ops};
 
 /* The value is the blob. */
 static size_t value_is_blob(void *context, const char *family, struct haul_slice key,
-                            struct haul_slice value, uint8_t blob[HAUL_ANNOTATION_BYTES_MAX])
+                            struct haul_slice value, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX])
 {
     check(context == &asked);
     check_text(family, "metadata");
     check(key.size > 0);
     asked++;
-    if (value.size > HAUL_ANNOTATION_BYTES_MAX) {
+    if (value.size > HAUL_LOG_DATA_BYTES_MAX) {
         return value.size == LARGE ? 0 : value.size;
     }
     if (value.size > 0) {
@@ -71,6 +72,7 @@ static void begin(const struct haul_hooks *hooks)
     store_ops.write = note_write;
     write_status = HAUL_OK;
     asked = 0;
+    written_flags = hooks == &annotating ? HAUL_WRITE_CLOSED : 0;
     memset(&error, 0, sizeof(error));
     check_or_stop(apply_lane_table(HAUL_LANE_WRITE_BATCH)->create(&options, &lane, &error) ==
                   HAUL_OK);
@@ -120,6 +122,29 @@ static void test_lane_batch_put__annotate__in_front_of_records_and_not_repeated(
     end();
 }
 
+static size_t store_log_data(const struct haul_store *base, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX])
+{
+    check(base == &store);
+    blob[0] = '.';
+    return 1;
+}
+
+/* A batch that is built here ends with the store's LogData; the store ends the others. */
+static void test_lane_batch_commit__store_with_log_data__at_the_end_of_what_is_built(void)
+{
+    static const char *const words[] = {"a=one", "b=two"};
+    store_ops.log_data = store_log_data;
+    begin(&annotating);
+    check_status(batch_of(words, CHECK_COUNT(words)), HAUL_OK);
+    check_text(written, "#one a #two b #.");
+    end();
+    begin(NULL);
+    check_status(batch_of(words, CHECK_COUNT(words)), HAUL_OK);
+    check_text(written, "a b");
+    end();
+    store_ops.log_data = NULL;
+}
+
 static void test_lane_batch_put__no_hook__batch_as_it_came(void)
 {
     static const char *const words[] = {"a=one", "b=two"};
@@ -135,13 +160,13 @@ static void test_lane_batch_put__no_hook__batch_as_it_came(void)
 
 static void test_lane_batch_put__blob_too_large__invalid(void)
 {
-    char value[HAUL_ANNOTATION_BYTES_MAX + 2];
+    char value[HAUL_LOG_DATA_BYTES_MAX + 2];
     memset(value, 'x', sizeof(value));
-    value[HAUL_ANNOTATION_BYTES_MAX + 1] = '\0';
+    value[HAUL_LOG_DATA_BYTES_MAX + 1] = '\0';
     begin(&annotating);
     check_status(put("k", value), HAUL_INVALID);
     check_status(error.status, HAUL_INVALID);
-    value[HAUL_ANNOTATION_BYTES_MAX] = '\0';
+    value[HAUL_LOG_DATA_BYTES_MAX] = '\0';
     check_status(put("k", value), HAUL_OK);
     end();
 }
@@ -169,6 +194,7 @@ static void test_lane_batch_commit__huge_record__written_and_forgotten(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_lane_batch_put__annotate__in_front_of_records_and_not_repeated),
+    CHECK_TEST(test_lane_batch_commit__store_with_log_data__at_the_end_of_what_is_built),
     CHECK_TEST(test_lane_batch_put__no_hook__batch_as_it_came),
     CHECK_TEST(test_lane_batch_put__blob_too_large__invalid),
     CHECK_TEST(test_lane_batch_commit__huge_record__written_and_forgotten),
