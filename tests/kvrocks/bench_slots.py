@@ -3,12 +3,13 @@
 """bench_slots.py: how long it takes to move all slots, by haul (over TCP) and by upstream's two ways, in turn.
 
 KVROCKS_BIN is the patched Kvrocks; KVROCKS_BASELINE_BIN, if set, runs upstream's ways.
-    bench_slots.py [--mib N] [--kind string|hash] [--value-size BYTES] [--runs N] [--types LIST] [--load WRITES]
-                   [--prepared DIR] [--json FILE]
+    bench_slots.py [--mib N] [--kind string|hash] [--value-size BYTES] [--compression no|snappy] [--runs N]
+                   [--types LIST] [--load WRITES] [--prepared DIR] [--json FILE]
 Upstream is tuned: no speed limit, pipelines of 1024, raw batches of 256 KiB and 1 MiB (the better one counts). The
 types "-16" have upstream's default limit of 16 MB/s. Each run begins with a copy of one database that was filled,
 compacted and left until it was idle; a run that other programs disturbed is repeated. --load: that many SETs a second
 to the slots that move, from before the migration until after it; a client follows MOVED and repeats after TRYAGAIN.
+The last table compares each of haul's ways with the better raw-key-value: medians of seconds and of CPU seconds.
 """
 import argparse
 import base64
@@ -28,8 +29,8 @@ BASELINE = os.environ.get("KVROCKS_BASELINE_BIN", BINARY)
 UPSTREAM = {"migrate-speed": 0, "migrate-pipeline-size": 1024, "migrate-batch-rate-limit-mb": 8192,
             **kvrocks_node.UPSTREAM}
 # Nobody reads the old log: it would only take up memory.
-COMMON = {"rocksdb.write_buffer_size": 64, "rocksdb.compression": "no", "workers": 2,
-          "rocksdb.wal_ttl_seconds": 0, "rocksdb.wal_size_limit_mb": 0}
+COMMON = {"rocksdb.write_buffer_size": 64, "workers": 2, "rocksdb.wal_ttl_seconds": 0,
+          "rocksdb.wal_size_limit_mb": 0}
 TYPES = {
     "haul": {"migrate-rdma-lane": "auto"},
     "haul-writebatch": {"migrate-rdma-lane": "writebatch"},
@@ -135,12 +136,13 @@ class Prepared:
 
     def __init__(self, options):
         self.mib, self.kept = options.mib, options.prepared
+        self.settings = dict(COMMON, **{"rocksdb.compression": options.compression})
         self.database = options.prepared or tempfile.mkdtemp(prefix="haul-prepared-") + "/db"
         if not os.path.isdir(self.database):
             self.make(options)
 
     def make(self, options):
-        cluster = Cluster(BINARY, 1, {"a": dict(COMMON, **{"migrate-rdma-transport": "tcp"})})
+        cluster = Cluster(BINARY, 1, {"a": dict(self.settings, **{"migrate-rdma-transport": "tcp"})})
         node = cluster.nodes[0]
         fill(node, options.kind, options.mib, options.value_size)
         settle(node)
@@ -179,7 +181,7 @@ def touch_memory(directory, mib):
 
 
 def run_once(name, prepared, rate):
-    settings = dict(COMMON)
+    settings = dict(prepared.settings)
     if not name.startswith("haul"):
         settings.update(UPSTREAM)
     settings.update(TYPES[name])
@@ -231,11 +233,30 @@ def show(value):
     return "-" if value is None else f"{value:.2f}"
 
 
+def medians(runs):
+    return {name: {f: None if list_of[0][f] is None else statistics.median(run[f] for run in list_of)
+                   for f in FIGURES} for name, list_of in runs.items()}
+
+
+def compare(middle):
+    """Each of haul's ways against the better raw-key-value."""
+    raw = [figures for name, figures in middle.items() if name.startswith("raw-key-value")]
+    if not raw:
+        return
+    raw = min(raw, key=lambda figures: figures["seconds"])
+    compared = ["seconds", "source_cpu_s", "target_cpu_s", "p99_ms"]
+    print(f"{'against raw':19}", *(f"{figure:>13}" for figure in compared))
+    for name, figures in middle.items():
+        if name.startswith("haul"):
+            print(f"{name:19}", *(f"{show(figures[f] and raw[f] and figures[f] / raw[f]):>13}" for f in compared))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mib", type=int, default=256)
     parser.add_argument("--kind", choices=["string", "hash"], default="string")
     parser.add_argument("--value-size", type=int, default=1024, help="of strings")
+    parser.add_argument("--compression", choices=["no", "snappy"], default="no", help="of both nodes' tables")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--types", default=DEFAULT_TYPES)
     parser.add_argument("--load", type=int, default=0)
@@ -243,7 +264,8 @@ def main():
     parser.add_argument("--json")
     options = parser.parse_args()
     prepared = Prepared(options)
-    print(f"{options.mib} MiB of {options.kind}s, {options.load} writes/s", flush=True)
+    print(f"{options.mib} MiB of {options.kind}s, rocksdb.compression {options.compression}, {options.load} writes/s",
+          flush=True)
     print(f"{'type':19}", *(f"{figure:>13}" for figure in FIGURES))
     runs = {name: [] for name in options.types.split(",")}
     try:
@@ -253,15 +275,16 @@ def main():
                 print(f"{name:19}", *(f"{show(list_of[-1][figure]):>13}" for figure in FIGURES), flush=True)
     finally:
         prepared.close()
+    middle = medians(runs)
     if options.runs > 1:
         print("medians")
-        for name, list_of in runs.items():
-            middle = [None if list_of[0][f] is None else statistics.median(r[f] for r in list_of) for f in FIGURES]
-            print(f"{name:19}", *(f"{show(value):>13}" for value in middle))
+        for name, figures in middle.items():
+            print(f"{name:19}", *(f"{show(figures[f]):>13}" for f in FIGURES))
+    compare(middle)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"mib": options.mib, "kind": options.kind, "value_size": options.value_size,
-                       "load": options.load, "runs": runs}, file, indent=1)
+                       "compression": options.compression, "load": options.load, "runs": runs}, file, indent=1)
 
 
 if __name__ == "__main__":

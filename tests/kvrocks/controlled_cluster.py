@@ -312,7 +312,7 @@ def run(migrations, seed, keep):
     for problem in problems:
         print(f"FAILED: {problem}")
     if problems:
-        print("\n".join(field.controller.history[-40:]))
+        print("\n".join(field.controller.history if keep else field.controller.history[-40:]))
     return not problems
 
 
@@ -321,7 +321,7 @@ def main():
     parser.add_argument("program", nargs="?", help="ignored: ctest gives every suite the tool")
     parser.add_argument("--migrations", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
-    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="the nodes' directories and logs, and the whole history")
     options = parser.parse_args()
     if not BINARY or TRANSPORT != "tcp":
         print("SKIPPED kvrocks_controlled_cluster: KVROCKS_BIN is not set")

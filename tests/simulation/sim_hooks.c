@@ -236,7 +236,7 @@ void sim_hooks_of_source(struct sim_command *command, struct haul_hooks *hooks)
 }
 
 static size_t hook_annotate(void *context, const char *family, struct haul_slice key,
-                            struct haul_slice value, uint8_t blob[HAUL_ANNOTATION_BYTES_MAX])
+                            struct haul_slice value, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX])
 {
     (void)context;
     (void)value;

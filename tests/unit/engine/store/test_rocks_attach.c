@@ -169,7 +169,7 @@ static size_t owner_log_data(void *context, uint8_t *blob)
     return context == &features_now ? sizeof(lineage) : 0;
 }
 
-/* The number of LogData records of the owner's in the log behind a sequence; each ends its batch. */
+/* How many batches behind a sequence of the log end with the owner's LogData. */
 static size_t count_closed(uint64_t since, size_t *batches)
 {
     size_t closed = 0;
