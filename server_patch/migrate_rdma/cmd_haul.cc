@@ -7,6 +7,7 @@
 //   HAUL ENDPOINT <token>                                 where does the data go?
 //                                                         haul preparing, or haul <port> [host]
 //   HAUL CONFIRM <slots> <job> <source-id>                rdma_confirm.h
+//   HAUL GIVEN <slots> <job> <version> <taker-id>         rdma_confirm.h
 //   HAUL ABANDON <slots> FORCE                            from an operator: rdma_confirm.h. OK
 //   HAUL CANCEL <slots>                                   from an operator, to a source: end the migration of these slots,
 //                                                         or take them off the queue. OK
@@ -59,6 +60,7 @@ class CommandHaul : public Commander {
         {"import", {5, 6, &CommandHaul::import}},
         {"endpoint", {3, 3, &CommandHaul::endpoint}},
         {"confirm", {5, 5, &CommandHaul::confirm}},
+        {"given", {6, 6, &CommandHaul::given}},
         {"abandon", {4, 4, &CommandHaul::abandon}},
         {"cancel", {3, 3, &CommandHaul::cancel}},
     };
@@ -88,6 +90,11 @@ class CommandHaul : public Commander {
 
   StatusOr<std::string> confirm(Server *srv, Connection *) {
     return RdmaConfirm(srv, GET_OR_RET(parseRange(args_[2])), args_[3], args_[4]);
+  }
+
+  StatusOr<std::string> given(Server *srv, Connection *) {
+    auto version = GET_OR_RET(ParseInt<int64_t>(args_[4], NumericRange<int64_t>{0, INT64_MAX}, 10));
+    return RdmaGiven(srv, GET_OR_RET(parseRange(args_[2])), args_[3], version, args_[5]);
   }
 
   StatusOr<std::string> abandon(Server *srv, Connection *) {

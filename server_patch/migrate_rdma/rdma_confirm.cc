@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rdma_confirm.h"
 
+#include <algorithm>
+
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
 #include "rdma_import.h"
@@ -18,10 +20,29 @@ StatusOr<std::string> RdmaConfirm(Server *srv, const SlotRange &range, const std
     }
     return "haul taken";
   }
+  if (srv->rdma_slots->WasTaken(job)) return srv->rdma_slots->IsOwner(range, source) ? "haul over" : "haul taken";
   if (!srv->rdma_slots->IsOwner(range, source)) {
     return {Status::RedisTryAgain, "by the topology that this node knows, the slots are not the sender's"};
   }
   return "haul unknown";
+}
+
+StatusOr<std::string> RdmaGiven(Server *srv, const SlotRange &range, const std::string &job, int64_t version,
+                                const std::string &taker) {
+  auto *cluster = srv->cluster.get();
+  if (srv->rdma_slots->IsReplica()) return {Status::RedisTryAgain, "this node is a replica"};
+  if (cluster->GetVersion() < version) return {Status::RedisTryAgain, "this node knows an older topology"};
+  if (srv->slot_migrator->GetMigratingSlotRange().HasOverlap(range) && !srv->slot_migrator->rdma->IsHandingOver()) {
+    return {Status::RedisTryAgain, "these slots are being migrated"};
+  }
+  int given = 0;
+  for (const auto &entry : srv->rdma_slots->FindGiven(range)) {
+    if (entry.job != job || !srv->rdma_slots->HasSucceeded(entry.to, taker)) continue;
+    given += std::min(entry.range.end, range.end) - std::max(entry.range.start, range.start) + 1;
+  }
+  if (given == range.end - range.start + 1) return "haul given";
+  if (given == 0 && srv->rdma_slots->IsOwner(range, cluster->GetMyId())) return "haul unknown";
+  return {Status::RedisTryAgain, "by the topology that this node knows, it does not own these slots"};
 }
 
 Status RdmaAbandon(Server *srv, const SlotRange &range) {

@@ -78,7 +78,7 @@ Status RdmaMigrator::tell() {
   if (!ended && !isStopping()) RDMA_WARN("[migrate] {}", ended.Msg());
   if (isStopping() || !taken_back_) return isStopping() ? ended : Status::OK();
   released_ = false;
-  return {Status::NotOK, "the destination was replaced before it took the slots over"};
+  return {Status::NotOK, "the slots are served here again"};
 }
 
 void RdmaMigrator::waitToTell(int ms) {
@@ -93,19 +93,22 @@ Status RdmaMigrator::tellOnce() {
   for (const auto &entry : slots_->FindGiven(job_.range)) {
     if (entry.job != job_id_) continue;
     SplitHostPort(entry.address, &job_.host, &job_.port);  // it may have moved since
-    bool taken = GET_OR_RET(askConfirmed(entry));
-    if (!taken && entry.succeeded) return takeBack();
-    all = all && taken;
+    auto answer = GET_OR_RET(askConfirmed(entry));
+    if (answer == Confirmation::kOver || (answer == Confirmation::kUnknown && entry.succeeded)) {
+      return takeBack(answer);
+    }
+    all = all && answer == Confirmation::kTaken;
   }
   // It owns them, and does not need libhaul's last message.
   return all ? endJobs(true) : resolve();
 }
 
 // The destination was replaced before it took the slots over, and its successor knows nothing of them: by the topology,
-// which both nodes know, it never will.
-Status RdmaMigrator::takeBack() {
-  RDMA_WARN("[migrate] Slot(s) {} are served here again: the destination was replaced before it took them over",
-            job_.range.String());
+// which both nodes know, it never will. Or it knows that the topology has given them back since.
+Status RdmaMigrator::takeBack(Confirmation answer) {
+  RDMA_WARN("[migrate] Slot(s) {} are served here again: {}", job_.range.String(),
+            answer == Confirmation::kOver ? "the topology has given them back since"
+                                          : "the destination was replaced before it took them over");
   auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
   if (!exclusivity) return {Status::NotOK, "this node stops, or is a replica"};
   for (const auto &entry : slots_->FindGiven(job_.range)) {
@@ -115,15 +118,15 @@ Status RdmaMigrator::takeBack() {
   return Status::OK();
 }
 
-// False: it has not taken them over.
-StatusOr<bool> RdmaMigrator::askConfirmed(const RdmaMoved &entry) {
+StatusOr<RdmaMigrator::Confirmation> RdmaMigrator::askConfirmed(const RdmaMoved &entry) {
   std::string host;
   int port = 0;
   if (!SplitHostPort(entry.address, &host, &port)) return {Status::NotOK, "no address: " + entry.address};
   auto fd = GET_OR_RET(RdmaConnect(srv_, host, port));
   auto answer = GET_OR_RET(RdmaExchange(*fd, {"haul", "confirm", entry.range.String(), entry.job, slots_->MyId()}));
-  if (answer == "+haul taken") return true;
-  if (answer == "+haul unknown") return false;
+  if (answer == "+haul taken") return Confirmation::kTaken;
+  if (answer == "+haul unknown") return Confirmation::kUnknown;
+  if (answer == "+haul over") return Confirmation::kOver;
   return {Status::NotOK, fmt::format("{}:{} answers {}", host, port, answer)};
 }
 
@@ -311,7 +314,8 @@ void RdmaMigrator::StopWatching() {
 void RdmaMigrator::watch() {
   std::unique_lock<std::mutex> lock(mutex_);
   int pause_ms = kTellPauseMs;
-  uint64_t announce_at = 0;
+  int ask_pause_ms = kTellPauseMs;
+  uint64_t announce_at = 0, ask_at = 0;
   while (!stopping_) {
     wake_.wait_for(lock, std::chrono::milliseconds(kWatchMs));
     if (stopping_) return;
@@ -323,6 +327,12 @@ void RdmaMigrator::watch() {
         giveUp(*kept, slots_->IsReplica() ? "this node is a replica now" : "nobody continued it");
     }
     if (untold_ && now > started_ms_ + kHearMs) beginTelling();
+    if (now >= ask_at && !slots_->IsReplica()) {
+      bool all = true;
+      for (const auto &entry : slots_->ToAsk()) all = ask(entry) && all;
+      ask_pause_ms = all ? kTellPauseMs : std::min(2 * ask_pause_ms, kTellPauseMaxMs);
+      ask_at = util::GetTimeStampMS() + ask_pause_ms;
+    }
     bool quiet = !moving_ && !untold_ && !tell_only_ && !slots_->IsReplica();
     if (quiet && now >= announce_at) {
       bool all = true;
@@ -334,6 +344,36 @@ void RdmaMigrator::watch() {
   }
 }
 
+// A record of slots that were taken over, from another time of the topology: only their owner knows whether it holds.
+// False: it did not say.
+bool RdmaMigrator::ask(const RdmaMoved &entry) {
+  std::string host, answer;
+  int port = 0;
+  if (!SplitHostPort(entry.address, &host, &port)) return false;
+  auto exchange = [&]() -> Status {
+    auto fd = GET_OR_RET(RdmaConnect(srv_, host, port));
+    answer = GET_OR_RET(RdmaExchange(*fd, {"haul", "given", entry.range.String(), entry.job,
+                                           std::to_string(slots_->Version()), slots_->MyId()}));
+    return Status::OK();
+  };
+  if (auto s = exchange(); !s) {
+    RDMA_WARN("[import] Cannot ask {} about slot(s) {}: {}", entry.address, entry.range.String(), s.Msg());
+    return false;
+  }
+  bool given = answer == "+haul given";
+  if (!given && answer != "+haul unknown") {
+    RDMA_WARN("[import] {} does not say yet whether it gave slot(s) {}: {}", entry.address, entry.range.String(), answer);
+    return false;
+  }
+  auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
+  if (!exclusivity) return false;
+  if (given) return slots_->ConfirmTaken(entry.range, entry.job, entry.owner);
+  RDMA_WARN("[import] Slot(s) {} are not this node's: {}, their owner by the topology, has not given them",
+            entry.range.String(), entry.address);
+  slots_->DenyTaken(entry);
+  return true;
+}
+
 // The owner that took slots from this node's predecessor has put them out of service until it hears from this node.
 bool RdmaMigrator::announce(const RdmaMoved &entry) {
   auto taken = askConfirmed(entry);
@@ -342,19 +382,20 @@ bool RdmaMigrator::announce(const RdmaMoved &entry) {
               taken.Msg());
     return false;
   }
-  if (*taken) {
+  if (*taken == Confirmation::kTaken) {
     RDMA_INFO("[migrate] Confirmed the hand-over of slot(s) {} to {}", entry.range.String(), entry.address);
     slots_->Announced(entry);
     auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
     if (exclusivity) showLast();
     return true;
   }
-  // It has never owned them, and by the topology that both know it never will.
-  RDMA_WARN("[migrate] Slot(s) {} are served here again: {} has not taken them over", entry.range.String(),
-            entry.address);
+  // It has never owned them, and by the topology that both know it never will, or it does not own them any more.
+  RDMA_WARN("[migrate] Slot(s) {} are served here again: {} {}", entry.range.String(), entry.address,
+            *taken == Confirmation::kOver ? "has seen that the topology gave them back" : "has not taken them over");
   auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
   if (!exclusivity) return false;
   slots_->Forget(entry.range);
+  endShowingUnconfirmed();
   if (migrator_->GetMigratingSlotRange().IsValid()) return true;
   migrator_->migrate_failed_slot_range_ = entry.range;
   migrator_->forbidden_slot_range_ = SlotRange{-1, -1};
@@ -377,12 +418,28 @@ void RdmaMigrator::OnTopology() {
   beginTelling();
 }
 
-// CLUSTER INFO of a restarted node, or of a promoted replica: the controller has not published it yet.
+// CLUSTER INFO of a restarted node, or of a promoted replica: the controller has not published it yet, and a state that
+// does not name these slots makes it believe that they never moved.
 void RdmaMigrator::showLast() {
+  endShowingUnconfirmed();
   bool busy = migrator_->GetMigratingSlotRange().IsValid() || migrator_->GetForbiddenSlotRange().IsValid();
   if (busy || slots_->IsReplica()) return;
   auto given = slots_->LastGiven();
-  if (given && given->confirmed) show(*given);
+  if (given) given->confirmed && !given->unsure ? show(*given) : showUnconfirmed(*given);
+}
+
+// As a job that runs: announce() ends it.
+void RdmaMigrator::showUnconfirmed(const RdmaMoved &entry) {
+  announcing_ = true;
+  migrator_->dst_node_ = entry.to;
+  migrator_->slot_range_ = entry.range;
+  migrator_->migration_state_ = MigrationState::kStarted;
+}
+
+void RdmaMigrator::endShowingUnconfirmed() {
+  if (!announcing_.exchange(false)) return;
+  migrator_->slot_range_ = SlotRange{-1, -1};
+  migrator_->migration_state_ = MigrationState::kNone;
 }
 
 // A controller publishes what CLUSTER INFO calls a success.
@@ -420,6 +477,7 @@ void RdmaMigrator::releaseForbidden() {
 
 void RdmaMigrator::OnReset() {
   takeKept();
+  endShowingUnconfirmed();
   migrator_->forbidden_slot_range_ = SlotRange{-1, -1};
   migrator_->migrate_failed_slot_range_ = SlotRange{-1, -1};
   migrator_->migration_state_ = MigrationState::kNone;
@@ -482,12 +540,13 @@ Status RdmaMigrator::Cancel(const SlotRange &range) {
     auto others = running.IsValid() ? fmt::format("; slot(s) {} are", running.String()) : "";
     return {Status::NotOK, fmt::format("slot(s) {} are not being migrated{}", range.String(), others)};
   }
-  if (released_ || telling_) return {Status::NotOK, "too late: the slots are handed over"};
+  if (released_ || telling_ || announcing_) return {Status::NotOK, "too late: the slots are handed over"};
   migrator_->SetStopMigrationFlag(true);
   return Status::OK();
 }
 
 bool RdmaMigrator::Abandon(const SlotRange &range) {
+  endShowingUnconfirmed();
   bool found = migrator_->GetMigratingSlotRange().HasOverlap(range);
   std::lock_guard<std::mutex> lock(mutex_);
   if (found && !released_) lost_ = true;
@@ -497,5 +556,6 @@ bool RdmaMigrator::Abandon(const SlotRange &range) {
     found = true;
   }
   beginTelling();
+  showLast();
   return found;
 }

@@ -50,7 +50,7 @@ Status RdmaImport::Recover() {
   job_ = GET_OR_RET(RdmaState::Load(statePath()));
   if (job_.moving) {
     active_ = true;
-    owned_ = srv_->rdma_slots->HasTaken(RdmaJobId(job_.token));
+    owned_ = srv_->rdma_slots->WasTaken(RdmaJobId(job_.token));
     ingesting_ = job_.ingest && !owned_;
     markImport(job_.range, owned_ ? kImportSuccess : kImportStart);
     chooseEndpoint("");
@@ -86,7 +86,7 @@ bool RdmaImport::ownsAnyOf(const SlotRange &range) const {
 
 // Is this a job of this node's: one that can be continued, or whose slots it has taken over?
 bool RdmaImport::isKnown(const std::string &token) const {
-  return !token.empty() && ((job_.moving && token == job_.token) || srv_->rdma_slots->HasTaken(RdmaJobId(token)));
+  return !token.empty() && ((job_.moving && token == job_.token) || srv_->rdma_slots->WasTaken(RdmaJobId(token)));
 }
 
 // Whether a source may give slots to this node is a question of the topology that is in force. A job that both nodes
@@ -134,7 +134,7 @@ StatusOr<std::string> RdmaImport::Begin(const RdmaImportRequest &request) {
     job_.range = request.range;
     job_.node = request.source;
     job_.token = request.token;
-    owned_ = srv_->rdma_slots->HasTaken(RdmaJobId(request.token));
+    owned_ = srv_->rdma_slots->WasTaken(RdmaJobId(request.token));
     is_new_ = false;
   }
   chooseEndpoint(request.arrival_host);

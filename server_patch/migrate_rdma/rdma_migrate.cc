@@ -383,7 +383,7 @@ bool RdmaMigrator::HasSucceeded() const { return migrator_->migration_state_ == 
 
 void RdmaMigrator::GetInfo(RdmaFields *fields) {
   report.Append(fields);
-  fields->emplace_back("migrate_unconfirmed", telling_ ? "1" : "0");
+  fields->emplace_back("migrate_unconfirmed", telling_ || announcing_ ? "1" : "0");
   fields->emplace_back("migrate_queued", queue.Waiting());
   std::lock_guard<std::mutex> lock(mutex_);
   fields->emplace_back("migrate_in_doubt", RdmaOneLine(doubt_));

@@ -68,7 +68,7 @@ class RdmaMigrator {
   bool Step();
 
   // Are writes to the slots forbidden, or was the hand-over decided and not yet confirmed?
-  bool IsHandingOver() const { return frozen_ || telling_; }
+  bool IsHandingOver() const { return frozen_ || telling_ || announcing_; }
   // Does a job of this node read the log of the database?
   bool IsMoving() const { return moving_; }
   // Has the last migration of this node succeeded?
@@ -80,6 +80,7 @@ class RdmaMigrator {
 
  private:
   enum class Left { kNothing, kUndecided, kDecided };
+  enum class Confirmation { kTaken, kUnknown, kOver };  // an answer to HAUL CONFIRM
 
   std::string statePath() const;
   bool isStopping() const;
@@ -101,8 +102,8 @@ class RdmaMigrator {
   Status tell();
   void waitToTell(int ms);
   Status tellOnce();
-  Status takeBack();
-  StatusOr<bool> askConfirmed(const RdmaMoved &entry);
+  Status takeBack(Confirmation answer);
+  StatusOr<Confirmation> askConfirmed(const RdmaMoved &entry);
   Status resolve();
   void confirmed();
 
@@ -121,8 +122,11 @@ class RdmaMigrator {
   void beginTelling();
   void watch();
   bool announce(const RdmaMoved &entry);
+  bool ask(const RdmaMoved &entry);
   void showLast();
   void show(const RdmaMoved &entry);
+  void showUnconfirmed(const RdmaMoved &entry);
+  void endShowingUnconfirmed();
 
   haul_status freeze(uint32_t deadline_ms, haul_error *error);
   void unfreeze();
@@ -135,6 +139,7 @@ class RdmaMigrator {
   std::atomic<bool> frozen_ = false;
   std::atomic<bool> released_ = false;
   std::atomic<bool> telling_ = false;
+  std::atomic<bool> announcing_ = false;  // a predecessor's hand-over is shown as a running job until announce() ends
   std::atomic<bool> moving_ = false;
   std::atomic<SlotRange> shown_range_ = SlotRange{-1, -1};  // of the last success
   std::atomic<bool> lost_ = false;       // the slots of the running job are no longer this node's, or it was cancelled

@@ -168,10 +168,21 @@ Status RdmaSlots::load() {
     RDMA_INFO("[import] Slot(s) {} were taken over at topology version {}{}", entry.range.String(), entry.version,
               entry.suspended ? ", not in service" : "");
   }
+  for (auto *list : {&lists.given, &lists.taken}) {
+    for (auto &entry : *list) entry.unsure = entry.version != version_;
+  }
+  for (auto &entry : lists.taken) entry.unsure = entry.unsure || !HasSucceeded(entry.to, srv_->cluster->myid_);
   std::lock_guard<std::mutex> lock(mutex_);
   lists_ = std::move(lists);
   dirty_ = false;
   return Status::OK();
+}
+
+bool RdmaSlots::HasSucceeded(const std::string &former, const std::string &node) const {
+  const auto &nodes = srv_->cluster->nodes_;
+  auto found = nodes.find(former);
+  if (former == node || found == nodes.end()) return true;
+  return found->second->role == kClusterSlave && found->second->master_id == node;
 }
 
 Status RdmaSlots::Store() {
@@ -283,8 +294,10 @@ RdmaSlots::Verdict RdmaSlots::judgeGiven(const RdmaMoved &entry, int slot, bool 
 RdmaSlots::Verdict RdmaSlots::judgeTaken(const RdmaMoved &entry, int slot, bool force) const {
   auto *cluster = srv_->cluster.get();
   if (force) return Verdict::kEnd;
-  if (cluster->GetVersion() <= entry.version) return entry.suspended ? Verdict::kSuspend : Verdict::kKeep;
   const auto &owner = cluster->slots_nodes_[slot];
+  bool is_here = owner && owner->id == cluster->myid_;
+  if (entry.unsure && !is_here) return Verdict::kSuspend;
+  if (cluster->GetVersion() <= entry.version) return entry.suspended ? Verdict::kSuspend : Verdict::kKeep;
   if (!owner || owner->id == entry.from) return Verdict::kKeep;
   return owner->id == cluster->myid_ ? Verdict::kEnd : Verdict::kSuspend;
 }
@@ -302,6 +315,18 @@ bool RdmaSlots::isSucceeded(const RdmaMoved &entry) const {
   const auto &nodes = srv_->cluster->nodes_;
   auto node = nodes.find(entry.to);
   return node != nodes.end() && node->second->role == kClusterSlave;
+}
+
+// What this topology says about a part whose slots it treats alike.
+void RdmaSlots::mark(RdmaMoved *part, bool is_given) const {
+  if (is_given) {
+    part->address = addressOf(*part);
+    part->succeeded = isSucceeded(*part);
+    return;
+  }
+  const auto &owner = srv_->cluster->slots_nodes_[part->range.start];
+  part->owner = owner ? owner->id : "";
+  part->address = owner ? fmt::format("{}:{}", owner->host, owner->port) : "";
 }
 
 void RdmaSlots::end(const RdmaMoved &entry, int slot, bool is_given) {
@@ -335,19 +360,21 @@ void RdmaSlots::judge(bool force) {
         auto verdict = judged(slot);
         RdmaMoved part = entry;
         part.range.start = slot;
-        while (slot <= entry.range.end && judged(slot) == verdict) {
+        const auto &owner = srv_->cluster->slots_nodes_[slot];
+        auto is_alike = [&](int other) {
+          return judged(other) == verdict && (is_given || srv_->cluster->slots_nodes_[other] == owner);
+        };
+        while (slot <= entry.range.end && is_alike(slot)) {
           if (verdict == Verdict::kEnd) end(entry, slot, is_given);
           part.range.end = slot++;
         }
         part.suspended = verdict == Verdict::kSuspend;
-        if (is_given) {
-          part.address = addressOf(part);
-          part.succeeded = isSucceeded(part);
-        }
+        mark(&part, is_given);
         changed = changed || verdict == Verdict::kEnd || part.suspended != entry.suspended;
         if (part.suspended && !entry.suspended) {
-          RDMA_WARN("[import] Slot(s) {} are out of service: by the topology a third node owns them",
-                    part.range.String());
+          RDMA_WARN("[import] Slot(s) {} are out of service: {}", part.range.String(),
+                    part.unsure ? "the topology has changed since they were taken over, and its owner is asked"
+                                : "by the topology a third node owns them");
         }
         if (verdict != Verdict::kEnd) kept.push_back(part);
       }
@@ -426,7 +453,7 @@ std::vector<RdmaMoved> RdmaSlots::ToAnnounce() const {
   std::lock_guard<std::mutex> lock(mutex_);
   std::vector<RdmaMoved> found;
   for (const auto &entry : lists_.given) {
-    if (!my_id_.empty() && (entry.from != my_id_ || !entry.confirmed || entry.succeeded)) found.push_back(entry);
+    if (!my_id_.empty() && (entry.from != my_id_ || !entry.confirmed || entry.succeeded || entry.unsure)) found.push_back(entry);
   }
   return found;
 }
@@ -437,7 +464,7 @@ void RdmaSlots::Announced(const RdmaMoved &announced) {
     if (entry.job != announced.job || entry.range != announced.range) continue;
     entry.from = my_id_;
     entry.confirmed = true;
-    entry.succeeded = false;
+    entry.succeeded = entry.unsure = false;
     markDirty();
   }
 }
@@ -514,7 +541,7 @@ bool RdmaSlots::ConfirmTaken(const SlotRange &range, const std::string &job, con
     for (const auto &part : Without(entry, both)) list.push_back(part);
     list.push_back(entry);
     list.back().range = both;
-    list.back().suspended = false;
+    list.back().suspended = list.back().unsure = false;
     list.back().from = source;
     RDMA_INFO("[import] Slot(s) {} are in service again: their owner knows of the hand-over", both.String());
     markDirty();
@@ -524,7 +551,33 @@ bool RdmaSlots::ConfirmTaken(const SlotRange &range, const std::string &job, con
   return all;
 }
 
+std::vector<RdmaMoved> RdmaSlots::ToAsk() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<RdmaMoved> found;
+  for (const auto &entry : lists_.taken) {
+    if (entry.suspended && !entry.owner.empty()) found.push_back(entry);
+  }
+  return found;
+}
+
+void RdmaSlots::DenyTaken(const RdmaMoved &denied) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  auto same = [&](const RdmaMoved &entry) {
+    return entry.job == denied.job && entry.range == denied.range && entry.suspended && entry.owner == denied.owner;
+  };
+  auto found = std::find_if(lists_.taken.begin(), lists_.taken.end(), same);
+  if (found == lists_.taken.end()) return;
+  for (int slot = found->range.start; slot <= found->range.end; slot++) end(*found, slot, /*is_given=*/false);
+  lists_.taken.erase(found);
+  markDirty();
+}
+
 bool RdmaSlots::HasTaken(const std::string &job) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return HasJob(lists_.taken, job);
+}
+
+bool RdmaSlots::WasTaken(const std::string &job) const {
   std::lock_guard<std::mutex> lock(mutex_);
   return HasJob(lists_.taken, job) || Contains(lists_.taken_ended, job);
 }

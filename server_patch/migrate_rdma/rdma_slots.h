@@ -16,6 +16,11 @@
 //          puts it back: that node has the record, too
 //
 // Only a topology with a newer version than at the hand-over ends or suspends anything. FORCE ends everything.
+//
+// A record can outlive its truth: a backup, a copy of the database and a replica that lost its master have it, and have
+// not seen what the topology did since. So what is read from the database counts at once only under the topology that it
+// was written in. Under a newer one, taken slots are out of service until the owner by the topology says that it gave
+// them (HAUL GIVEN, asked by RdmaMigrator's watch), and given slots answer MOVED while the taker is asked (HAUL CONFIRM).
 #pragma once
 
 #include <atomic>
@@ -41,6 +46,8 @@ struct RdmaMoved {
   bool confirmed = false;  // given: `to` has answered that it owns them
   bool suspended = false;  // taken: not in service
   bool succeeded = false;  // given: by the topology another node has replaced `to`. Not stored
+  bool unsure = false;     // it was read from the database, under a newer topology than its own. Not stored
+  std::string owner;       // taken and suspended: id of the owner by the topology, and `address` its address. Not stored
 };
 
 // The public name of the job that has this token (hexadecimal); 16 digits, which do not give the token away.
@@ -93,10 +100,18 @@ class RdmaSlots {
   // `source` says that they were given to this node. If it owns them by the topology, what is suspended is in service
   // again. False: something stays suspended. Exclusive guard.
   bool ConfirmTaken(const SlotRange &range, const std::string &job, const std::string &source);
+  // Suspended slots, a part for each owner, which has to be asked about them.
+  std::vector<RdmaMoved> ToAsk() const;
+  // Its owner by the topology has not given them: forget the entry of ToAsk(). Exclusive guard.
+  void DenyTaken(const RdmaMoved &entry);
+  // Is the node the former one, or its successor by the topology? A guard of the server.
+  bool HasSucceeded(const std::string &former, const std::string &node) const;
   // Does the topology give all these slots to the node? A guard of the server.
   bool IsOwner(const SlotRange &range, const std::string &node) const;
-  // As WasGiven().
+  // Is there an entry of the job?
   bool HasTaken(const std::string &job) const;
+  // As WasGiven().
+  bool WasTaken(const std::string &job) const;
   std::vector<RdmaMoved> FindTaken(const SlotRange &range) const;
 
   // Forget entries that overlap, in both lists: the topology alone counts for them. Exclusive guard. True: there were.
@@ -121,6 +136,7 @@ class RdmaSlots {
   Verdict judgeGiven(const RdmaMoved &entry, int slot, bool force) const;
   Verdict judgeTaken(const RdmaMoved &entry, int slot, bool force) const;
   std::string addressOf(const RdmaMoved &entry) const;
+  void mark(RdmaMoved *part, bool is_given) const;
   bool isSucceeded(const RdmaMoved &entry) const;
   bool isEnding() const;
   void markDirty();
