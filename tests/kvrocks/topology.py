@@ -71,6 +71,7 @@ class Topology(ProxiedCase):
         self.cluster.tell()
         self.assert_handed_over(a, b)
         self.restart(a, b)
+        b.wait_for(lambda: b.call("set", "probe", "b") == b"OK", "the source's word")
         self.assert_handed_over(a, b)
         self.cluster.tell()
         self.assert_handed_over(a, b)
