@@ -145,13 +145,14 @@ static void test_target_left_over_give_up__another_journal_is_damaged__given_up(
 static void test_target_admission_check__families_of_a_job_that_is_over__belong_to_the_next(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
-    uint8_t job[HAUL_JOB_BYTES];
+    uint8_t jobs[2 * HAUL_JOB_BYTES]; /* job 1, and one that was never here */
     start();
     make_two_families();
     leave();
-    memset(job, 1, sizeof(job));
+    memset(jobs, 1, HAUL_JOB_BYTES);
+    memset(jobs + HAUL_JOB_BYTES, 7, HAUL_JOB_BYTES);
     check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(target_journal_note_over(&journal, slice_of(jobs, sizeof(jobs)), &error), HAUL_OK);
     check_status(check_range("m", "n", false), HAUL_OK);
     check_equal(family_count(), 3);
     check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
