@@ -80,9 +80,11 @@ endif()
 # haul::static for a project that has this source tree as a subdirectory: the same as in the installed package.
 separate_arguments(static_requires UNIX_COMMAND "${HAUL_STATIC_REQUIRES}")
 pkg_check_modules(HAUL_REQUIRES REQUIRED IMPORTED_TARGET GLOBAL ${static_requires})
+# A C++ program has its standard library already, perhaps linked statically; a second one breaks its exceptions.
+set(HAUL_CXX_LIBRARY "$<$<NOT:$<LINK_LANGUAGE:CXX>>:stdc++>")
 add_library(haul::static STATIC IMPORTED GLOBAL)
 set_target_properties(haul::static PROPERTIES IMPORTED_LOCATION ${static_library}
-    INTERFACE_LINK_LIBRARIES "PkgConfig::HAUL_REQUIRES;${CMAKE_THREAD_LIBS_INIT};stdc++")
+    INTERFACE_LINK_LIBRARIES "PkgConfig::HAUL_REQUIRES;${CMAKE_THREAD_LIBS_INIT};${HAUL_CXX_LIBRARY}")
 foreach(layer base rdma engine)
     target_include_directories(haul::static INTERFACE ${PROJECT_SOURCE_DIR}/${layer}/include)
 endforeach()

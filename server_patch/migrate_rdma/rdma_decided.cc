@@ -309,6 +309,10 @@ void RdmaMigrator::StopWatching() {
     wake_.notify_all();
   }
   if (watcher_.joinable()) watcher_.join();
+  // Its destructor joins only a thread that has said that it runs.
+  while (migrator_->t_.joinable() && migrator_->thread_state_ == SlotMigrator::ThreadState::Uninitialized) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 void RdmaMigrator::watch() {
@@ -411,6 +415,7 @@ void RdmaMigrator::OnTopology() {
   if (!reason.empty()) {
     RDMA_WARN("[migrate] Cancel migrating slot(s) {}: by the topology {}", running_range_.String(), reason);
     lost_ = true;
+    lost_reason_ = reason;
     haul_migration_cancel(migration_);
   }
   releaseForbidden();
@@ -473,6 +478,20 @@ void RdmaMigrator::releaseForbidden() {
     migrator_->ReleaseForbiddenSlotRange();
     return;
   }
+}
+
+// The server has one forbidden range. That of a running migration stays: then the import ends without it.
+void RdmaMigrator::ForbidWrites(const SlotRange &range) {
+  if (migrator_->GetMigratingSlotRange().IsValid()) return;
+  import_range_ = range;
+  forbidden_before_ = migrator_->GetForbiddenSlotRange();
+  migrator_->forbidden_slot_range_ = range;
+}
+
+void RdmaMigrator::AllowWrites() {
+  auto range = import_range_.exchange(SlotRange{-1, -1});
+  if (!range.IsValid() || range != migrator_->GetForbiddenSlotRange()) return;
+  migrator_->forbidden_slot_range_ = forbidden_before_.load();
 }
 
 void RdmaMigrator::OnReset() {

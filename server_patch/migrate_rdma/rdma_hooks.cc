@@ -71,7 +71,9 @@ void RdmaRemoveFiles(Server *srv) {
   }
 }
 
-bool RdmaTakesImport(Server *srv) { return srv->rdma_import->IsActive(); }
+bool RdmaTakesImport(Server *srv, const SlotRange &range) {
+  return srv->rdma_import->IsActive() || srv->rdma_import->OwnsAnyOf(range);
+}
 
 Status RdmaImportState(Server *srv, const SlotRange &range, int state) {
   return srv->rdma_import->Command(range, state);

@@ -27,7 +27,7 @@ void RdmaRemoveFiles(Server *srv);
 void RdmaStop(Server *srv);
 
 // CLUSTER IMPORT: would it interfere with an import by haul?
-bool RdmaTakesImport(Server *srv);
+bool RdmaTakesImport(Server *srv, const SlotRange &range);
 Status RdmaImportState(Server *srv, const SlotRange &range, int state);
 
 // FLUSHDB and FLUSHALL are refused during a hand-over, when it is undecided which side they apply to.

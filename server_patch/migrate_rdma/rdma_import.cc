@@ -11,6 +11,7 @@
 #include "rdma_address.h"
 #include "rdma_ingest.h"
 #include "rdma_log.h"
+#include "rdma_migrate.h"
 #include "rdma_slots.h"
 #include "server/server.h"
 #include "thread_util.h"
@@ -80,7 +81,7 @@ bool RdmaImport::isOwnedBy(const SlotRange &range, const std::vector<std::string
   return countOwned(range, nodes) == range.end - range.start + 1;
 }
 
-bool RdmaImport::ownsAnyOf(const SlotRange &range) const {
+bool RdmaImport::OwnsAnyOf(const SlotRange &range) const {
   return countOwned(range, {srv_->cluster->GetMyId()}) > 0 || !srv_->rdma_slots->FindTaken(range).empty();
 }
 
@@ -107,6 +108,7 @@ Status RdmaImport::checkRequest(const RdmaImportRequest &request) const {
     return TryAgain(fmt::format("the topology has version {} here, and {} at the source", cluster->GetVersion(),
                                 request.version));
   }
+  if (request.source == cluster->GetMyId()) return {Status::NotOK, "a node imports no slots from itself"};
   if (!isOwnedBy(request.range, {request.source})) {
     return {Status::NotOK, fmt::format("by topology version {} the source does not own slot(s) {}", request.version,
                                        request.range.String())};
@@ -140,7 +142,7 @@ StatusOr<std::string> RdmaImport::Begin(const RdmaImportRequest &request) {
   chooseEndpoint(request.arrival_host);
   failure_.clear();
   endpoint_.clear();
-  cancelled_ = abandoned_ = in_doubt_ = connected_ = false;
+  cancelled_ = abandoned_ = in_doubt_ = connected_ = yields_ = false;
   quiet_since_ = std::chrono::steady_clock::now();
   active_ = true;
   changed_.notify_all();
@@ -173,7 +175,7 @@ Status RdmaImport::beginNew(const RdmaImportRequest &request) {
   std::string token(kTokenBytes, '\0');
   if (getrandom(token.data(), token.size(), 0) != kTokenBytes) return Status::FromErrno("getrandom");
   // Its data may by now be data of slots that are served here.
-  forgets_ = job_.range.IsValid() && ownsAnyOf(job_.range);
+  forgets_ = job_.range.IsValid() && OwnsAnyOf(job_.range);
   job_ = {};
   job_.moving = true;
   job_.range = request.range;
@@ -215,6 +217,10 @@ StatusOr<std::string> RdmaImport::Endpoint(const std::string &token) const {
 
 Status RdmaImport::Command(const SlotRange &range, int state) {
   std::lock_guard<std::mutex> lock(mutex_);
+  if (OwnsAnyOf(range)) {
+    return {Status::NotOK, fmt::format("too late: slot(s) {} are this node's, with what clients have written to them",
+                                       range.String())};
+  }
   auto running = job_.range.String();
   if (state != kImportFailed || range != job_.range) {
     return {Status::NotOK, fmt::format("slot(s) {} are being imported by haul", running)};
@@ -231,7 +237,8 @@ Status RdmaImport::Command(const SlotRange &range, int state) {
 
 void RdmaImport::OnTopology() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!active_ || owned_ || !job_.moving || isOwnedBy(job_.range, {job_.node, srv_->cluster->GetMyId()})) return;
+  if (!active_ || owned_ || !job_.moving || isOwnedBy(job_.range, {job_.node})) return;
+  if (countOwned(job_.range, {srv_->cluster->GetMyId()}) > 0) return yield();
   if (in_doubt_) {
     RDMA_WARN("[import] Slot(s) {} no longer belong to their source, and it may have decided: HAUL ABANDON {} FORCE "
               "gives them up",
@@ -239,6 +246,18 @@ void RdmaImport::OnTopology() {
     return;
   }
   cancelWithLock("by the topology the slots no longer belong to their source");
+}
+
+// The topology has made this node the owner, not the source's decision. From now on clients' writes count, and nothing that
+// the job still writes or removes may come behind them. With the exclusive guard.
+void RdmaImport::yield() {
+  if (yields_) return;
+  RDMA_WARN("[import] Slot(s) {} are this node's by the topology: the import ends, and what has arrived of it stays",
+            job_.range.String());
+  yields_ = true;
+  srv_->slot_migrator->rdma->ForbidWrites(job_.range);
+  if (migration_) haul_migration_stop(migration_);
+  changed_.notify_all();
 }
 
 void RdmaImport::Cancel(const std::string &reason) {

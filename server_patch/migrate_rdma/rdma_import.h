@@ -67,6 +67,8 @@ class RdmaImport {
   Status Command(const SlotRange &range, int state);
 
   bool IsActive() const { return active_; }
+  // Does this node own one of the slots, by the topology or because it has taken it over? A guard of the server.
+  bool OwnsAnyOf(const SlotRange &range) const;
   // Can table files arrive that the write-ahead log does not have?
   bool IsIngesting() const { return ingesting_; }
 
@@ -88,9 +90,9 @@ class RdmaImport {
   bool isKnown(const std::string &token) const;
   int countOwned(const SlotRange &range, const std::vector<std::string> &nodes) const;
   bool isOwnedBy(const SlotRange &range, const std::vector<std::string> &nodes) const;
-  bool ownsAnyOf(const SlotRange &range) const;
   void chooseEndpoint(const std::string &arrival_host);
   void cancelWithLock(const std::string &reason);
+  void yield();
   bool isEnding() const;
 
   void loop();
@@ -125,6 +127,7 @@ class RdmaImport {
   std::atomic<bool> active_ = false;
   std::atomic<bool> cancelled_ = false;
   std::atomic<bool> abandoned_ = false;  // cancelled, even if the source may have decided
+  std::atomic<bool> yields_ = false;     // the slots are this node's by the topology: nothing more is written or removed
   std::atomic<bool> closing_ = false;    // take no guard of the server any more
   std::atomic<bool> owned_ = false;      // the job has reached its end
   std::atomic<bool> in_doubt_ = false;   // the source may have decided, and is away

@@ -11,12 +11,14 @@
 #include <thread>
 
 #include "cluster/cluster.h"
+#include "cluster/slot_migrate.h"
 #include "rdma_address.h"
 #include "rdma_annotate.h"
 #include "rdma_guard.h"
 #include "rdma_import.h"
 #include "rdma_ingest.h"
 #include "rdma_log.h"
+#include "rdma_migrate.h"
 #include "rdma_slots.h"
 #include "server/server.h"
 
@@ -49,7 +51,7 @@ void RdmaImport::loop() {
 }
 
 // Nobody can be waited for, or written for, any more.
-bool RdmaImport::isEnding() const { return closing_ || srv_->rdma_slots->IsReplica(); }
+bool RdmaImport::isEnding() const { return closing_ || yields_ || srv_->rdma_slots->IsReplica(); }
 
 void RdmaImport::runJob(RdmaState job, bool is_new) {
   if (srv_->rdma_slots->IsReplica()) {
@@ -79,7 +81,7 @@ void RdmaImport::runJob(RdmaState job, bool is_new) {
 bool RdmaImport::waitToTryAgain(const std::string &failure) {
   std::unique_lock<std::mutex> lock(mutex_);
   failure_ = failure;
-  changed_.wait_for(lock, kListenPause, [this] { return cancelled_ || closing_; });
+  changed_.wait_for(lock, kListenPause, [this] { return cancelled_ || closing_ || yields_; });
   return !cancelled_ && !isEnding();
 }
 
@@ -143,7 +145,7 @@ Status RdmaImport::startTarget(RdmaState *job) {
   std::lock_guard<std::mutex> lock(mutex_);
   migration_ = migration;
   if (cancelled_) haul_migration_cancel(migration);
-  if (closing_) haul_migration_stop(migration);
+  if (closing_ || yields_) haul_migration_stop(migration);
   return Status::OK();
 }
 
@@ -200,7 +202,7 @@ bool RdmaImport::listenAgain(const haul_result &result) {
     if (s) return true;
     RDMA_ERROR("[import] Cannot listen for the source of slot(s) {}: {}", job.range.String(), s.Msg());
     std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait_for(lock, kListenPause, [this] { return abandoned_ || closing_; });
+    changed_.wait_for(lock, kListenPause, [this] { return abandoned_ || closing_ || yields_; });
   }
   return false;
 }
@@ -223,13 +225,13 @@ void RdmaImport::finish(const haul_result &result) {
     job = job_;
   }
   if (job.moving) report.End(result, owned_);
-  bool kept = !owned_ && isEnding();
+  bool kept = !owned_ && isEnding() && !yields_;
   if (owned_ && job.moving) {
     RDMA_INFO("[import] Imported slot(s) {} by haul: {} bytes in {:.2f} s", job.range.String(), result.progress.bytes,
               result.progress.seconds);
   } else if (!owned_) {
     RDMA_WARN("[import] Failed to import slot(s) {} by haul: {}", job.range.String(), RdmaErrorText(result.error));
-    if (srv_->rdma_slots->IsReplica()) {
+    if (srv_->rdma_slots->IsReplica() || yields_) {
       forgetLeftOvers();
     } else if (!kept) {
       removeLeftOvers(abandoned_);
@@ -251,6 +253,7 @@ void RdmaImport::setEnded(RdmaState *job) {
 }
 
 void RdmaImport::setIdle(const std::string &failure) {
+  if (yields_) srv_->slot_migrator->rdma->AllowWrites();
   std::lock_guard<std::mutex> lock(mutex_);
   failure_ = failure;
   endpoint_.clear();
@@ -333,6 +336,7 @@ haul_status RdmaImport::own(haul_error *error) {
   };
   // A restarted node without nodes.conf.
   if (srv_->rdma_slots->Version() < 0) return fail(HAUL_BUSY, "this node does not know the topology yet");
+  if (isEnding()) return fail(HAUL_BUSY, "this node is ending the import");
   RdmaState job;
   {
     std::lock_guard<std::mutex> lock(mutex_);

@@ -147,7 +147,11 @@ StatusOr<bool> RdmaMigrator::agree(const std::optional<RdmaState> &kept) {
   }
   auto answer = GET_OR_RET(std::move(asked));
   if (!answer.known) return false;
-  if (!kept || answer.token != kept->token) job.job_version = static_cast<uint64_t>(answer.version);
+  if (!kept || answer.token != kept->token) {
+    job.job_version = static_cast<uint64_t>(answer.version);
+    // The destination does not know an earlier one, perhaps because it has lost its database.
+    if (auto s = endJobs(false); !s) RDMA_WARN("[migrate] {}", s.Msg());
+  }
   job.token = answer.token;
   job.endpoint = answer.endpoint;
   GET_OR_RET(job.Store(statePath()));
@@ -236,12 +240,16 @@ Status RdmaMigrator::runOnce(haul_result *result) {
     migration_ = migration;
     running_range_ = job_.range;
     running_node_ = job_.node;
+    lost_reason_.clear();
   }
   waitForEnd(migration);
   *result = *haul_migration_result(migration);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     migration_ = nullptr;
+    if (result->status == HAUL_CANCELLED && !lost_reason_.empty()) {
+      result->status = haul_error_set(&result->error, HAUL_MISMATCH, nullptr, 0, "by the topology %s", lost_reason_.c_str());
+    }
   }
   haul_migration_destroy(migration);
   return Status::OK();

@@ -64,6 +64,10 @@ class RdmaMigrator {
   // HAUL ABANDON, after RdmaSlots has forgotten the slots: end what belongs to them. Exclusive guard. True: there was.
   bool Abandon(const SlotRange &range);
 
+  // Refuse writes to slots that the topology has given to this node, until an import of them has ended. Exclusive guard.
+  void ForbidWrites(const SlotRange &range);
+  void AllowWrites();
+
   // The thread of SlotMigrator: do the stage that it is in, and set the next one. False: the stage is upstream's.
   bool Step();
 
@@ -142,6 +146,8 @@ class RdmaMigrator {
   std::atomic<bool> announcing_ = false;  // a predecessor's hand-over is shown as a running job until announce() ends
   std::atomic<bool> moving_ = false;
   std::atomic<SlotRange> shown_range_ = SlotRange{-1, -1};  // of the last success
+  std::atomic<SlotRange> import_range_ = SlotRange{-1, -1};      // of ForbidWrites()
+  std::atomic<SlotRange> forbidden_before_ = SlotRange{-1, -1};  // what it has replaced
   std::atomic<bool> lost_ = false;       // the slots of the running job are no longer this node's, or it was cancelled
   std::atomic<bool> untold_ = false;     // a decision of an earlier process waits for beginTelling()
   std::atomic<bool> tell_only_ = false;  // the next job of SlotMigrator's thread is that decision
@@ -164,6 +170,7 @@ class RdmaMigrator {
   haul_migration *migration_ = nullptr;
   SlotRange running_range_;
   std::string running_node_;
+  std::string lost_reason_;  // why the topology has ended the running job
   std::optional<RdmaState> kept_;
   uint64_t kept_until_ms_ = 0;
   std::unique_ptr<RdmaMovingGuard> kept_guard_;
