@@ -4,6 +4,7 @@
 #include "migration_thread.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,17 @@ static struct haul_migration migration;
 static struct haul_error error;
 static atomic_int destroyed_count;
 static enum migration_request ended_by; /* what the loop was requested to do; read after its end */
+
+/* A thread may be joined once. */
+static unsigned join_count;
+
+int __real_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_join(pthread_t thread, void **result)
+{
+    join_count++;
+    return __real_pthread_join(thread, result);
+}
 
 static bool is_readable(int fd, int timeout_ms)
 {
@@ -85,6 +97,7 @@ static void test_migration_ended__while_it_runs__timeout_then_its_result(void)
     struct haul_progress progress;
     start();
     wait_until_copying();
+    join_count = 0;
     check_status(migration_wait(&migration, 1, &result), HAUL_TIMEOUT);
     check_status(migration_wait(&migration, 0, &result), HAUL_TIMEOUT);
     check(!is_readable(haul_migration_fd(&migration), 0));
@@ -102,6 +115,7 @@ static void test_migration_ended__while_it_runs__timeout_then_its_result(void)
         check_status(result.status, HAUL_STOPPED);
     }
     finish();
+    check_equal(join_count, 1);
 }
 
 /* Requests only escalate; each wakes the loop. */
