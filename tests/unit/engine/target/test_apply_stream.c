@@ -141,6 +141,8 @@ static void check_refused(struct haul_slice batch, uint32_t record_count, enum h
     uint64_t before = fixture.store->ops->sequence(fixture.store);
     check_status(take(0, 0, batch, record_count), status);
     check_equal(error.status, status);
+    /* A record that is wrong is named; a batch that is no batch has none. */
+    check((strstr(error.text, ", key ") != NULL) == (status == HAUL_PROTOCOL));
     check_equal(applied, 0);
     check_equal(stream.next_batch, 0);
     check_equal(fixture.store->ops->sequence(fixture.store), before);
