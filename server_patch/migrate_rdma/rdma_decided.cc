@@ -83,7 +83,7 @@ Status RdmaMigrator::tell() {
 
 void RdmaMigrator::waitToTell(int ms) {
   auto end = util::GetTimeStampMS() + ms;
-  while (util::GetTimeStampMS() < end && !isStopping() && !slots_->IsReplica() && slots_->HasGiven(job_id_)) {
+  while (util::GetTimeStampMS() < end && !isLeaving() && slots_->HasGiven(job_id_)) {
     std::this_thread::sleep_for(std::chrono::milliseconds(kPollMs));
   }
 }
@@ -109,7 +109,7 @@ Status RdmaMigrator::takeBack(Confirmation answer) {
   RDMA_WARN("[migrate] Slot(s) {} are served here again: {}", job_.range.String(),
             answer == Confirmation::kOver ? "the topology has given them back since"
                                           : "the destination was replaced before it took them over");
-  auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
+  auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isLeaving(); });
   if (!exclusivity) return {Status::NotOK, "this node stops, or is a replica"};
   for (const auto &entry : slots_->FindGiven(job_.range)) {
     if (entry.job == job_id_) slots_->Forget(entry.range);
@@ -122,7 +122,7 @@ StatusOr<RdmaMigrator::Confirmation> RdmaMigrator::askConfirmed(const RdmaMoved 
   std::string host;
   int port = 0;
   if (!SplitHostPort(entry.address, &host, &port)) return {Status::NotOK, "no address: " + entry.address};
-  auto fd = GET_OR_RET(RdmaConnect(srv_, host, port));
+  auto fd = GET_OR_RET(RdmaConnect(srv_, host, port, [this] { return isLeaving(); }));
   auto answer = GET_OR_RET(RdmaExchange(*fd, {"haul", "confirm", entry.range.String(), entry.job, slots_->MyId()}));
   if (answer == "+haul taken") return Confirmation::kTaken;
   if (answer == "+haul unknown") return Confirmation::kUnknown;
@@ -132,9 +132,9 @@ StatusOr<RdmaMigrator::Confirmation> RdmaMigrator::askConfirmed(const RdmaMoved 
 
 // Let libhaul send the decision to the destination.
 Status RdmaMigrator::resolve() {
-  auto fd = GET_OR_RET(RdmaConnect(srv_, job_.host, job_.port));
+  auto fd = GET_OR_RET(RdmaConnect(srv_, job_.host, job_.port, [this] { return isLeaving(); }));
   auto request = question(job_);
-  request.gives_up = [this] { return isStopping() || slots_->IsReplica(); };
+  request.gives_up = [this] { return isLeaving(); };
   auto answer = GET_OR_RET(RdmaAsk(*fd, request));
   if (!answer.known || answer.token != job_.token) return {Status::NotOK, "the destination does not know the job"};
   job_.endpoint = answer.endpoint;
@@ -152,7 +152,7 @@ Status RdmaMigrator::resolve() {
   auto status = haul_source_start(&options, &migration, &error);
   if (status == HAUL_OK) {
     while (!haul_migration_ended(migration, kPollMs)) {
-      if (isStopping() || slots_->IsReplica()) haul_migration_cancel(migration);
+      if (isLeaving()) haul_migration_cancel(migration);
     }
     status = haul_migration_result(migration)->status;
     error = haul_migration_result(migration)->error;
@@ -253,6 +253,13 @@ void RdmaMigrator::giveUp(RdmaState kept, const std::string &reason) {
   if (!s) RDMA_WARN("[migrate] {}", s.Msg());
 }
 
+// The next migration waits for the end of this: it writes the same files, and giving up ends every undecided job.
+void RdmaMigrator::giveUpOutdated() {
+  std::lock_guard<std::mutex> one(give_up_mutex_);
+  auto kept = takeKept();
+  if (kept) giveUp(*kept, slots_->IsReplica() ? "this node is a replica now" : "nobody continued it");
+}
+
 // --- after a restart ---------------------------------------------------------------------------------------------
 
 Status RdmaMigrator::Recover() {
@@ -326,10 +333,7 @@ void RdmaMigrator::watch() {
     auto now = util::GetTimeStampMS();
     bool outdated = kept_ && (now > kept_until_ms_ || slots_->IsReplica());
     lock.unlock();
-    if (outdated) {
-      if (auto kept = takeKept())
-        giveUp(*kept, slots_->IsReplica() ? "this node is a replica now" : "nobody continued it");
-    }
+    if (outdated) giveUpOutdated();
     if (untold_ && now > started_ms_ + kHearMs) beginTelling();
     if (now >= ask_at && !slots_->IsReplica()) {
       bool all = true;
@@ -369,7 +373,7 @@ bool RdmaMigrator::ask(const RdmaMoved &entry) {
     RDMA_WARN("[import] {} does not say yet whether it gave slot(s) {}: {}", entry.address, entry.range.String(), answer);
     return false;
   }
-  auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
+  auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isLeaving(); });
   if (!exclusivity) return false;
   if (given) return slots_->ConfirmTaken(entry.range, entry.job, entry.owner);
   RDMA_WARN("[import] Slot(s) {} are not this node's: {}, their owner by the topology, has not given them",
@@ -389,14 +393,14 @@ bool RdmaMigrator::announce(const RdmaMoved &entry) {
   if (*taken == Confirmation::kTaken) {
     RDMA_INFO("[migrate] Confirmed the hand-over of slot(s) {} to {}", entry.range.String(), entry.address);
     slots_->Announced(entry);
-    auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
+    auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isLeaving(); });
     if (exclusivity) showLast();
     return true;
   }
   // It has never owned them, and by the topology that both know it never will, or it does not own them any more.
   RDMA_WARN("[migrate] Slot(s) {} are served here again: {} {}", entry.range.String(), entry.address,
             *taken == Confirmation::kOver ? "has seen that the topology gave them back" : "has not taken them over");
-  auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isStopping() || slots_->IsReplica(); });
+  auto exclusivity = RdmaGuard::Exclusive(srv_, [this] { return isLeaving(); });
   if (!exclusivity) return false;
   slots_->Forget(entry.range);
   endShowingUnconfirmed();
@@ -502,7 +506,10 @@ void RdmaMigrator::OnReset() {
   migrator_->migration_state_ = MigrationState::kNone;
 }
 
-void RdmaMigrator::Forget() { takeKept(); }
+void RdmaMigrator::Forget() {
+  std::lock_guard<std::mutex> one(give_up_mutex_);
+  takeKept();
+}
 
 // Are these entries exactly the range, by one job to this node?
 bool RdmaMigrator::isGiven(const std::vector<RdmaMoved> &given, const SlotRange &range, const std::string &node) const {
@@ -568,7 +575,7 @@ bool RdmaMigrator::Abandon(const SlotRange &range) {
   endShowingUnconfirmed();
   bool found = migrator_->GetMigratingSlotRange().HasOverlap(range);
   std::lock_guard<std::mutex> lock(mutex_);
-  if (found && !released_) lost_ = true;
+  if (found && works_ && !released_) lost_ = true;
   if (kept_ && kept_->range.HasOverlap(range)) {
     kept_until_ms_ = 0;
     wake_.notify_all();

@@ -94,11 +94,10 @@ bool RdmaImport::isKnown(const std::string &token) const {
 // know is past that question: own() asks it again.
 Status RdmaImport::checkRequest(const RdmaImportRequest &request) const {
   auto *cluster = srv_->cluster.get();
-  const auto *config = srv_->GetConfig();
   if (!request.range.IsValid()) return {Status::NotOK, errSlotRangeInvalid};
   if (cluster->GetVersion() < 0) return TryAgain("this node does not know the topology yet");
   if (cluster->IsNotMaster()) return {Status::NotOK, "Slave can't import slot"};
-  if (config->port == 0 || config->tls_replication) {
+  if (srv_->GetConfig()->tls_replication) {
     return {Status::NotOK, "this node's data travels by TLS only, and haul has none: set migrate-transport redis"};
   }
   if (!request.token.empty()) {
@@ -196,15 +195,16 @@ Status RdmaImport::beginNew(const RdmaImportRequest &request) {
   return Status::OK();
 }
 
-// A job that listened before listens there again.
+// A job that listened before listens there again. A guard of the server, or before clients are served.
 void RdmaImport::chooseEndpoint(const std::string &arrival_host) {
   const auto *config = srv_->GetConfig();
-  auto set = RdmaAddress::Parse(config->migrate_rdma.listen);
+  options_ = config->migrate_rdma;
+  auto set = RdmaAddress::Parse(options_.listen);
   told_host_ = set && !set->IsWildcard() ? set->host : "";
   if (!job_.endpoint.empty()) return;
-  listens_by_default_ = config->migrate_rdma.listen.empty();
+  listens_by_default_ = options_.listen.empty();
   auto host = arrival_host.empty() ? config->binds.front() : arrival_host;
-  job_.endpoint = listens_by_default_ ? RdmaDefaultListen(host, config->port).String() : config->migrate_rdma.listen;
+  job_.endpoint = listens_by_default_ ? RdmaDefaultListen(host, config->port).String() : options_.listen;
 }
 
 StatusOr<std::string> RdmaImport::Endpoint(const std::string &token) const {

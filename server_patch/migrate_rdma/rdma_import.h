@@ -146,6 +146,7 @@ class RdmaImport {
   bool is_new_ = false;   // a job of which nothing exists yet
   bool forgets_ = false;  // what an earlier job has left is not to be removed
   bool listens_by_default_ = false;
+  RdmaOptions options_;   // as of the beginning of the job
   std::string told_host_;  // the source must send data there; empty: to the host that it has connected to
   std::chrono::steady_clock::time_point quiet_since_;  // the source is away
   RdmaState job_;         // the running job, or the last one

@@ -121,14 +121,19 @@ Status RdmaImport::listen(RdmaState *job) {
 
 // The endpoint gets the real port: the node listens there again after a restart.
 Status RdmaImport::startTarget(RdmaState *job) {
+  RdmaOptions config;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    config = options_;
+  }
   haul_target_options options{};
   options.size_bytes = sizeof(options);
   options.store = store_->Get();
   options.listen = job->endpoint.c_str();
-  options.transports = RdmaTransports(srv_);
+  options.transports = RdmaTransports(config);
   options.once = true;
   options.resume_wait_ms = Milliseconds(kReturn);
-  options.lane = job->ingest ? RdmaLaneMode(srv_) : HAUL_LANE_WRITE_BATCH;
+  options.lane = job->ingest ? RdmaLaneMode(config) : HAUL_LANE_WRITE_BATCH;
   options.secret = {reinterpret_cast<const uint8_t *>(secret_.data()), secret_.size()};
   options.hooks.context = this;
   options.hooks.reserve = onReserve;

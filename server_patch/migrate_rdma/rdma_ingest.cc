@@ -25,7 +25,7 @@ bool HasCdcReaders(Server *srv) {
 
 bool RdmaMayIngest(Server *srv) {
   const char *reader = nullptr;
-  if (RdmaLaneMode(srv) == HAUL_LANE_WRITE_BATCH) return false;
+  if (RdmaLaneMode(srv->GetConfig()->migrate_rdma) == HAUL_LANE_WRITE_BATCH) return false;
   if (RdmaTopologyHasReplicas(srv) || srv->GetReplicaCount() > 0) reader = "this node has replicas";
   if (HasCdcReaders(srv)) reader = "POLLUPDATES is in use";
   if (srv->slot_migrator->IsMigrationInProgress()) reader = "a migration from this node is running";

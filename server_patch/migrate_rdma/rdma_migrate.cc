@@ -12,7 +12,6 @@
 #include "rdma_log.h"
 #include "rdma_peer.h"
 #include "rdma_question.h"
-#include "rdma_rate.h"
 #include "server/server.h"
 #include "time_util.h"
 
@@ -55,6 +54,9 @@ bool RdmaMigrator::isUnwanted() const {
   return lost_ || migrator_->stop_migration_ || isStopping() || slots_->IsReplica();
 }
 
+// This node is about to have nothing to say about its slots.
+bool RdmaMigrator::isLeaving() const { return isStopping() || slots_->IsReplica(); }
+
 // Waits, and returns early when the wait has become pointless.
 void RdmaMigrator::pause(int ms) const {
   for (int waited = 0; waited < ms && !isUnwanted(); waited += static_cast<int>(kPollMs)) {
@@ -67,15 +69,26 @@ void RdmaMigrator::pause(int ms) const {
 bool RdmaMigrator::Step() {
   if (migrator_->current_stage_ != SlotMigrationStage::kStart) return false;
   released_ = false;
+  setWorking(true);
   auto by_haul = start();
-  if (by_haul && !*by_haul) return false;
+  if (by_haul && !*by_haul) {
+    setWorking(false);
+    return false;
+  }
   if (!by_haul) report.Refuse(migrator_->slot_range_, migrator_->dst_node_, by_haul.Msg());
   migrator_->current_stage_ = SlotMigrationStage::kSnapshot;
   moving_ = true;
   end(by_haul ? run() : by_haul.ToStatus());
   moving_ = false;
-  lost_ = false;
+  setWorking(false);
   return true;
+}
+
+// What ends a job must not end the next one, so lost_ is set only while one is here.
+void RdmaMigrator::setWorking(bool works) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  works_ = works;
+  lost_ = false;
 }
 
 void RdmaMigrator::end(const Status &result) {
@@ -83,7 +96,7 @@ void RdmaMigrator::end(const Status &result) {
   auto range = migrator_->slot_range_.load();
   if (result) {
     migrator_->migrate_failed_slot_range_ = SlotRange{-1, -1};
-    auto concurrency = RdmaGuard::Shared(srv_, [this] { return isStopping() || slots_->IsReplica(); });
+    auto concurrency = RdmaGuard::Shared(srv_, [this] { return isLeaving(); });
     // CLUSTER INFO names the slots of a success from here. They may be this node's own again by now.
     if (concurrency && slots_->HasGiven(job_id_)) migrator_->forbidden_slot_range_ = range;
     shown_range_ = range;
@@ -106,8 +119,13 @@ StatusOr<bool> RdmaMigrator::start() {
     released_ = true;
     return true;
   }
+  GET_OR_RET(readOptions());
   auto range = migrator_->slot_range_.load();
-  auto kept = takeKept();
+  std::optional<RdmaState> kept;
+  {
+    std::lock_guard<std::mutex> one(give_up_mutex_);
+    kept = takeKept();
+  }
   if (srv_->rdma_import->IsIngesting()) {
     // Ingested files leave a gap in the log, which upstream's migration takes for its end.
     if (kept) keep(*kept);
@@ -120,7 +138,7 @@ StatusOr<bool> RdmaMigrator::start() {
     job_id_ = given.front().job;
     return true;
   }
-  if (srv_->GetConfig()->migrate_rdma.by == MigrateTransport::kHaul) {
+  if (options_.by == MigrateTransport::kHaul) {
     auto known = agree(is_kept ? kept : std::nullopt);
     if (!known && is_kept) keep(*kept);
     if (GET_OR_RET(std::move(known))) return true;
@@ -129,6 +147,13 @@ StatusOr<bool> RdmaMigrator::start() {
   }
   if (is_kept) giveUp(*kept, "it is migrated without haul now");
   return false;
+}
+
+Status RdmaMigrator::readOptions() {
+  auto concurrency = RdmaGuard::Shared(srv_, [this] { return isUnwanted(); });
+  if (!concurrency) return {Status::NotOK, "the migration was ended"};
+  options_ = srv_->GetConfig()->migrate_rdma;
+  return Status::OK();
 }
 
 // False: the destination does not know the command.
@@ -140,7 +165,7 @@ StatusOr<bool> RdmaMigrator::agree(const std::optional<RdmaState> &kept) {
   job.node = migrator_->dst_node_;
   job.host = migrator_->dst_ip_;
   job.port = migrator_->dst_port_;
-  auto fd = GET_OR_RET(RdmaConnect(srv_, job.host, job.port));
+  auto fd = GET_OR_RET(RdmaConnect(srv_, job.host, job.port, [this] { return isUnwanted(); }));
   auto asked = RdmaAsk(*fd, question(job));
   if (!asked && kept && asked.Msg().find("no job with this token") != std::string::npos) {
     return agree(std::nullopt);  // the destination has given it up
@@ -174,7 +199,6 @@ RdmaQuestion RdmaMigrator::question(const RdmaState &job) {
 // --- the job -----------------------------------------------------------------------------------------------------
 
 void RdmaMigrator::fillOptions(haul_source_options *options) {
-  const auto &config = srv_->GetConfig()->migrate_rdma;
   token_ = RdmaTokenFromHex(job_.token);
   to_ = job_.endpoint;
   keys_ = RdmaKeyRange(job_.range);
@@ -182,19 +206,20 @@ void RdmaMigrator::fillOptions(haul_source_options *options) {
   *options = {};
   options->size_bytes = sizeof(*options);
   options->to = to_.c_str();
-  options->transports = RdmaTransports(srv_);
+  options->transports = RdmaTransports(options_);
   options->families = kRdmaFamilies;
   options->family_count = std::size(kRdmaFamilies);
   options->metadata_families = kRdmaMetadataFamilies;
   options->metadata_family_count = std::size(kRdmaMetadataFamilies);
   options->ranges = &range_;
   options->range_count = 1;
-  options->reader_count = static_cast<uint32_t>(config.readers);
-  options->rate_bytes_per_second = static_cast<uint64_t>(config.rate_limit_mb) << 20;
-  options->lane = RdmaLaneMode(srv_);
+  options->reader_count = static_cast<uint32_t>(options_.readers);
+  rate_.Reset();
+  options->rate_bytes_per_second = rate_.BytesPerSecond();
+  options->lane = RdmaLaneMode(options_);
   options->overwrite = true;
   options->log_data = true;
-  options->freeze_max_ms = static_cast<uint32_t>(config.freeze_max_ms);
+  options->freeze_max_ms = static_cast<uint32_t>(options_.freeze_max_ms);
   options->retry_max_ms = kRetryMs;
   options->secret = {reinterpret_cast<const uint8_t *>(token_.data()), token_.size()};
   options->hooks.context = this;
@@ -258,10 +283,9 @@ Status RdmaMigrator::runOnce(haul_result *result) {
 void RdmaMigrator::waitForEnd(haul_migration *migration) {
   bool ending = false;
   uint64_t released_at = 0;
-  RdmaRateLimit rate;
   while (!haul_migration_ended(migration, kPollMs)) {
     report.Update(migration);
-    rate.Follow(migration);
+    rate_.Follow(migration);
     if (ending) continue;
     if (released_ && released_at == 0) released_at = util::GetTimeStampMS();
     if (isStopping()) {  // the next MIGRATE continues it

@@ -27,6 +27,7 @@
 #include "cluster/cluster_defs.h"
 #include "rdma_options.h"
 #include "rdma_queue.h"
+#include "rdma_rate.h"
 #include "rdma_report.h"
 #include "rdma_slots.h"
 #include "rdma_state.h"
@@ -89,6 +90,7 @@ class RdmaMigrator {
   std::string statePath() const;
   bool isStopping() const;
   bool isUnwanted() const;
+  bool isLeaving() const;
   void pause(int ms) const;
 
   StatusOr<bool> start();
@@ -117,6 +119,9 @@ class RdmaMigrator {
   Status forgetJobs();
   void keep(const RdmaState &state);
   void giveUp(RdmaState kept, const std::string &reason);
+  void giveUpOutdated();
+  Status readOptions();
+  void setWorking(bool works);
   std::optional<RdmaState> takeKept();
   void storeState(bool moving);
 
@@ -158,15 +163,20 @@ class RdmaMigrator {
   bool taken_back_ = false;
   std::string token_;
   std::string to_;
+  RdmaOptions options_;  // as of the beginning of the job
+  RdmaRateLimit rate_;
   RdmaKeyRange keys_{SlotRange(0, 0)};
   haul_range range_{};
 
   uint64_t started_ms_ = 0;
   std::thread watcher_;
 
-  mutable std::mutex mutex_;  // guards what follows; taken last, for moments
+  std::mutex give_up_mutex_;  // giving the kept job up, or taking it; before mutex_, and during writes to the disk
+
+  mutable std::mutex mutex_;  // guards what follows, for moments; taken after the guards, before RdmaSlots' mutex
   std::condition_variable wake_;
   bool stopping_ = false;
+  bool works_ = false;  // SlotMigrator's thread is in Step()
   haul_migration *migration_ = nullptr;
   SlotRange running_range_;
   std::string running_node_;

@@ -13,15 +13,21 @@ namespace {
 
 constexpr int kLimitMs = 10 * 1000;
 
+StatusOr<std::string> Password(Server *srv, const RdmaGuard::GivesUp &gives_up) {
+  auto concurrency = RdmaGuard::Shared(srv, gives_up);
+  if (!concurrency) return {Status::NotOK, "the wait for this node's settings was ended"};
+  return srv->GetConfig()->requirepass;
+}
+
 }  // namespace
 
-StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port) {
+StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port, const RdmaGuard::GivesUp &gives_up) {
+  auto password = GET_OR_RET(Password(srv, gives_up));
   auto where = fmt::format("{}:{}", host, port);
   UniqueFD fd(
       GET_OR_RET(util::SockConnect(host, port, kLimitMs, kLimitMs).Prefixed("cannot connect to the node at " + where)));
   timeval limit{kLimitMs / 1000, 0};
   setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-  std::string password = srv->GetConfig()->requirepass;
   if (password.empty()) return fd;
   auto answer = GET_OR_RET(RdmaExchange(*fd, {"auth", password}).Prefixed("cannot authenticate at " + where));
   if (answer != "+OK") return {Status::NotOK, fmt::format("cannot authenticate at {}: {}", where, answer)};

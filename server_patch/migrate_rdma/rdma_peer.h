@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "rdma_guard.h"
 #include "status.h"
 #include "unique_fd.h"
 
 class Server;
 
-StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port);
+// Takes the shared guard for a moment, until `gives_up`: CONFIG SET may be writing the password.
+StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port, const RdmaGuard::GivesUp &gives_up);
 // Send one command; its answer is one line, with its first byte.
 StatusOr<std::string> RdmaExchange(int fd, const std::vector<std::string> &words);

@@ -109,8 +109,8 @@ bool RdmaTopologyHasReplicas(Server *srv) {
   return replicas && !replicas->empty();
 }
 
-haul_transport_list RdmaTransports(Server *srv) {
-  switch (srv->GetConfig()->migrate_rdma.transport) {
+haul_transport_list RdmaTransports(const RdmaOptions &options) {
+  switch (options.transport) {
     case RdmaTransport::kRdma:
       return {{HAUL_TRANSPORT_VERBS}};
     case RdmaTransport::kTcp:
@@ -120,8 +120,8 @@ haul_transport_list RdmaTransports(Server *srv) {
   }
 }
 
-haul_lane RdmaLaneMode(Server *srv) {
-  switch (srv->GetConfig()->migrate_rdma.lane) {
+haul_lane RdmaLaneMode(const RdmaOptions &options) {
+  switch (options.lane) {
     case RdmaLane::kIngest:
       return HAUL_LANE_INGEST;
     case RdmaLane::kWriteBatch:

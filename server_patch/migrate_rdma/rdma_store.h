@@ -18,6 +18,7 @@
 #include "haul/rocksdb.hpp"
 #include "haul/store.h"
 #include "rdma_filter.h"
+#include "rdma_options.h"
 #include "status.h"
 
 class Server;
@@ -73,7 +74,7 @@ Status RdmaCheckIndexes(Server *srv);
 // Does the topology have replicas? They would miss files that are ingested, because these are not in the write-ahead
 // log. Call it under a guard of the server.
 bool RdmaTopologyHasReplicas(Server *srv);
-haul_transport_list RdmaTransports(Server *srv);
-haul_lane RdmaLaneMode(Server *srv);
+haul_transport_list RdmaTransports(const RdmaOptions &options);
+haul_lane RdmaLaneMode(const RdmaOptions &options);
 std::string RdmaErrorText(const haul_error &error);
 double RdmaRateMb(const haul_progress &progress);
