@@ -6,48 +6,15 @@ under a lock that INFO or SETNODES needs.
     guards.py HAUL_TOOL [unittest arguments]
 The machine of the other side stops (SIGSTOP): its connections stay, and nobody answers.
 """
-import time
-
-from kvrocks_node import Error
+from answers import AnswersCase
 from slot_case import ALL, run_suite
-from slot_load import ProxiedCase
-
-ANSWER_S = 0.2
-PROBE_S = 4
 
 
-class Guards(ProxiedCase):
+class Guards(AnswersCase):
     def resume_all(self):
         for node in self.cluster.nodes:
             if node.process is not None:
                 node.resume()
-
-    def probe(self, node, *arguments):
-        start = time.monotonic()
-        node.call(*arguments, timeout=30)
-        return time.monotonic() - start
-
-    def assert_answers(self, node, idle):
-        """INFO, CLUSTER INFO, a read and SETNODES, for some seconds; "idle" shows what the machine itself needs."""
-        slowest = {"info": 0.0, "cluster": 0.0, "get": 0.0, "clusterx": 0.0}
-        machine = 0.0
-        end = time.monotonic() + PROBE_S
-        while time.monotonic() < end:
-            self.cluster.version += 1
-            for command in (("info",), ("cluster", "info"), ("get", "own"),
-                            ("clusterx", "setnodes", self.cluster.text(node), self.cluster.version)):
-                machine = max(machine, self.probe(idle, "info"))
-                slowest[command[0]] = max(slowest[command[0]], self.probe_quietly(node, command))
-            time.sleep(0.02)
-        late = {command: f"{s:.2f}" for command, s in slowest.items() if s > ANSWER_S + machine}
-        self.assertEqual(late, {}, f"slower than {ANSWER_S} s (the idle node: {machine:.2f} s)")
-
-    def probe_quietly(self, node, command):
-        """An error reply is an answer, too."""
-        try:
-            return self.probe(node, *command)
-        except Error:
-            return 0.0
 
     # --- the destination stops -------------------------------------------------------------------------
 
