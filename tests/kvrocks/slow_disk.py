@@ -29,10 +29,10 @@ class SlowDisk(AnswersCase):
         if self.disk is not None:
             self.disk.end()
             self.disk = None
-        super().tearDown()
         if self.held is not None:
             self.held.close()
             self.held = None
+        super().tearDown()
 
     # --- under the guards ------------------------------------------------------------------------------------
 

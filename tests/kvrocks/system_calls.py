@@ -77,4 +77,8 @@ class HeldProgram:
             os.kill(tracer, signal.SIGKILL)
 
     def close(self):
+        try:
+            self.release()
+        except OSError:  # the process has ended, or was never started
+            pass
         shutil.rmtree(self.directory, ignore_errors=True)
