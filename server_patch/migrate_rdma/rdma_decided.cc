@@ -359,7 +359,7 @@ bool RdmaMigrator::ask(const RdmaMoved &entry) {
   int port = 0;
   if (!SplitHostPort(entry.address, &host, &port)) return false;
   auto exchange = [&]() -> Status {
-    auto fd = GET_OR_RET(RdmaConnect(srv_, host, port));
+    auto fd = GET_OR_RET(RdmaConnect(srv_, host, port, [this] { return isLeaving(); }));
     answer = GET_OR_RET(RdmaExchange(*fd, {"haul", "given", entry.range.String(), entry.job,
                                            std::to_string(slots_->Version()), slots_->MyId()}));
     return Status::OK();
