@@ -153,7 +153,8 @@ class Topology(ProxiedCase):
         self.migrate(a, b)
         self.assert_reported(a, {"success"})
         self.restart(a)
-        self.assert_reported(a, {"success"})
+        self.assert_reported(a, {"start", "success"})  # it may have to ask the destination first
+        self.wait_for_state(a, "success")
         self.cluster.slots = {b.id: ALL}
         self.cluster.tell()
         self.restart(a)
