@@ -37,14 +37,17 @@ static bool take_iterators(struct rocks_pin *pin, struct rocks_store *store,
                            const struct rocks_family *family, const rocksdb_snapshot_t *snapshot)
 {
     rocksdb_readoptions_t *options = rocks_scan_options(snapshot);
-    pin->look_up = rocksdb_create_iterator_cf(store->db, options, family->handle);
+    rocksdb_readoptions_t *single = rocks_scan_options(snapshot);
+    rocksdb_readoptions_set_readahead_size(single, 0); /* each look-up reads another place */
+    pin->look_up = rocksdb_create_iterator_cf(store->db, single, family->handle);
     bool same = true;
     for (size_t i = 0; i < ROCKS_VIEW_SCANS; i++) {
         pin->scans[i] = rocksdb_create_iterator_cf(store->db, options, family->handle);
         same =
             same && rocks_door_view_number(pin->scans[i]) == rocks_door_view_number(pin->look_up);
     }
-    rocksdb_readoptions_destroy(options); /* the iterators have copied the options */
+    rocksdb_readoptions_destroy(single); /* the iterators have copied the options */
+    rocksdb_readoptions_destroy(options);
     if (!same) {
         release_iterators(pin);
     }

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <rocksdb/c.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,6 +197,64 @@ static void test_rocks_snapshot_open__filter_drops_records__looked_up(void)
     close_filtered();
 }
 
+enum { LARGE_RECORDS = 1000, LARGE_BYTES = 4096, LOOK_UPS = 50 };
+
+/* In a table file, with values that do not compress. */
+static void put_large_records(void)
+{
+    uint32_t random = 1;
+    char key[16];
+    char value[LARGE_BYTES + 1];
+    for (int i = 0; i < LARGE_RECORDS; i++) {
+        (void)snprintf(key, sizeof(key), "large%04d", i);
+        for (size_t at = 0; at < LARGE_BYTES; at++) {
+            random = random * 1664525 + 1013904223; /* Numerical Recipes, 7.1 */
+            value[at] = (char)('!' + (random >> 24) % 90);
+        }
+        value[LARGE_BYTES] = '\0';
+        put(key, value);
+    }
+    char *message = NULL;
+    rocksdb_flushoptions_t *flush = rocksdb_flushoptions_create();
+    rocksdb_flush_cf(db, flush, handle, &message);
+    rocksdb_flushoptions_destroy(flush);
+    check_or_stop(message == NULL);
+}
+
+/* What this process has read so far, from disks or from memory. */
+static uint64_t bytes_read(void)
+{
+    unsigned long long bytes = 0;
+    FILE *file = fopen("/proc/self/io", "re");
+    check_or_stop(file != NULL);
+    check_or_stop(fscanf(file, "rchar: %llu", &bytes) == 1);
+    (void)fclose(file);
+    return bytes;
+}
+
+/* Each touched key is looked up: reading ahead for each costs more than the copy. */
+static void test_rocks_snapshot_open__filter_drops_records__a_look_up_reads_its_own_block(void)
+{
+    open_filtered();
+    put_large_records();
+    store->ops->snapshot_close(store, view);
+    uint64_t sequence = 0;
+    check_status(store->ops->snapshot_open(store, &view, &sequence, &error), HAUL_OK);
+    uint64_t before = bytes_read();
+    for (int i = 0; i < LOOK_UPS; i++) {
+        char key[16];
+        uint8_t *value = NULL;
+        size_t size = 0;
+        (void)snprintf(key, sizeof(key), "large%04d", i * 397 % LARGE_RECORDS);
+        check_status(store->ops->get(store, view, 0, text_slice(key), &value, &size, &error),
+                     HAUL_OK);
+        check_equal(size, LARGE_BYTES);
+        free(value);
+    }
+    check(bytes_read() - before < (uint64_t)LOOK_UPS * 4 * LARGE_BYTES);
+    close_filtered();
+}
+
 static void test_rocks_snapshot_open__written_behind_it__not_seen(void)
 {
     open_filtered();
@@ -263,6 +322,7 @@ static void test_rocks_pin_borrow__more_scans_than_iterators__all_end(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__scan_sees_them),
     CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__looked_up),
+    CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__a_look_up_reads_its_own_block),
     CHECK_TEST(test_rocks_snapshot_open__written_behind_it__not_seen),
     CHECK_TEST(test_rocks_snapshot_open__written_meanwhile__sequence_is_before_it),
     CHECK_TEST(test_rocks_snapshot_open__files_change_meanwhile__taken_again_or_busy),
