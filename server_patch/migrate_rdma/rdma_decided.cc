@@ -511,16 +511,11 @@ void RdmaMigrator::Forget() {
   takeKept();
 }
 
-// Are these entries exactly the range, by one job to this node?
-bool RdmaMigrator::isGiven(const std::vector<RdmaMoved> &given, const SlotRange &range, const std::string &node) const {
-  int count = 0;
-  bool same = !given.empty();
-  for (const auto &entry : given) {
-    same = same && entry.job == given.front().job && entry.to == node && entry.range.start >= range.start &&
-           entry.range.end <= range.end;
-    count += entry.range.end - entry.range.start + 1;
-  }
-  return same && count == range.end - range.start + 1;
+// A repetition is refused as well, as by upstream: it changes nothing, and CLUSTER INFO goes on reporting the hand-over
+// (`start` until the destination has confirmed it by the job's name, then `success`).
+Status RdmaMigrator::refuseGiven(const RdmaMoved &given) {
+  auto text = fmt::format("slot(s) {} to {}, which the topology does not show yet", given.range.String(), given.address);
+  return {Status::NotOK, "Can't migrate slot which has been migrated: " + text};
 }
 
 std::optional<Status> RdmaMigrator::Migrate(const SlotRange &range, const std::string &node,
@@ -528,26 +523,15 @@ std::optional<Status> RdmaMigrator::Migrate(const SlotRange &range, const std::s
   auto *cluster = srv_->cluster.get();
   const auto &migrated = cluster->migrated_slots_;
   beginTelling();
-  auto given = slots_->FindGiven(range);
-  if (isGiven(given, range, node)) {
-    // Done already, and the caller has missed it: begin it again, and it ends at once.
-    if (!telling_) migrator_->ReleaseForbiddenSlotRange();
-  } else if (!given.empty()) {
-    return Status(
-        Status::NotOK,
-        fmt::format("Can't migrate slot which has been migrated: slot(s) {} to {}, which the topology does not "
-                    "show yet",
-                    given.front().range.String(), given.front().address));
-  } else {
-    auto found = migrated.lower_bound(range.start);
-    bool moved = found != migrated.end() && found->first <= range.end;
-    // Upstream refuses everything between the first and the last migrated slot.
-    if (moved || migrated.empty()) return std::nullopt;
-  }
+  if (auto given = slots_->FindGiven(range); !given.empty()) return refuseGiven(given.front());
+  auto found = migrated.lower_bound(range.start);
+  bool moved = found != migrated.end() && found->first <= range.end;
+  // Upstream refuses everything between the first and the last migrated slot.
+  if (moved || migrated.empty()) return std::nullopt;
   const auto &target = cluster->nodes_[node];
   if (cluster->IsNotMaster() || !slots_->IsOwner(range, cluster->myid_) || target->role != kClusterMaster ||
       target == cluster->myself_) {
-    return given.empty() ? std::nullopt : std::optional<Status>({Status::NotOK, "Can't migrate these slots there"});
+    return std::nullopt;
   }
   return migrator_->PerformSlotRangeMigration(node, target->host, target->port, range, context);
 }

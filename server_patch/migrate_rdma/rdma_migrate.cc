@@ -131,13 +131,11 @@ StatusOr<bool> RdmaMigrator::start() {
     if (kept) keep(*kept);
     return {Status::NotOK, "slots are being imported as table files; try again after that"};
   }
-  bool is_kept = kept && kept->range == range && kept->node == migrator_->dst_node_;
-  if (kept && !is_kept) giveUp(*kept, "another migration begins");
+  // Migrate() has looked. Since then this node may have been a replica, and got the record of its master.
   auto given = slots_->FindGiven(range);
-  if (!given.empty()) {  // exactly these slots, to this node: CheckMigrate() has seen to it
-    job_id_ = given.front().job;
-    return true;
-  }
+  bool is_kept = kept && kept->range == range && kept->node == migrator_->dst_node_ && given.empty();
+  if (kept && !is_kept) giveUp(*kept, "another migration begins");
+  if (!given.empty()) return refuseGiven(given.front());
   if (options_.by == MigrateTransport::kHaul) {
     auto known = agree(is_kept ? kept : std::nullopt);
     if (!known && is_kept) keep(*kept);
@@ -236,10 +234,6 @@ void RdmaMigrator::fillOptions(haul_source_options *options) {
 
 Status RdmaMigrator::run() {
   if (released_) return tell();
-  if (slots_->HasGiven(job_id_)) {
-    RDMA_INFO("[migrate] Slot(s) {} were handed over already", migrator_->slot_range_.load().String());
-    return Status::OK();
-  }
   RdmaMovingGuard moving;
   report.Begin(job_.range, job_.node);
   haul_result result{};

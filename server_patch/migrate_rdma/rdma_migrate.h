@@ -113,7 +113,7 @@ class RdmaMigrator {
   Status resolve();
   void confirmed();
 
-  bool isGiven(const std::vector<RdmaMoved> &given, const SlotRange &range, const std::string &node) const;
+  static Status refuseGiven(const RdmaMoved &given);
   Status lookAtJobs(Left *left) const;
   Status endJobs(bool decided);
   Status forgetJobs();

@@ -170,6 +170,46 @@ class Topology(ProxiedCase):
         self.assert_handed_over(a, b)
         self.restart(a)
         self.assert_handed_over(a, b)
+    # --- the same command again --------------------------------------------------------------------------
+
+    def assert_refused_as_migrated(self, a, b, *ranges):
+        """By upstream's words, and without a trace in what the controller reads."""
+        before = a.cluster_info()
+        for slots in ranges:
+            with self.assertRaisesRegex(Error, "Can't migrate slot which has been migrated"):
+                a.call("clusterx", "migrate", slots, b.id)
+        after = a.cluster_info()
+        for field in ("migrating_slot(s)", "destination_node", "migrating_state"):
+            self.assertEqual(after.get(field), before.get(field))
+
+    def test_again__handed_over_and_not_published__refused_and_still_a_success(self):
+        a, b, c = self.open(3)
+        self.migrate(a, b, "114-116")
+        self.migrate(a, b, "117-118")
+        self.migrate(a, b, "112-113")
+        self.assert_refused_as_migrated(a, b, "114-116", "117-118", "112", "112-113", "112-120", "110-112")
+        self.assert_refused_as_migrated(a, c, "114-116")
+        self.restart(a)
+        self.assert_refused_as_migrated(a, b, "112-113")
+        self.wait_for_state(a, "success")  # it asks the destination first
+        self.assert_refused_as_migrated(a, b, "112-113")
+        self.assert_reported(a, {"success"}, "112-113")
+        self.migrate(a, b, "119-120")
+
+    def test_again__handed_over_and_not_confirmed__refused_and_settled_by_asking(self):
+        """A lost reply needs no second MIGRATE, and suffers none."""
+        a, b = self.lose_the_reply()
+        a.wait_for(lambda: a.info("migration")["migrate_unconfirmed"] == "1", "the open question")
+        self.assert_refused_as_migrated(a, b, ALL)
+        self.assert_reported(a, {"start"})
+        self.restart(a)
+        self.assert_refused_as_migrated(a, b, ALL)
+        self.assert_reported(a, {"start"})
+        self.proxy.heal()
+        self.wait_for_state(a, "success")
+        self.assert_refused_as_migrated(a, b, ALL)
+        self.conclude(a, b)
+
         self.proxy.heal()
         self.conclude(a, b)
 
