@@ -415,12 +415,12 @@ bool RdmaMigrator::announce(const RdmaMoved &entry) {
 
 void RdmaMigrator::OnTopology() {
   std::lock_guard<std::mutex> lock(mutex_);
-  std::string reason = migration_ && !released_ ? whyNotAnyMore() : "";
+  std::string reason = watches_ && !released_ ? whyNotAnyMore() : "";
   if (!reason.empty()) {
     RDMA_WARN("[migrate] Cancel migrating slot(s) {}: by the topology {}", running_range_.String(), reason);
     lost_ = true;
     lost_reason_ = reason;
-    haul_migration_cancel(migration_);
+    if (migration_) haul_migration_cancel(migration_);
   }
   releaseForbidden();
   showLast();
@@ -459,7 +459,7 @@ void RdmaMigrator::show(const RdmaMoved &entry) {
   migrator_->migration_state_ = MigrationState::kSuccess;
 }
 
-// With mutex_ and the exclusive guard: what the running job has lost by the topology.
+// With mutex_ and a guard: what the running job has lost by the topology.
 std::string RdmaMigrator::whyNotAnyMore() const {
   auto *cluster = srv_->cluster.get();
   if (!slots_->IsOwner(running_range_, cluster->myid_)) return "they are not all this node's";

@@ -50,7 +50,7 @@ void RdmaOnTopology(Server *srv, bool force) {
   if (!srv || !srv->rdma_slots) return;  // nodes.conf is being loaded
   srv->rdma_slots->OnTopology(force);
   srv->slot_migrator->rdma->OnTopology();
-  srv->rdma_import->OnTopology();
+  srv->rdma_import->OnTopology(force);
 }
 
 void RdmaOnReset(Server *srv) {

@@ -53,6 +53,7 @@ Status RdmaImport::Recover() {
     active_ = true;
     owned_ = srv_->rdma_slots->WasTaken(RdmaJobId(job_.token));
     ingesting_ = job_.ingest && !owned_;
+    source_version_ = static_cast<int64_t>(job_.job_version);
     markImport(job_.range, owned_ ? kImportSuccess : kImportStart);
     chooseEndpoint("");
     quiet_since_ = std::chrono::steady_clock::now();
@@ -90,8 +91,25 @@ bool RdmaImport::isKnown(const std::string &token) const {
   return !token.empty() && ((job_.moving && token == job_.token) || srv_->rdma_slots->WasTaken(RdmaJobId(token)));
 }
 
-// Whether a source may give slots to this node is a question of the topology that is in force. A job that both nodes
-// know is past that question: own() asks it again.
+// Whether a source may give slots to this node is a question of the topology. A job that both nodes know is past that
+// question: own() asks it again.
+//
+// A source with an older topology than this node's must learn the newer one first: by that one it may be no owner any
+// more. A source with a newer one is accepted if the slots are its own by this node's topology as well. Then they are by
+// the newest topology that either node knows, because a source sends a version only while the slots are its own by that
+// version (RdmaMigrator::question()). That is also all that two nodes of the same version know. The cases:
+//
+//   - A still newer topology, which neither knows, has another owner: as with equal versions, the first of the two to
+//     get it ends the job (OnTopology() on both sides), or puts the slots out of service (RdmaSlots::ServeTaken()).
+//   - By a topology between the two versions, the slots were another node's for a while. The source has passed that one,
+//     so it must not count when it comes here late: OnTopology() skips what is older than source_version_, and the
+//     record of the hand-over gets the newer of the two versions (RdmaSlots::AddTaken()).
+//   - By the newer topology this node is no master, or has left: the source gives slots to masters of its own topology
+//     only (Cluster::MigrateSlotRange(), RdmaMigrator::whyNotAnyMore()).
+//   - By this node's topology another node owns the slots, and by the newer one the source does: this node may get that
+//     topology any moment. TRYAGAIN.
+//   - This node has taken the slots before, and the newer topology shows that they went back: this node does not know
+//     that, and serves them. Refused below.
 Status RdmaImport::checkRequest(const RdmaImportRequest &request) const {
   auto *cluster = srv_->cluster.get();
   if (!request.range.IsValid()) return {Status::NotOK, errSlotRangeInvalid};
@@ -103,12 +121,13 @@ Status RdmaImport::checkRequest(const RdmaImportRequest &request) const {
   if (!request.token.empty()) {
     return isKnown(request.token) ? Status::OK() : Status{Status::NotOK, "haul: no job with this token"};
   }
-  if (request.version != cluster->GetVersion()) {
-    return TryAgain(fmt::format("the topology has version {} here, and {} at the source", cluster->GetVersion(),
-                                request.version));
+  bool is_owner = isOwnedBy(request.range, {request.source});
+  if (request.version < cluster->GetVersion() || (request.version > cluster->GetVersion() && !is_owner)) {
+    return TryAgain(
+        fmt::format("the topology has version {} here, and {} at the source", cluster->GetVersion(), request.version));
   }
   if (request.source == cluster->GetMyId()) return {Status::NotOK, "a node imports no slots from itself"};
-  if (!isOwnedBy(request.range, {request.source})) {
+  if (!is_owner) {
     return {Status::NotOK, fmt::format("by topology version {} the source does not own slot(s) {}", request.version,
                                        request.range.String())};
   }
@@ -137,6 +156,7 @@ StatusOr<std::string> RdmaImport::Begin(const RdmaImportRequest &request) {
     job_.token = request.token;
     owned_ = srv_->rdma_slots->WasTaken(RdmaJobId(request.token));
     is_new_ = false;
+    source_version_ = std::max(static_cast<int64_t>(job_.job_version), request.version);
   }
   chooseEndpoint(request.arrival_host);
   failure_.clear();
@@ -156,6 +176,7 @@ StatusOr<std::string> RdmaImport::beginWhileActive(const RdmaImportRequest &requ
   if (same) {
     // The source has lost what it knew of the job: its next one has the version of now.
     if (request.token.empty()) job_.job_version = static_cast<uint64_t>(request.version);
+    source_version_ = std::max(source_version_, request.version);
     return job_.token;
   }
   if (in_doubt_) {
@@ -179,6 +200,7 @@ Status RdmaImport::beginNew(const RdmaImportRequest &request) {
   job_.moving = true;
   job_.range = request.range;
   job_.job_version = static_cast<uint64_t>(request.version);
+  source_version_ = request.version;
   job_.node = request.source;
   job_.token = RdmaTokenToHex(token);
   job_.ingest = RdmaMayIngest(srv_);
@@ -235,10 +257,13 @@ Status RdmaImport::Command(const SlotRange &range, int state) {
 
 // --- ends from outside -------------------------------------------------------------------------------------------
 
-void RdmaImport::OnTopology() {
+void RdmaImport::OnTopology(bool force) {
   std::lock_guard<std::mutex> lock(mutex_);
+  if (force) source_version_ = srv_->cluster->GetVersion();
   if (!active_ || owned_ || !job_.moving || isOwnedBy(job_.range, {job_.node})) return;
   if (countOwned(job_.range, {srv_->cluster->GetMyId()}) > 0) return yield();
+  // The source has passed this one, and the slots are its own by a newer one.
+  if (srv_->cluster->GetVersion() < source_version_) return;
   if (in_doubt_) {
     RDMA_WARN("[import] Slot(s) {} no longer belong to their source, and it may have decided: HAUL ABANDON {} FORCE "
               "gives them up",

@@ -55,8 +55,8 @@ class RdmaImport {
   // Start the thread, and resume what an earlier process has left. Before clients are served, after the slots that
   // changed hands are known.
   Status Recover();
-  // The topology was set. Exclusive guard.
-  void OnTopology();
+  // The topology was set, with FORCE or without. Exclusive guard.
+  void OnTopology(bool force);
 
   // HAUL IMPORT. Exclusive guard. Returns the job's token.
   StatusOr<std::string> Begin(const RdmaImportRequest &request);
@@ -148,6 +148,8 @@ class RdmaImport {
   bool listens_by_default_ = false;
   RdmaOptions options_;   // as of the beginning of the job
   std::string told_host_;  // the source must send data there; empty: to the host that it has connected to
+  // Of the topology by which the source owns the slots. An older one does not count.
+  int64_t source_version_ = -1;
   std::chrono::steady_clock::time_point quiet_since_;  // the source is away
   RdmaState job_;         // the running job, or the last one
   std::string failure_;   // why the last job did not listen

@@ -343,11 +343,12 @@ haul_status RdmaImport::own(haul_error *error) {
   if (srv_->rdma_slots->Version() < 0) return fail(HAUL_BUSY, "this node does not know the topology yet");
   if (isEnding()) return fail(HAUL_BUSY, "this node is ending the import");
   RdmaState job;
+  RdmaMoved entry;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     job = job_;
+    entry.version = source_version_;
   }
-  RdmaMoved entry;
   entry.range = job.range;
   entry.from = job.node;
   entry.to = srv_->rdma_slots->MyId();

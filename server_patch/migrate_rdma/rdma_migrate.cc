@@ -88,7 +88,7 @@ bool RdmaMigrator::Step() {
 void RdmaMigrator::setWorking(bool works) {
   std::lock_guard<std::mutex> lock(mutex_);
   works_ = works;
-  lost_ = false;
+  watches_ = lost_ = false;
 }
 
 void RdmaMigrator::end(const Status &result) {
@@ -157,6 +157,7 @@ Status RdmaMigrator::readOptions() {
 // False: the destination does not know the command.
 StatusOr<bool> RdmaMigrator::agree(const std::optional<RdmaState> &kept) {
   GET_OR_RET(RdmaCheckIndexes(srv_));
+  GET_OR_RET(beginWatch());
   RdmaState job = kept.value_or(RdmaState{});
   job.moving = true;
   job.range = migrator_->slot_range_;
@@ -183,10 +184,28 @@ StatusOr<bool> RdmaMigrator::agree(const std::optional<RdmaState> &kept) {
   return true;
 }
 
+// From here on OnTopology() ends the job if the slots are not this node's any more, or their destination is no master.
+Status RdmaMigrator::beginWatch() {
+  auto concurrency = RdmaGuard::Shared(srv_, [this] { return isUnwanted(); });
+  if (!concurrency) return {Status::NotOK, "the migration was ended"};
+  std::lock_guard<std::mutex> lock(mutex_);
+  running_range_ = migrator_->slot_range_;
+  running_node_ = migrator_->dst_node_;
+  watches_ = true;
+  lost_reason_.clear();
+  auto reason = whyNotAnyMore();
+  return reason.empty() ? Status::OK() : Status{Status::NotOK, "by the topology " + reason};
+}
+
 RdmaQuestion RdmaMigrator::question(const RdmaState &job) {
   RdmaQuestion question;
   question.range = job.range;
-  question.version = [this] { return slots_->Version(); };
+  // A destination that knows an older topology believes that the slots are this node's by this version. With the guard,
+  // OnTopology() is through with the version: if it took the slots away, gives_up() returns true from now on.
+  question.version = [this] {
+    auto concurrency = RdmaGuard::Shared(srv_, [this] { return isUnwanted(); });
+    return slots_->Version();
+  };
   question.source = slots_->MyId();
   question.token = job.token;
   question.host = job.host;
@@ -257,9 +276,6 @@ Status RdmaMigrator::runOnce(haul_result *result) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     migration_ = migration;
-    running_range_ = job_.range;
-    running_node_ = job_.node;
-    lost_reason_.clear();
   }
   waitForEnd(migration);
   *result = *haul_migration_result(migration);

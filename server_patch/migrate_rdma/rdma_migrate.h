@@ -94,6 +94,7 @@ class RdmaMigrator {
   void pause(int ms) const;
 
   StatusOr<bool> start();
+  Status beginWatch();
   StatusOr<bool> agree(const std::optional<RdmaState> &kept);
   RdmaQuestion question(const RdmaState &job);
   Status run();
@@ -178,6 +179,7 @@ class RdmaMigrator {
   bool stopping_ = false;
   bool works_ = false;  // SlotMigrator's thread is in Step()
   haul_migration *migration_ = nullptr;
+  bool watches_ = false;  // the topology must not take away what follows
   SlotRange running_range_;
   std::string running_node_;
   std::string lost_reason_;  // why the topology has ended the running job

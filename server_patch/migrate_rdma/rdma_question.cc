@@ -24,12 +24,14 @@ bool BeginsWith(const std::string &text, const char *start) { return text.rfind(
 
 Status GivenUp() { return {Status::NotOK, "the migration was ended"}; }
 
-// HAUL IMPORT, until both nodes agree on the topology.
+// HAUL IMPORT, until the destination accepts it.
 StatusOr<RdmaAnswer> Agree(int fd, const RdmaQuestion &question) {
   auto end = Clock::now() + kAgreeTime;
-  while (!question.gives_up()) {
+  while (true) {
     RdmaAnswer answer;
     answer.version = question.version();
+    // In this order: the slots are the source's by this version.
+    if (question.gives_up()) return GivenUp();
     std::vector<std::string> words = {"haul", "import", question.range.String(), std::to_string(answer.version),
                                       question.source};
     if (!question.token.empty()) words.push_back(question.token);
@@ -48,7 +50,6 @@ StatusOr<RdmaAnswer> Agree(int fd, const RdmaQuestion &question) {
     }
     std::this_thread::sleep_for(kAgreePause);
   }
-  return GivenUp();
 }
 
 // HAUL ENDPOINT, until the destination listens.

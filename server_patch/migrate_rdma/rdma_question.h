@@ -4,8 +4,8 @@
 //   HAUL IMPORT <slots> <version> <source-id> [<token>]   +haul preparing <token>
 //   HAUL ENDPOINT <token>                                 +haul preparing, or +haul <port> [host]
 //
-// The destination checks and marks at once, and prepares on a thread of its own. TRYAGAIN means that the two nodes do
-// not know the same topology yet, as while a controller is telling everybody: asked again for ten seconds.
+// The destination checks and marks at once, and prepares on a thread of its own. TRYAGAIN means that it is busy, or that
+// the nodes' topologies differ, as while a controller sends the next one: asked again for ten seconds.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +21,14 @@ struct RdmaQuestion {
   std::string source;                // id of this node
   std::string token;                 // hexadecimal, of the job to continue; empty: a new job
   std::string host;                  // of the destination, for data unless it names another
-  std::function<bool()> gives_up;    // asked between two messages
+  std::function<bool()> gives_up;    // asked after each version(), and between two messages
 };
 
 struct RdmaAnswer {
   bool known = true;     // false: the destination does not know the command
   std::string endpoint;  // ADDR:PORT
   std::string token;     // hexadecimal
-  int64_t version = -1;  // the topology's, that both nodes have agreed upon
+  int64_t version = -1;  // the topology's, as sent to the destination
 };
 
 // Blocks the caller: up to ten seconds for each message, half a minute for the destination's preparation. Call it with

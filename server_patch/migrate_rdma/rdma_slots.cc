@@ -293,13 +293,11 @@ RdmaSlots::Verdict RdmaSlots::judgeGiven(const RdmaMoved &entry, int slot, bool 
 
 RdmaSlots::Verdict RdmaSlots::judgeTaken(const RdmaMoved &entry, int slot, bool force) const {
   auto *cluster = srv_->cluster.get();
-  if (force) return Verdict::kEnd;
   const auto &owner = cluster->slots_nodes_[slot];
-  bool is_here = owner && owner->id == cluster->myid_;
-  if (entry.unsure && !is_here) return Verdict::kSuspend;
+  if (force || (owner && owner->id == cluster->myid_)) return Verdict::kEnd;
+  if (entry.unsure) return Verdict::kSuspend;
   if (cluster->GetVersion() <= entry.version) return entry.suspended ? Verdict::kSuspend : Verdict::kKeep;
-  if (!owner || owner->id == entry.from) return Verdict::kKeep;
-  return owner->id == cluster->myid_ ? Verdict::kEnd : Verdict::kSuspend;
+  return !owner || owner->id == entry.from ? Verdict::kKeep : Verdict::kSuspend;
 }
 
 // Where the slots' new owner is reached now: it may have moved, or its replica may have succeeded it.
@@ -486,7 +484,7 @@ Status RdmaSlots::AddTaken(RdmaMoved entry) {
   {
     auto concurrency = RdmaGuard::Shared(srv_, [this] { return isEnding(); });
     if (!concurrency) return {Status::NotOK, "this node has become a replica, or stops"};
-    entry.version = srv_->cluster->GetVersion();
+    entry.version = std::max(entry.version, srv_->cluster->GetVersion());
     std::lock_guard<std::mutex> lock(mutex_);
     if (!HasJob(lists_.taken, entry.job)) {
       forgetIn(&lists_.taken, entry.range);
@@ -502,12 +500,12 @@ bool RdmaSlots::ServeTaken(const std::string &job) {
   bool served = true;
   for (auto &entry : lists_.taken) {
     if (entry.job != job) continue;
-    bool suspended = false;
+    bool suspended = false, counts = cluster->GetVersion() >= entry.version;
     for (int slot = entry.range.start; slot <= entry.range.end; slot++) {
       const auto &owner = cluster->slots_nodes_[slot];
-      suspended = suspended || (owner && owner->id != entry.from && owner->id != cluster->myid_);
+      suspended = suspended || (counts && owner && owner->id != entry.from && owner->id != cluster->myid_);
     }
-    entry.version = cluster->GetVersion();
+    entry.version = std::max(entry.version, cluster->GetVersion());
     entry.suspended = suspended;
     served = served && !suspended;
     forgetIn(&lists_.given, entry.range);

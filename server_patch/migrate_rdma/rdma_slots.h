@@ -15,7 +15,12 @@
 //          a third node, as after a failover of the giver: the slot is out of service, its data stays. ConfirmTaken()
 //          puts it back: that node has the record, too
 //
-// Only a topology with a newer version than at the hand-over ends or suspends anything. FORCE ends everything.
+// A topology counts if its version is newer than that of the hand-over: the newest that one of the two nodes knew then.
+// The taker's may have been older than the giver's (RdmaImport::checkRequest()), so one between the two may still come
+// to the taker. By such a one a third node owned the slots before the giver did, which does not suspend them. If it
+// names the taker, it ends the entry nevertheless: the slots cannot have gone back to the giver without the taker, so
+// versions were counted at each node apart (CLUSTERX SETSLOT at one node after the other), and the taker owns them by
+// the only topology that it has. FORCE ends everything.
 //
 // A record can outlive its truth: a backup, a copy of the database and a replica that lost its master have it, and have
 // not seen what the topology did since. So what is read from the database counts at once only under the topology that it
@@ -38,7 +43,7 @@ class Server;
 
 struct RdmaMoved {
   SlotRange range;
-  int64_t version = -1;    // of the topology in force when the slots changed hands
+  int64_t version = -1;    // of the newest topology that one of the nodes knew when the slots changed hands
   std::string from;        // id of the node that gave them
   std::string to;          // id of the node that took them
   std::string address;     // of `to`: host:port
@@ -92,7 +97,7 @@ class RdmaSlots {
   std::optional<RdmaMoved> LastGiven() const;
 
   // --- the taker ---
-  // Record on disk that the slots were taken over; sets `version`. They are not served yet. No guard.
+  // Record on disk that the slots were taken over; `version`: that of the giver. They are not served yet. No guard.
   Status AddTaken(RdmaMoved entry);
   // Put the job's slots in service if the topology allows it. False: suspended, another node owns them. Exclusive
   // guard.

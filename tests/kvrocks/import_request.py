@@ -45,10 +45,19 @@ class ImportRequest(SlotCase, ImportAnswers):
 
     # --- the topology ------------------------------------------------------------------------------------
 
-    def test_import__another_version_of_the_topology__try_again(self):
+    def test_import__source_has_an_older_topology__try_again(self):
         a, b = self.open()
-        for version in (self.cluster.version - 1, self.cluster.version + 1):
-            self.refuse("^TRYAGAIN .*version", b, a, version=version)
+        self.refuse("^TRYAGAIN .*version", b, a, version=self.cluster.version - 1)
+        self.assertNotIn("import_state", b.cluster_info())
+
+    def test_import__source_has_a_newer_topology_and_owns_the_slots_here__accepted(self):
+        a, b = self.open()
+        self.endpoint(b, self.request(b, a, version=self.cluster.version + 3))
+        self.assertEqual(b.cluster_info()["import_state"], "start")
+
+    def test_import__source_has_a_newer_topology_and_does_not_own_the_slots_here__try_again(self):
+        _, b, c = self.open(3)
+        self.refuse("^TRYAGAIN .*version", b, c, version=self.cluster.version + 1)
         self.assertNotIn("import_state", b.cluster_info())
 
     def test_import__source_does_not_own_every_slot__refused(self):

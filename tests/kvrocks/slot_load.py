@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """slot_load.py: for tests of faults: a load and a referee while slots move, and the checks at the end."""
+import itertools
 import threading
 import time
 
+from cluster_client import slot_of
 from haul_proxy import HaulProxy
 from kvrocks_node import Error
 from slot_case import SlotCase, Writer, fill_every_type, read_every_type
@@ -109,3 +111,19 @@ class ProxiedCase(LoadedCase):
         self.cluster.ports_told = {a: {b: self.proxy.port}}
         self.cluster.tell()
         return nodes
+
+    def assert_handed_over(self, a, b):
+        self.assert_moved(a, b)
+        self.assert_takes(b)
+
+    def restart(self, *nodes):
+        for node in nodes:
+            node.kill()
+        for node in nodes:
+            node.settings.pop("migrate-rdma-rate-limit-mb", None)
+            node.start()
+
+    @staticmethod
+    def key_of(first, last):
+        """A key of a slot from `first` to `last`."""
+        return next(key for key in (f"key:{i}" for i in itertools.count()) if first <= slot_of(key) <= last)

@@ -19,22 +19,11 @@ QUIET_S = 4
 
 
 class Topology(ProxiedCase):
-    def assert_handed_over(self, a, b):
-        self.assert_moved(a, b)
-        self.assert_takes(b)
-
     def assert_reported(self, source, states, slots=ALL):
         """CLUSTER INFO says this, so that the controller waits or publishes, and does not give the slots back."""
         info = source.cluster_info()
         self.assertIn(info.get("migrating_state"), states, info)
         self.assertEqual(info.get("migrating_slot(s)"), slots, info)
-
-    def restart(self, *nodes):
-        for node in nodes:
-            node.kill()
-        for node in nodes:
-            node.settings.pop("migrate-rdma-rate-limit-mb", None)
-            node.start()
 
     def migrate_under_new_version(self):
         """A hand-over under a version that is newer than the job. The topology still has the slots at the source."""
@@ -170,6 +159,17 @@ class Topology(ProxiedCase):
         self.assert_handed_over(a, b)
         self.restart(a)
         self.assert_handed_over(a, b)
+        self.proxy.heal()
+        self.conclude(a, b)
+
+    def test_topology__gives_an_unconfirmed_range_back__reported_until_published(self):
+        a, b = self.lose_the_reply()
+        self.proxy.heal()
+        self.wait_for_state(a, "success")
+        self.cluster.tell()
+        self.assert_reported(a, {"success"})
+        self.conclude(a, b)
+
     # --- the same command again --------------------------------------------------------------------------
 
     def assert_refused_as_migrated(self, a, b, *ranges):
@@ -208,17 +208,6 @@ class Topology(ProxiedCase):
         self.proxy.heal()
         self.wait_for_state(a, "success")
         self.assert_refused_as_migrated(a, b, ALL)
-        self.conclude(a, b)
-
-        self.proxy.heal()
-        self.conclude(a, b)
-
-    def test_topology__gives_an_unconfirmed_range_back__reported_until_published(self):
-        a, b = self.lose_the_reply()
-        self.proxy.heal()
-        self.wait_for_state(a, "success")
-        self.cluster.tell()
-        self.assert_reported(a, {"success"})
         self.conclude(a, b)
 
     # --- a source that is not the owner ------------------------------------------------------------------
@@ -399,78 +388,6 @@ class Topology(ProxiedCase):
         self.migrate(a, c)
         self.assert_handed_over(a, c)
         self.assertEqual(c.call("get", "fill:7"), b"7")
-
-    # --- other ways to set a topology ----------------------------------------------------------------------
-
-    def set_slots(self, slots, owner, nodes):
-        self.cluster.version += 1
-        for node in nodes:
-            self.assertEqual(node.call("clusterx", "setslot", slots, "node", owner.id, self.cluster.version), b"OK")
-
-    def test_setslot__publishes_and_brings_back__right_owner_after_restarts(self):
-        a, b, c = self.open(3)
-        for source, target in ((a, b), (b, a), (a, b)):
-            self.migrate(source, target, "0-16383")
-            self.set_slots("0-16383", target, [target, c, source])
-            self.cluster.slots = {target.id: ALL}
-            self.assert_handed_over(source, target)
-            self.restart(a, b)
-            self.assert_handed_over(source, target)
-            self.assertNotIn("migrating_slot(s)", source.cluster_info())
-
-    def test_setslot__publishes__unrelated_slots_can_move_at_once(self):
-        a, b, c = self.open(3)
-        for slots in ("100", "300"):
-            self.migrate(a, b, slots)
-            self.set_slots(slots, b, [b, c, a])
-            self.cluster.slots = {a.id: "0-99 101-299 301-16383", b.id: "100 300"} if slots == "300" else {
-                a.id: "0-99 101-16383", b.id: "100"}
-        self.migrate(a, c, "200")
-
-    def leave_for_another_cluster(self, leave):
-        """The slots went away at version 57; then the node is the only one of another cluster, at a low version."""
-        a, b = self.open()
-        self.cluster.version = 57
-        self.cluster.tell()
-        a.call("set", "probe", "a")
-        self.migrate(a, b)
-        leave(a, b)
-        self.cluster.nodes = [a]
-        self.assert_takes(a)
-        self.restart(a)
-        self.assert_takes(a)
-        self.cluster.version += 1
-        self.cluster.repeat(a)
-        self.assert_takes(a)
-        b.kill()
-
-    def reset(self, node):
-        """Refused until the thread that has migrated is through."""
-        node.wait_for(lambda: node.call("cluster", "reset", "hard") == b"OK", "the reset")
-
-    def test_reset__and_another_cluster__the_record_of_the_old_one_is_gone(self):
-        def leave(a, b):
-            self.cluster.slots = {b.id: ALL}
-            self.cluster.tell()
-            a.call("flushall")
-            self.reset(a)
-            self.cluster.nodes, self.cluster.slots, self.cluster.version = [a], {a.id: ALL}, 1
-            self.cluster.repeat(a)
-        self.leave_for_another_cluster(leave)
-
-    def test_reset__before_the_slots_were_published__the_record_is_gone(self):
-        def leave(a, _):
-            a.call("flushall")
-            self.reset(a)
-            self.cluster.nodes, self.cluster.slots, self.cluster.version = [a], {a.id: ALL}, 1
-            self.cluster.repeat(a)
-        self.leave_for_another_cluster(leave)
-
-    def test_setnodes__force_with_a_lower_version__its_word_is_the_last(self):
-        def leave(a, _):
-            self.cluster.nodes, self.cluster.slots, self.cluster.version = [a], {a.id: ALL}, 1
-            a.call("clusterx", "setnodes", self.cluster.text(a), 1, "force")
-        self.leave_for_another_cluster(leave)
 
 
 if __name__ == "__main__":
