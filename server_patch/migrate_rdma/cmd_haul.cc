@@ -6,6 +6,8 @@
 //                                                         haul preparing <token>
 //   HAUL ENDPOINT <token>                                 where does the data go?
 //                                                         haul preparing, or haul <port> [host]
+//   HAUL DECISION <token>                                 from a destination that is prepared, to the source of its
+//                                                         job: RdmaMigrator::Decision(). haul decided, or haul void
 //   HAUL CONFIRM <slots> <job> <source-id>                rdma_confirm.h
 //   HAUL GIVEN <slots> <job> <version> <taker-id>         rdma_confirm.h
 //   HAUL ABANDON <slots> FORCE                            from an operator: rdma_confirm.h. OK
@@ -30,7 +32,9 @@ namespace redis {
 class CommandHaul : public Commander {
  public:
   // Those that check or change what the topology means for a slot.
-  static bool IsExclusive(const std::string &subcommand) { return !util::EqualICase(subcommand, "endpoint"); }
+  static bool IsExclusive(const std::string &subcommand) {
+    return !util::EqualICase(subcommand, "endpoint") && !util::EqualICase(subcommand, "decision");
+  }
 
   Status Parse(const std::vector<std::string> &args) override {
     auto found = subcommands().find(util::ToLower(args[1]));
@@ -59,6 +63,7 @@ class CommandHaul : public Commander {
     static const std::unordered_map<std::string, Subcommand> table = {
         {"import", {5, 6, &CommandHaul::import}},
         {"endpoint", {3, 3, &CommandHaul::endpoint}},
+        {"decision", {3, 3, &CommandHaul::decision}},
         {"confirm", {5, 5, &CommandHaul::confirm}},
         {"given", {6, 6, &CommandHaul::given}},
         {"abandon", {4, 4, &CommandHaul::abandon}},
@@ -87,6 +92,8 @@ class CommandHaul : public Commander {
   StatusOr<std::string> endpoint(Server *srv, Connection *) {
     return "haul " + GET_OR_RET(srv->rdma_import->Endpoint(args_[2]));
   }
+
+  StatusOr<std::string> decision(Server *srv, Connection *) { return srv->slot_migrator->rdma->Decision(args_[2]); }
 
   StatusOr<std::string> confirm(Server *srv, Connection *) {
     return RdmaConfirm(srv, GET_OR_RET(parseRange(args_[2])), args_[3], args_[4]);

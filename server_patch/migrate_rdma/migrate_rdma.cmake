@@ -34,11 +34,13 @@ set(MIGRATE_RDMA_SOURCES
   rdma_blocked
   rdma_confirm
   rdma_decided
+  rdma_doubt
   rdma_hooks
   rdma_import
   rdma_import_job
   rdma_info
   rdma_ingest
+  rdma_kept
   rdma_migrate
   rdma_peer
   rdma_question

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// rdma_decided.cc — RdmaMigrator's jobs that outlive their attempt: decided and not confirmed, or broken off and kept.
+// rdma_decided.cc — RdmaMigrator's jobs that were decided and not confirmed; what a restart leaves; commands.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -23,7 +23,6 @@ constexpr uint32_t kPollMs = 50;
 constexpr uint32_t kResolveRetryMs = 5 * 1000;
 constexpr int kTellPauseMs = 100;
 constexpr int kTellPauseMaxMs = 60 * 1000;
-constexpr uint64_t kKeepMs = 10 * 60 * 1000;
 // A restarted node waits for a topology before it tells a decision. With one that has not changed since, nobody sends
 // it.
 constexpr uint64_t kHearMs = 10 * 1000;
@@ -222,42 +221,9 @@ Status RdmaMigrator::forgetJobs() {
 
 void RdmaMigrator::storeState(bool moving) {
   job_.moving = moving;
-  if (auto s = job_.Store(statePath()); !s) RDMA_WARN("[migrate] {}", s.Msg());
-}
-
-// --- a job that broke off ----------------------------------------------------------------------------------------
-
-void RdmaMigrator::keep(const RdmaState &state) {
-  RDMA_INFO("[migrate] The job of slot(s) {} is kept for {} minutes: the same MIGRATE continues it",
-            state.range.String(), kKeepMs / 60000);
-  std::lock_guard<std::mutex> lock(mutex_);
-  kept_ = state;
-  kept_until_ms_ = util::GetTimeStampMS() + kKeepMs;
-  kept_guard_ = std::make_unique<RdmaMovingGuard>();
-}
-
-std::optional<RdmaState> RdmaMigrator::takeKept() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  auto kept = kept_;
-  kept_.reset();
-  kept_guard_.reset();
-  return kept;
-}
-
-void RdmaMigrator::giveUp(RdmaState kept, const std::string &reason) {
-  RDMA_INFO("[migrate] Give up the kept job of slot(s) {}: {}", kept.range.String(), reason);
-  auto database = srv_->storage->ReadLockGuard();
-  auto s = slots_->IsReplica() || srv_->storage->IsClosing() ? forgetJobs() : endJobs(false);
-  kept.moving = false;
-  if (s) s = kept.Store(statePath());
+  auto s = job_.Store(statePath());
   if (!s) RDMA_WARN("[migrate] {}", s.Msg());
-}
-
-// The next migration waits for the end of this: it writes the same files, and giving up ends every undecided job.
-void RdmaMigrator::giveUpOutdated() {
-  std::lock_guard<std::mutex> one(give_up_mutex_);
-  auto kept = takeKept();
-  if (kept) giveUp(*kept, slots_->IsReplica() ? "this node is a replica now" : "nobody continued it");
+  if (s && !moving) closeToken(job_.token);
 }
 
 // --- after a restart ---------------------------------------------------------------------------------------------
@@ -273,6 +239,7 @@ Status RdmaMigrator::Recover() {
                                        statePath(), srv_->GetConfig()->db_dir)};
   }
   started_ms_ = util::GetTimeStampMS();
+  if (job_.moving && left != Left::kNothing) openToken(job_.token);
   if (job_.moving && left == Left::kDecided) {
     recoverDecided();
   } else if (job_.moving && left == Left::kUndecided && !slots_->IsReplica()) {
@@ -499,7 +466,7 @@ void RdmaMigrator::AllowWrites() {
 }
 
 void RdmaMigrator::OnReset() {
-  takeKept();
+  Forget();
   endShowingUnconfirmed();
   migrator_->forbidden_slot_range_ = SlotRange{-1, -1};
   migrator_->migrate_failed_slot_range_ = SlotRange{-1, -1};
@@ -509,12 +476,14 @@ void RdmaMigrator::OnReset() {
 void RdmaMigrator::Forget() {
   std::lock_guard<std::mutex> one(give_up_mutex_);
   takeKept();
+  std::lock_guard<std::mutex> lock(mutex_);
+  open_token_.clear();
 }
 
 // A repetition is refused as well, as by upstream: it changes nothing, and CLUSTER INFO goes on reporting the hand-over
 // (`start` until the destination has confirmed it by the job's name, then `success`).
 Status RdmaMigrator::refuseGiven(const RdmaMoved &given) {
-  auto text = fmt::format("slot(s) {} to {}, which the topology does not show yet", given.range.String(), given.address);
+  auto text = fmt::format("slot(s) {} to {}, which the topology does not show", given.range.String(), given.address);
   return {Status::NotOK, "Can't migrate slot which has been migrated: " + text};
 }
 
@@ -540,8 +509,7 @@ Status RdmaMigrator::Cancel(const SlotRange &range) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (kept_ && kept_->range == range) {
-      kept_until_ms_ = 0;
-      wake_.notify_all();
+      endKept("HAUL CANCEL");
       return Status::OK();
     }
   }
@@ -561,8 +529,7 @@ bool RdmaMigrator::Abandon(const SlotRange &range) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (found && works_ && !released_) lost_ = true;
   if (kept_ && kept_->range.HasOverlap(range)) {
-    kept_until_ms_ = 0;
-    wake_.notify_all();
+    endKept("HAUL ABANDON");
     found = true;
   }
   beginTelling();

@@ -95,15 +95,16 @@ bool RdmaImport::isKnown(const std::string &token) const {
 // question: own() asks it again.
 //
 // A source with an older topology than this node's must learn the newer one first: by that one it may be no owner any
-// more. A source with a newer one is accepted if the slots are its own by this node's topology as well. Then they are by
-// the newest topology that either node knows, because a source sends a version only while the slots are its own by that
-// version (RdmaMigrator::question()). That is also all that two nodes of the same version know. The cases:
+// more. A source with a newer one is accepted if the slots are its own by this node's topology as well. Then they are
+// its own by the newest topology that either node knows, because a source sends a version only while the slots are its
+// own by that version (RdmaMigrator::question()). Two nodes of the same version know no more either. The cases:
 //
 //   - A still newer topology, which neither knows, has another owner: as with equal versions, the first of the two to
 //     get it ends the job (OnTopology() on both sides), or puts the slots out of service (RdmaSlots::ServeTaken()).
-//   - By a topology between the two versions, the slots were another node's for a while. The source has passed that one,
-//     so it must not count when it comes here late: OnTopology() skips what is older than source_version_, and the
-//     record of the hand-over gets the newer of the two versions (RdmaSlots::AddTaken()).
+//   - By a topology between the two versions, the slots were another node's for a while. The source has passed that
+//     one, so it must not count when it comes here late: OnTopology() skips what is older than source_version_, and the
+//     record of the hand-over gets the newer of the two versions (RdmaSlots::AddTaken()). Only if it names this node,
+//     whose clients write then, the import ends.
 //   - By the newer topology this node is no master, or has left: the source gives slots to masters of its own topology
 //     only (Cluster::MigrateSlotRange(), RdmaMigrator::whyNotAnyMore()).
 //   - By this node's topology another node owns the slots, and by the newer one the source does: this node may get that
@@ -162,6 +163,9 @@ StatusOr<std::string> RdmaImport::Begin(const RdmaImportRequest &request) {
   failure_.clear();
   endpoint_.clear();
   cancelled_ = abandoned_ = in_doubt_ = connected_ = yields_ = false;
+  asks_ = false;
+  doubt_.clear();
+  source_host_.clear();
   quiet_since_ = std::chrono::steady_clock::now();
   active_ = true;
   changed_.notify_all();
@@ -171,19 +175,16 @@ StatusOr<std::string> RdmaImport::Begin(const RdmaImportRequest &request) {
 StatusOr<std::string> RdmaImport::beginWhileActive(const RdmaImportRequest &request) {
   auto running = job_.range.String();
   if (cancelled_) return TryAgain(fmt::format("the import of slot(s) {} is ending", running));
+  // A source without the token of a prepared job has lost it, and answers so when it is asked: endDoubt().
   bool same = job_.range == request.range && job_.node == request.source &&
-              (request.token.empty() || request.token == job_.token);
+              ((request.token.empty() && !in_doubt_) || request.token == job_.token);
   if (same) {
     // The source has lost what it knew of the job: its next one has the version of now.
     if (request.token.empty()) job_.job_version = static_cast<uint64_t>(request.version);
     source_version_ = std::max(source_version_, request.version);
     return job_.token;
   }
-  if (in_doubt_) {
-    return {Status::NotOK, fmt::format("slot(s) {} wait here for the decision of their source {}; HAUL ABANDON {} "
-                                       "FORCE gives them up",
-                                       running, job_.node, running)};
-  }
+  if (in_doubt_ && !connected_) return endDoubt();
   bool quiet = !connected_ && std::chrono::steady_clock::now() - quiet_since_ > kQuietTime;
   // The source waits for its turn, for some seconds.
   if (!quiet) return TryAgain("only one importing job is allowed, current importing: " + running);
@@ -265,8 +266,8 @@ void RdmaImport::OnTopology(bool force) {
   // The source has passed this one, and the slots are its own by a newer one.
   if (srv_->cluster->GetVersion() < source_version_) return;
   if (in_doubt_) {
-    RDMA_WARN("[import] Slot(s) {} no longer belong to their source, and it may have decided: HAUL ABANDON {} FORCE "
-              "gives them up",
+    RDMA_WARN("[import] Slot(s) {} no longer belong to their source, and it may have decided: the next import, or HAUL "
+              "ABANDON {} FORCE, gives them up",
               job_.range.String(), job_.range.String());
     return;
   }
@@ -301,9 +302,7 @@ void RdmaImport::cancelWithLock(const std::string &reason) {
 bool RdmaImport::Abandon(const SlotRange &range) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!active_ || owned_ || !range.HasOverlap(job_.range)) return false;
-  abandoned_ = true;
-  cancelled_ = false;
-  cancelWithLock("given up by HAUL ABANDON");
+  abandonWithLock("given up by HAUL ABANDON");
   return true;
 }
 

@@ -8,6 +8,7 @@
 //   the source's data connection                          -> libhaul copies, catches up, compares
 //   the source has decided                                -> own(): recorded on disk, then the slots are served
 //   failure, cancel                                       -> libhaul clears the slots in all column families
+//   prepared, and the source is away                      -> it waits, until another source comes (rdma_doubt.cc)
 //
 // One import at a time, as upstream. Until own() only the source serves the slots: clients are redirected there, even
 // with ASKING. A job is known by its token, also after a restart: the files (rdma_state.h, libhaul's journal) let the
@@ -95,6 +96,12 @@ class RdmaImport {
   void yield();
   bool isEnding() const;
 
+  Status endDoubt();
+  void findSource();
+  void askSource();
+  StatusOr<std::string> askForDecision(const std::string &host, int port, const std::string &token);
+  void abandonWithLock(const std::string &reason);
+
   void loop();
   void runJob(RdmaState job, bool is_new);
   std::optional<std::string> prepare(RdmaState *job, bool is_new);
@@ -150,6 +157,10 @@ class RdmaImport {
   std::string told_host_;  // the source must send data there; empty: to the host that it has connected to
   // Of the topology by which the source owns the slots. An older one does not count.
   int64_t source_version_ = -1;
+  bool asks_ = false;        // in doubt, and another source needs the place: the source is to be asked
+  std::string doubt_;        // why the source's answer does not end the doubt
+  std::string source_host_;  // its Redis port, by the topology; empty: unknown
+  int source_port_ = 0;
   std::chrono::steady_clock::time_point quiet_since_;  // the source is away
   RdmaState job_;         // the running job, or the last one
   std::string failure_;   // why the last job did not listen

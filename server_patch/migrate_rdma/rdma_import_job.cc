@@ -177,6 +177,7 @@ haul_result RdmaImport::waitForEnd(bool is_new) {
     report.Update(migration_);
     connected_ = progress.phase != HAUL_PHASE_LISTENING && progress.phase != HAUL_PHASE_RETRYING;
     contacted = contacted || connected_;
+    askSource();
     std::lock_guard<std::mutex> lock(mutex_);
     if (connected_) quiet_since_ = std::chrono::steady_clock::now();
     if (isEnding() && !stopped) {
@@ -206,6 +207,7 @@ bool RdmaImport::listenAgain(const haul_result &result) {
     auto s = startTarget(&job);
     if (s) return true;
     RDMA_ERROR("[import] Cannot listen for the source of slot(s) {}: {}", job.range.String(), s.Msg());
+    askSource();
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait_for(lock, kListenPause, [this] { return abandoned_ || closing_ || yields_; });
   }

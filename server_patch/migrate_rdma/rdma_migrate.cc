@@ -57,9 +57,10 @@ bool RdmaMigrator::isUnwanted() const {
 // This node is about to have nothing to say about its slots.
 bool RdmaMigrator::isLeaving() const { return isStopping() || slots_->IsReplica(); }
 
-// Waits, and returns early when the wait has become pointless.
+// Waits, and returns early when the job stops being wanted meanwhile.
 void RdmaMigrator::pause(int ms) const {
-  for (int waited = 0; waited < ms && !isUnwanted(); waited += static_cast<int>(kPollMs)) {
+  bool unwanted = isUnwanted();
+  for (int waited = 0; waited < ms && !isStopping() && isUnwanted() == unwanted; waited += static_cast<int>(kPollMs)) {
     std::this_thread::sleep_for(std::chrono::milliseconds(kPollMs));
   }
 }
@@ -178,6 +179,7 @@ StatusOr<bool> RdmaMigrator::agree(const std::optional<RdmaState> &kept) {
   }
   job.token = answer.token;
   job.endpoint = answer.endpoint;
+  if (!openToken(job.token)) return {Status::NotOK, "the destination is about to end this job: try again"};
   GET_OR_RET(job.Store(statePath()));
   job_ = job;
   job_id_ = RdmaJobId(job.token);

@@ -12,7 +12,8 @@
 // over, and its successor says that it knows nothing of them.
 //
 // A job that broke off before the decision is kept for ten minutes: the next MIGRATE of the same slots to the same node
-// continues it. A restarted node continues nothing by itself.
+// continues it. A restarted node continues nothing by itself. A destination that was prepared cannot end such a job
+// alone, and asks (HAUL DECISION) when it needs the place: the job is then given up at once.
 #pragma once
 
 #include <atomic>
@@ -20,6 +21,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -62,6 +64,10 @@ class RdmaMigrator {
   std::optional<Status> Migrate(const SlotRange &range, const std::string &node, SyncMigrateContext *context);
   // End the job of these slots if it is not decided yet. A guard of the server.
   Status Cancel(const SlotRange &range);
+  // HAUL DECISION, from a destination that is prepared: what became of the job with this token? "haul decided": it was
+  // handed over. "haul void": it was not, and never will be, also after a restart. TRYAGAIN: it is still open; if it is
+  // only kept, it is being given up. A guard of the server.
+  StatusOr<std::string> Decision(const std::string &token);
   // HAUL ABANDON, after RdmaSlots has forgotten the slots: end what belongs to them. Exclusive guard. True: there was.
   bool Abandon(const SlotRange &range);
 
@@ -118,7 +124,10 @@ class RdmaMigrator {
   Status lookAtJobs(Left *left) const;
   Status endJobs(bool decided);
   Status forgetJobs();
+  bool openToken(const std::string &token);
+  void closeToken(const std::string &token);
   void keep(const RdmaState &state);
+  void endKept(const std::string &reason);
   void giveUp(RdmaState kept, const std::string &reason);
   void giveUpOutdated();
   Status readOptions();
@@ -186,5 +195,8 @@ class RdmaMigrator {
   std::optional<RdmaState> kept_;
   uint64_t kept_until_ms_ = 0;
   std::unique_ptr<RdmaMovingGuard> kept_guard_;
+  std::string kept_end_;               // why it is given up when its time is over
+  std::string open_token_;             // of the job that may still be decided; statePath() has it, too
+  std::set<std::string> void_tokens_;  // those about which Decision() has answered so
   std::string doubt_;  // why the owner of the running job's slots is unknown here
 };

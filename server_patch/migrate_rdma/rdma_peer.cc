@@ -11,7 +11,7 @@
 
 namespace {
 
-constexpr int kLimitMs = 10 * 1000;
+constexpr int kSecondMs = 1000;
 
 StatusOr<std::string> Password(Server *srv, const RdmaGuard::GivesUp &gives_up) {
   auto concurrency = RdmaGuard::Shared(srv, gives_up);
@@ -21,12 +21,13 @@ StatusOr<std::string> Password(Server *srv, const RdmaGuard::GivesUp &gives_up) 
 
 }  // namespace
 
-StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port, const RdmaGuard::GivesUp &gives_up) {
+StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port, const RdmaGuard::GivesUp &gives_up,
+                               int limit_ms) {
   auto password = GET_OR_RET(Password(srv, gives_up));
   auto where = fmt::format("{}:{}", host, port);
   UniqueFD fd(
-      GET_OR_RET(util::SockConnect(host, port, kLimitMs, kLimitMs).Prefixed("cannot connect to the node at " + where)));
-  timeval limit{kLimitMs / 1000, 0};
+      GET_OR_RET(util::SockConnect(host, port, limit_ms, limit_ms).Prefixed("cannot connect to the node at " + where)));
+  timeval limit{limit_ms / kSecondMs, 0};
   setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
   if (password.empty()) return fd;
   auto answer = GET_OR_RET(RdmaExchange(*fd, {"auth", password}).Prefixed("cannot authenticate at " + where));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // rdma_peer.h — a connection to the Redis port of another node of the cluster, authenticated as SlotMigrator does it.
 //
-// Every wait ends after ten seconds. Call these with no lock held.
+// Every wait ends after `limit_ms`, whole seconds. Call these with no lock held.
 #pragma once
 
 #include <string>
@@ -13,7 +13,10 @@
 
 class Server;
 
+constexpr int kRdmaPeerLimitMs = 10 * 1000;
+
 // Takes the shared guard for a moment, until `gives_up`: CONFIG SET may be writing the password.
-StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port, const RdmaGuard::GivesUp &gives_up);
+StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port, const RdmaGuard::GivesUp &gives_up,
+                               int limit_ms = kRdmaPeerLimitMs);
 // Send one command; its answer is one line, with its first byte.
 StatusOr<std::string> RdmaExchange(int fd, const std::vector<std::string> &words);

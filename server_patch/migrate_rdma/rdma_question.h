@@ -4,8 +4,8 @@
 //   HAUL IMPORT <slots> <version> <source-id> [<token>]   +haul preparing <token>
 //   HAUL ENDPOINT <token>                                 +haul preparing, or +haul <port> [host]
 //
-// The destination checks and marks at once, and prepares on a thread of its own. TRYAGAIN means that it is busy, or that
-// the nodes' topologies differ, as while a controller sends the next one: asked again for ten seconds.
+// The destination checks and marks at once, and prepares on a thread of its own. TRYAGAIN means that it is busy, or
+// that the nodes' topologies differ, as while a controller sends the next one: asked again for ten seconds.
 #pragma once
 
 #include <cstdint>

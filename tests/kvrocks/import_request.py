@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""import_request.py: what a destination answers to HAUL IMPORT and HAUL ENDPOINT, and what becomes of an import whose
-source does not come.
+"""import_request.py: what a destination answers to HAUL IMPORT and HAUL ENDPOINT, what a source answers to HAUL
+DECISION, and what becomes of an import whose source does not come.
 
     import_request.py HAUL_TOOL [unittest arguments]
 """
@@ -16,6 +16,17 @@ from slot_load import ProxiedCase
 
 LISTEN_ABOVE = 15000
 UNKNOWN = "00" * 16
+
+
+def state_of(node, role):
+    """Where a node has the running job, or the last one, of "source" or "target"."""
+    return os.path.join(node.database(), "haul", f"slots-{role}")
+
+
+def token_of(node, role):
+    """The only place where it is written down."""
+    with open(state_of(node, role), encoding="ascii") as file:
+        return dict(line.split(" ", 1) for line in file if " " in line)["token"].strip()
 
 
 class ImportAnswers:
@@ -94,19 +105,13 @@ class ImportRequest(SlotCase, ImportAnswers):
         """The source missed the last message. It may ask after a restart of the destination, and after others' jobs."""
         a, b = self.open()
         self.migrate(a, b, "0-99")
-        token = self.token_of(b)
+        token = token_of(b, "target")
         self.migrate(a, b, "100-199")
-        self.assertNotEqual(self.token_of(b), token)
+        self.assertNotEqual(token_of(b, "target"), token)
         b.kill()
         b.start()
         self.assertEqual(self.request(b, a, "0-99", version=0, token=(token,)), token)
         self.endpoint(b, token)
-
-    @staticmethod
-    def token_of(node):
-        """The only place where it is written down."""
-        with open(os.path.join(node.database(), "haul", "slots-target"), encoding="ascii") as file:
-            return dict(line.split(" ", 1) for line in file if " " in line)["token"].strip()
 
     # --- the listener ------------------------------------------------------------------------------------
 
@@ -177,14 +182,88 @@ class ImportRequest(SlotCase, ImportAnswers):
         self.assertEqual(self.lane_after(self.open(3, replica_of={"c": "b"})), "writebatch")
 
 
+class Decision(SlotCase, ImportAnswers):
+    """What a source answers to HAUL DECISION."""
+
+    def ask(self, source, token):
+        try:
+            return source.call("haul", "decision", token).decode()
+        except Error as error:
+            return str(error).split()[0]
+
+    def test_decision__token_of_no_job__void(self):
+        a, _ = self.open()
+        self.assertEqual(self.ask(a, UNKNOWN), "haul void")
+
+    def test_decision__job_that_was_handed_over__decided_also_after_a_restart_and_when_published(self):
+        a, b = self.open()
+        self.migrate(a, b)
+        token = token_of(a, "source")
+        self.assertEqual(self.ask(a, token), "haul decided")
+        a.kill()
+        a.start()
+        self.assertEqual(self.ask(a, token), "haul decided")
+        self.cluster.slots = {b.id: ALL}
+        self.cluster.tell()
+        self.assertEqual(self.ask(a, token), "haul decided")
+
+    def test_decision__job_that_runs__try_again_and_it_goes_on(self):
+        a, b = self.open()
+        self.begin_slow(a, b, keys=3000)
+        self.assertEqual(self.ask(a, token_of(a, "source")), "TRYAGAIN")
+        self.wait_for_state(a, "success")
+
+    def test_decision__job_that_was_cancelled__void(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        token = token_of(a, "source")
+        self.assertEqual(a.call("haul", "cancel", ALL), b"OK")
+        self.wait_for_state(a, "fail")
+        self.assertEqual(self.ask(a, token), "haul void")
+
+    def test_decision__job_that_is_kept__given_up_for_good(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        token = token_of(a, "source")
+        a.kill()
+        a.start()
+        self.assertEqual(a.info("migration")["migrate_kept_slot(s)"], ALL)
+        self.assertEqual(self.ask(a, token), "TRYAGAIN")
+        a.wait_for(lambda: self.ask(a, token) == "haul void", "the end of the job")
+        self.assertEqual(a.info("migration")["migrate_kept_slot(s)"], "")
+        a.kill()
+        a.start()
+        self.assertEqual(a.info("migration")["migrate_kept_slot(s)"], "")
+        self.assertEqual(self.ask(a, token), "haul void")
+
+    def test_decision__void_and_the_destination_has_the_token_again__not_continued(self):
+        a, b = self.open()
+        token = b.call("haul", "import", ALL, self.cluster.version, a.id).split()[-1].decode()
+        self.assertEqual(self.ask(a, token), "haul void")
+        with self.assertRaisesRegex(Error, "about to end this job"):
+            self.cluster.migrate(a, b, ALL, "sync")
+        b.call("cluster", "import", ALL, 2)
+        b.wait_for(lambda: b.cluster_info()["import_state"] == "error", "the end")
+        self.migrate(a, b)
+
+    def test_decision__by_a_replica__try_again(self):
+        _, _, c = self.open(3, replica_of={"c": "b"})
+        self.assertEqual(self.ask(c, UNKNOWN), "TRYAGAIN")
+
+
 class DoubtfulImport(ProxiedCase, ImportAnswers):
     """The destination is prepared, and its source is gone: only the source's record shows who owns the slots."""
 
+    MOVING, OTHERS = "0-9000", "12001-16383"
+
     def prepare_and_lose_the_source(self):
-        nodes = self.open_with_proxy(3)
-        a, b = nodes[:2]
+        """"a" dies when "b" has everything of MOVING; "c" has OTHERS."""
+        a, b, c = self.open_with_proxy(3)
         self.cluster.raises = False
-        a.call("set", "k", "v")
+        self.cluster.slots = {a.id: "0-12000", c.id: self.OTHERS}
+        self.cluster.tell()
+        self.key = self.key_of(0, 9000)
+        a.call("set", self.key, "v")
 
         def lose():
             a.kill()
@@ -192,26 +271,42 @@ class DoubtfulImport(ProxiedCase, ImportAnswers):
         reached = self.proxy.at("prepared", lose)
         threading.Thread(target=self.try_to_migrate, args=(a, b), daemon=True).start()
         self.assertTrue(reached.wait(60))
-        return nodes
+        return a, b, c
 
     def try_to_migrate(self, a, b):
         try:
-            self.cluster.migrate(a, b)
+            self.cluster.migrate(a, b, self.MOVING)
         except (OSError, Error):
             pass
 
+    def give_up_by_operator(self, b):
+        self.assertEqual(b.call("haul", "abandon", self.MOVING, "force"), b"OK")
+        b.wait_for(lambda: b.cluster_info()["import_state"] == "error", "the end")
+
     def test_import__in_doubt__no_other_and_no_cancel_until_the_operator_gives_it_up(self):
+        _, b, c = self.prepare_and_lose_the_source()
+        with self.assertRaisesRegex(Error, "TRYAGAIN .*wait here for the decision .*HAUL ABANDON"):
+            self.cluster.migrate(c, b, "13000-13100", "sync")
+        self.assertRegex(self.error_of(b, "cluster", "import", self.MOVING, 2), "may have decided; HAUL ABANDON")
+        self.give_up_by_operator(b)
+        self.migrate(c, b, "13000-13100")
+
+    def test_import__in_doubt_and_another_owns_the_slots__it_may_come(self):
+        """Its source is lost, and the topology has given the slots to "c"."""
         _, b, c = self.prepare_and_lose_the_source()
         self.cluster.slots = {c.id: ALL}
         self.cluster.tell([b, c])
-        with self.assertRaisesRegex(Error, "HAUL ABANDON"):
-            b.wait_for(lambda: "HAUL ABANDON" in self.error_of(b, "cluster", "import", ALL, 2), "the doubt", 30)
-            b.call("cluster", "import", ALL, 2)
-        self.assertEqual(b.call("haul", "abandon", ALL, "force"), b"OK")
-        b.wait_for(lambda: b.cluster_info()["import_state"] == "error", "the end")
-        c.call("set", "k", "newer")
-        self.assertEqual(self.cluster.migrate(c, b, ALL, "sync"), b"OK")
-        self.assertEqual(b.call("get", "k"), b"newer")
+        c.call("set", self.key, "newer")
+        self.migrate(c, b, self.MOVING)
+        self.assertEqual(b.call("get", self.key), b"newer")
+
+    def test_import__in_doubt_and_another_owns_a_part_of_the_slots__waits(self):
+        """The source may have decided, and a part of the slots is nobody else's."""
+        _, b, c = self.prepare_and_lose_the_source()
+        self.cluster.slots = {self.cluster.nodes[0].id: "0-1000", c.id: "1001-16383"}
+        self.cluster.tell([b, c])
+        with self.assertRaisesRegex(Error, "TRYAGAIN .*wait here for the decision"):
+            self.cluster.migrate(c, b, "13000-13100", "sync")
 
     def test_import__in_doubt_and_restarted__waits_for_its_source(self):
         a, b, _ = self.prepare_and_lose_the_source()
@@ -220,10 +315,22 @@ class DoubtfulImport(ProxiedCase, ImportAnswers):
         self.cluster.tell([b])
         a.start()
         self.cluster.tell()
-        self.migrate(a, b)
-        self.assertEqual(b.call("get", "k"), b"v")
+        self.migrate(a, b, self.MOVING)
+        self.assertEqual(b.call("get", self.key), b"v")
         with self.assertRaisesRegex(Error, "MOVED"):
-            a.call("set", "probe", "a")
+            a.call("set", self.key, "a")
+
+    def test_import__in_doubt_and_its_source_has_lost_the_job__begins_anew(self):
+        """The source's state was removed, as an operator may do: it asks without a token."""
+        a, b, _ = self.prepare_and_lose_the_source()
+        self.restart(b)
+        token = token_of(b, "target")
+        os.remove(state_of(a, "source"))
+        a.start()
+        self.cluster.tell()
+        self.migrate(a, b, self.MOVING)
+        self.assertEqual(b.call("get", self.key), b"v")
+        self.assertNotEqual(token_of(b, "target"), token)
 
 
 if __name__ == "__main__":

@@ -278,6 +278,103 @@ class Topology(ProxiedCase):
         self.cluster.slots = {b.id: "0-12000 13000-13100", c.id: "12001-12999 13101-16383"}
         self.cluster.tell()
 
+    def open_with_slots(self, count=3, replica_of=None):
+        """"a" has the slots up to 12000, and a key of the first 8000; "c" has the others."""
+        nodes = self.open_with_proxy(count, replica_of=replica_of)
+        a, c = nodes[0], nodes[2]
+        self.cluster.raises = False
+        self.cluster.slots = {a.id: "0-12000", c.id: "12001-16383"}
+        self.cluster.tell()
+        self.key = self.key_of(0, 8000)
+        self.assertEqual(a.call("set", self.key, "v"), b"OK")
+        return nodes
+
+    def lose_at(self, stage, a, b, action):
+        """Migrate 0-8000, and at this message do something and lose it."""
+        def lose():
+            action()
+            return "drop"
+        reached = self.proxy.at(stage, lose)
+        try:
+            self.cluster.migrate(a, b, "0-8000")
+        except OSError:
+            pass  # it has died already
+        self.assertTrue(reached.wait(60))
+
+    def prepare_and_kill_the_source(self):
+        """"b" has everything of 0-8000, and its source "a" dies undecided."""
+        a, b, c = self.open_with_slots()
+        self.lose_at("prepared", a, b, a.kill)
+        return a, b, c
+
+    def assert_moves_anew(self, a, b, slots="0-8000"):
+        """"a" has been serving, and its migration has nothing of the first attempt."""
+        self.assertEqual(a.call("set", self.key, "newer"), b"OK")
+        self.migrate(a, b, slots)
+        self.assertEqual(a.info("migration")["migrate_last_resumed"], "0")
+        self.assertEqual(b.call("get", self.key), b"newer")
+        self.assert_moved(a, b, self.key)
+
+    def test_import__prepared_and_its_source_restarted__another_may_come(self):
+        """The source has not decided, so it gives the job up for good as soon as its destination needs the place."""
+        a, b, c = self.prepare_and_kill_the_source()
+        a.start()
+        self.migrate(c, b, "13000-13100")
+        self.assertEqual(a.info("migration")["migrate_kept_slot(s)"], "")
+        self.cluster.slots = {a.id: "0-12000", b.id: "13000-13100", c.id: "12001-12999 13101-16383"}
+        self.cluster.tell()
+        self.restart(a)
+        self.assert_moves_anew(a, b)
+
+    def test_import__prepared_and_both_restarted__another_may_come(self):
+        a, b, c = self.prepare_and_kill_the_source()
+        self.restart(b)
+        a.start()
+        self.migrate(c, b, "13000-13100")
+        self.cluster.slots = {a.id: "0-12000", b.id: "13000-13100", c.id: "12001-12999 13101-16383"}
+        self.cluster.tell()
+        self.assert_moves_anew(a, b)
+
+    def test_import__prepared_and_its_source_restarted__the_source_may_bring_other_slots(self):
+        a, b, _ = self.prepare_and_kill_the_source()
+        a.start()
+        self.assert_moves_anew(a, b, "0-8100")
+
+    def test_import__prepared_and_its_source_restarted__nobody_else_comes_and_it_continues(self):
+        """What is prepared is kept as long as nobody needs the place."""
+        a, b, _ = self.prepare_and_kill_the_source()
+        a.start()
+        self.migrate(a, b, "0-8000")
+        self.assertEqual(a.info("migration")["migrate_last_resumed"], "1")
+        self.assertEqual(b.call("get", self.key), b"v")
+
+    def test_import__prepared_and_its_source_replaced__the_new_owner_may_come(self):
+        """"a" is dead, and "d" has what it replicated of it."""
+        a, b, c, d = self.open_with_slots(4, replica_of={"d": "a"})
+        d.wait_for(lambda: d.info("keyspace")["sequence"] == a.info("keyspace")["sequence"], "the replica")
+        self.lose_at("prepared", a, b, a.kill)
+        self.cluster.replica_of, self.cluster.slots = {"a": "d"}, {d.id: "0-12000", c.id: "12001-16383"}
+        self.cluster.tell([b, c, d])
+        self.assertEqual(d.call("set", self.key, "newer"), b"OK")
+        self.migrate(d, b, "0-8000")
+        self.assertEqual(b.call("get", self.key), b"newer")
+        a.start()
+        self.cluster.tell()
+        self.assert_moved(d, b, self.key)
+        self.assert_takes(b, self.key)
+
+    def test_import__prepared_and_its_source_decided__kept_for_it(self):
+        """Another source asks for the place, and is refused: "a" has decided and cannot reach "b"."""
+        a, b, c = self.open_with_slots()
+        self.lose_at("commit", a, b, self.proxy.cut)
+        a.wait_for(lambda: a.info("migration")["migrate_unconfirmed"] == "1", "the open question")
+        with self.assertRaisesRegex(Error, "TRYAGAIN .*wait here for the decision .*which has decided"):
+            self.cluster.migrate(c, b, "13000-13100", "sync")
+        self.proxy.heal()
+        self.wait_for_state(a, "success")
+        self.assertEqual(b.call("get", self.key), b"v")
+        self.assert_moved(a, b, self.key)
+
     # --- a way out of an unconfirmed hand-over -------------------------------------------------------------
 
     def lose_the_destination(self):
