@@ -108,7 +108,7 @@ def missing(node, count):
 
 
 def run_once(way, prepared, rate):
-    settings = dict(bench_slots.COMMON)
+    settings = dict(prepared.settings)
     if way != "haul":
         settings.update(bench_slots.UPSTREAM)
     settings.update(WAYS[way])
@@ -151,7 +151,7 @@ def main():
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--json")
     options = parser.parse_args()
-    options.value_size, options.prepared = 1024, None
+    options.value_size, options.prepared, options.compression = 1024, None, "no"
     prepared = bench_slots.Prepared(options)
     runs = {way: [] for way in options.ways.split(",")}
     print(f"{options.mib} MiB of {KINDS[options.kind]}, {options.rate} writes/s")
