@@ -32,6 +32,7 @@ set(MIGRATE_RDMA_SOURCES
   rdma_address
   rdma_annotate
   rdma_blocked
+  rdma_commands
   rdma_confirm
   rdma_decided
   rdma_doubt
@@ -42,13 +43,17 @@ set(MIGRATE_RDMA_SOURCES
   rdma_ingest
   rdma_kept
   rdma_migrate
+  rdma_moved
   rdma_peer
   rdma_question
   rdma_queue
   rdma_report
+  rdma_shown
   rdma_slots
   rdma_state
   rdma_store
+  rdma_taken
+  rdma_watch
 )
 foreach(MIGRATE_RDMA_SOURCE IN LISTS MIGRATE_RDMA_SOURCES)
   target_sources(kvrocks_objs PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${MIGRATE_RDMA_SOURCE}.cc)

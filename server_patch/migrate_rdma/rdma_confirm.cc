@@ -46,10 +46,10 @@ StatusOr<std::string> RdmaGiven(Server *srv, const SlotRange &range, const std::
 }
 
 Status RdmaAbandon(Server *srv, const SlotRange &range) {
-  RDMA_WARN("[migrate] HAUL ABANDON: forget what the topology does not show about slot(s) {}", range.String());
   bool found = srv->rdma_slots->Forget(range);
   found = srv->slot_migrator->rdma->Abandon(range) || found;
   found = srv->rdma_import->Abandon(range) || found;
   if (!found) return {Status::NotOK, fmt::format("nothing is known about slot(s) {}", range.String())};
+  RDMA_WARN("[migrate] HAUL ABANDON: forgot what the topology does not show about slot(s) {}", range.String());
   return Status::OK();
 }

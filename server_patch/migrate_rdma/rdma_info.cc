@@ -4,6 +4,7 @@
 #include "rdma_hooks.h"
 #include "rdma_import.h"
 #include "rdma_migrate.h"
+#include "rdma_slots.h"
 #include "server/redis_reply.h"
 #include "server/server.h"
 #include "string_util.h"
@@ -19,7 +20,8 @@ Server::InfoEntries RdmaInfo(Server *srv) {
 }
 
 std::string RdmaClusterInfo(Server *srv) {
-  if (!srv->rdma_import) return "";
+  if (!srv->rdma_import || srv->IsLoading()) return "";
+  if (srv->rdma_slots->IsReplica()) return srv->slot_migrator->rdma->InfoOfReplica();
   RdmaFields fields;
   srv->slot_migrator->rdma->report.AppendProgress(&fields);
   srv->rdma_import->report.AppendProgress(&fields);

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
+#include "cluster/sync_migrate_context.h"
 #include "rdma_blocked.h"
 #include "rdma_guard.h"
 #include "rdma_import.h"
@@ -79,9 +81,11 @@ bool RdmaMigrator::Step() {
   if (!by_haul) report.Refuse(migrator_->slot_range_, migrator_->dst_node_, by_haul.Msg());
   migrator_->current_stage_ = SlotMigrationStage::kSnapshot;
   moving_ = true;
-  end(by_haul ? run() : by_haul.ToStatus());
+  auto result = by_haul ? run() : by_haul.ToStatus();
+  end(result);
   moving_ = false;
   setWorking(false);
+  cleanAndAnswer(result);
   return true;
 }
 
@@ -93,7 +97,6 @@ void RdmaMigrator::setWorking(bool works) {
 }
 
 void RdmaMigrator::end(const Status &result) {
-  migrator_->current_stage_ = SlotMigrationStage::kClean;
   auto range = migrator_->slot_range_.load();
   if (result) {
     migrator_->migrate_failed_slot_range_ = SlotRange{-1, -1};
@@ -109,7 +112,14 @@ void RdmaMigrator::end(const Status &result) {
     migrator_->migrate_failed_slot_range_ = range;
     migrator_->migration_state_ = MigrationState::kFailed;
   }
-  migrator_->resumeSyncCtx(result);
+}
+
+// SYNC is answered when the next MIGRATE is accepted: clean() ends this one's claim. A next one waits for the lock
+// before it leaves a context of its own.
+void RdmaMigrator::cleanAndAnswer(const Status &result) {
+  std::lock_guard<std::mutex> lock(migrator_->blocking_mutex_);
+  migrator_->clean();
+  if (auto *context = std::exchange(migrator_->blocking_context_, nullptr)) context->Resume(result);
 }
 
 // --- agreeing with the destination -----------------------------------------------------------------------------------

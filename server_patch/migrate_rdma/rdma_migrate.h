@@ -75,7 +75,7 @@ class RdmaMigrator {
   void ForbidWrites(const SlotRange &range);
   void AllowWrites();
 
-  // The thread of SlotMigrator: do the stage that it is in, and set the next one. False: the stage is upstream's.
+  // The thread of SlotMigrator, at each stage of a job: do the whole job. False: the stage is upstream's.
   bool Step();
 
   // Are writes to the slots forbidden, or was the hand-over decided and not yet confirmed?
@@ -85,6 +85,8 @@ class RdmaMigrator {
   // Has the last migration of this node succeeded?
   bool HasSucceeded() const;
   void GetInfo(RdmaFields *fields);
+  // Of a replica, for CLUSTER INFO: its master's last hand-over that the topology does not show. A guard of the server.
+  std::string InfoOfReplica() const;
 
   RdmaReport report{"migrate"};
   RdmaQueue queue;
@@ -111,11 +113,13 @@ class RdmaMigrator {
   Status settle(haul_result *result);
   void logEnd(const haul_result &result);
   void end(const Status &result);
+  void cleanAndAnswer(const Status &result);
 
   Status tell();
   void waitToTell(int ms);
   Status tellOnce();
   Status takeBack(Confirmation answer);
+  StatusOr<std::string> askNode(const RdmaMoved &entry, const std::vector<std::string> &words);
   StatusOr<Confirmation> askConfirmed(const RdmaMoved &entry);
   Status resolve();
   void confirmed();

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <sstream>
 
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
@@ -12,119 +11,12 @@
 #include "server/server.h"
 #include "storage/storage.h"
 #include "thread_util.h"
-#include "vendor/sha1.h"
 
 namespace {
 
-constexpr const char *kGivenKey = "haul.given";
-constexpr const char *kTakenKey = "haul.taken";
-constexpr const char *kGivenHeader = "haul-given 1";
-constexpr const char *kTakenHeader = "haul-taken 1";
-constexpr size_t kEndedMax = 256;
 constexpr auto kRetry = std::chrono::seconds(1);
 
-// "slots START END VERSION FROM TO ADDRESS JOB FLAG"; "-" stands for an empty word.
-std::string FormatEntry(const RdmaMoved &entry, bool flag) {
-  auto word = [](const std::string &text) { return text.empty() ? std::string("-") : text; };
-  return fmt::format("slots {} {} {} {} {} {} {} {}\n", entry.range.start, entry.range.end, entry.version,
-                     word(entry.from), word(entry.to), word(entry.address), word(entry.job), flag ? 1 : 0);
-}
-
-bool ParseEntry(std::istringstream *words, RdmaMoved *entry, bool *flag) {
-  *words >> entry->range.start >> entry->range.end >> entry->version >> entry->from >> entry->to >> entry->address >>
-      entry->job >> *flag;
-  for (auto *word : {&entry->from, &entry->to, &entry->address, &entry->job}) {
-    if (*word == "-") word->clear();
-  }
-  return static_cast<bool>(*words) && entry->range.IsValid();
-}
-
-std::string Format(const char *header, const std::vector<RdmaMoved> &list, const std::vector<std::string> &ended,
-                   bool RdmaMoved::*flag) {
-  std::string text = std::string(header) + "\n";
-  for (const auto &entry : list) text += FormatEntry(entry, entry.*flag);
-  for (const auto &job : ended) text += "ended " + job + "\n";
-  return text;
-}
-
-Status Damaged(const char *key, const std::string &line) {
-  return {
-      Status::NotOK,
-      fmt::format("key {} of column family propagate, the slots that changed hands by haul, is damaged or of a newer "
-                  "release ('{}'): start the release that wrote it, and let the topology be set (CLUSTERX SETNODES)",
-                  key, line)};
-}
-
-Status Parse(const char *key, const char *header, const std::string &text, std::vector<RdmaMoved> *list,
-             std::vector<std::string> *ended, bool RdmaMoved::*flag) {
-  std::istringstream lines(text);
-  std::string line;
-  if (!std::getline(lines, line) || line != header) return Damaged(key, line);
-  while (std::getline(lines, line)) {
-    std::istringstream words(line);
-    std::string kind, job;
-    RdmaMoved entry;
-    words >> kind;
-    if (kind == "slots" && ParseEntry(&words, &entry, &(entry.*flag))) {
-      list->push_back(entry);
-    } else if (kind == "ended" && words >> job) {
-      ended->push_back(job);
-    } else {
-      return Damaged(key, line);
-    }
-  }
-  return Status::OK();
-}
-
-// The parts of the entry outside the range.
-std::vector<RdmaMoved> Without(const RdmaMoved &entry, const SlotRange &range) {
-  std::vector<RdmaMoved> parts;
-  if (!entry.range.HasOverlap(range)) return {entry};
-  if (entry.range.start < range.start) {
-    parts.push_back(entry);
-    parts.back().range.end = range.start - 1;
-  }
-  if (entry.range.end > range.end) {
-    parts.push_back(entry);
-    parts.back().range.start = range.end + 1;
-  }
-  return parts;
-}
-
-std::vector<RdmaMoved> Overlapping(const std::vector<RdmaMoved> &list, const SlotRange &range) {
-  std::vector<RdmaMoved> found;
-  for (const auto &entry : list) {
-    if (entry.range.HasOverlap(range)) found.push_back(entry);
-  }
-  return found;
-}
-
-void NoteEnded(std::vector<std::string> *ended, const std::string &job) {
-  if (!ended->empty() && ended->back() == job) return;
-  ended->push_back(job);
-  if (ended->size() > kEndedMax) ended->erase(ended->begin());
-}
-
-bool Contains(const std::vector<std::string> &jobs, const std::string &job) {
-  return std::find(jobs.begin(), jobs.end(), job) != jobs.end();
-}
-
-bool HasJob(const std::vector<RdmaMoved> &list, const std::string &job) {
-  return std::any_of(list.begin(), list.end(), [&](const RdmaMoved &entry) { return entry.job == job; });
-}
-
 }  // namespace
-
-std::string RdmaJobId(const std::string &token) {
-  SHA1_CTX context;
-  unsigned char digest[20];
-  SHA1Init(&context);
-  SHA1Update(&context, reinterpret_cast<const unsigned char *>(token.data()), static_cast<uint32_t>(token.size()));
-  SHA1Final(digest, &context);
-  std::string id;
-  for (int i = 0; i < 8; i++) id += fmt::format("{:02x}", digest[i]);
-  return id;
-}
 
 // --- storage -----------------------------------------------------------------------------------------------------
 
@@ -147,33 +39,33 @@ Status RdmaSlots::Recover() {
   return Status::OK();
 }
 
-Status RdmaSlots::load() {
-  Lists lists;
+StatusOr<RdmaMovedList> RdmaSlots::read(bool is_given) const {
+  std::string text;
   auto ctx = engine::Context::NoTransactionContext(srv_->storage);
   auto *family = srv_->storage->GetCFHandle(ColumnFamilyID::Propagate);
-  for (bool is_given : {true, false}) {
-    std::string text;
-    const char *key = is_given ? kGivenKey : kTakenKey;
-    auto s = srv_->storage->Get(ctx, ctx.GetReadOptions(), family, key, &text);
-    if (s.IsNotFound()) continue;
-    if (!s.ok()) return {Status::NotOK, fmt::format("cannot read key {}: {}", key, s.ToString())};
-    GET_OR_RET(is_given ? Parse(key, kGivenHeader, text, &lists.given, &lists.given_ended, &RdmaMoved::confirmed)
-                        : Parse(key, kTakenHeader, text, &lists.taken, &lists.taken_ended, &RdmaMoved::suspended));
-  }
-  for (const auto &entry : lists.given) {
+  const char *key = RdmaMovedList::Key(is_given);
+  auto s = srv_->storage->Get(ctx, ctx.GetReadOptions(), family, key, &text);
+  if (s.IsNotFound()) return RdmaMovedList{};
+  if (!s.ok()) return {Status::NotOK, fmt::format("cannot read key {}: {}", key, s.ToString())};
+  return RdmaMovedList::Parse(text, is_given);
+}
+
+Status RdmaSlots::load() {
+  auto given = GET_OR_RET(read(/*is_given=*/true));
+  auto taken = GET_OR_RET(read(/*is_given=*/false));
+  for (auto &entry : given.entries) {
     RDMA_INFO("[migrate] Slot(s) {} were handed over to {} at topology version {}{}", entry.range.String(),
               entry.address, entry.version, entry.confirmed ? "" : ", not confirmed yet");
+    entry.unsure = entry.version != version_;
   }
-  for (const auto &entry : lists.taken) {
+  for (auto &entry : taken.entries) {
     RDMA_INFO("[import] Slot(s) {} were taken over at topology version {}{}", entry.range.String(), entry.version,
               entry.suspended ? ", not in service" : "");
+    entry.unsure = entry.version != version_ || !HasSucceeded(entry.to, srv_->cluster->myid_);
   }
-  for (auto *list : {&lists.given, &lists.taken}) {
-    for (auto &entry : *list) entry.unsure = entry.version != version_;
-  }
-  for (auto &entry : lists.taken) entry.unsure = entry.unsure || !HasSucceeded(entry.to, srv_->cluster->myid_);
   std::lock_guard<std::mutex> lock(mutex_);
-  lists_ = std::move(lists);
+  given_ = std::move(given);
+  taken_ = std::move(taken);
   dirty_ = false;
   return Status::OK();
 }
@@ -197,13 +89,13 @@ Status RdmaSlots::Store() {
     std::string given, taken;
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      given = Format(kGivenHeader, lists_.given, lists_.given_ended, &RdmaMoved::confirmed);
-      taken = Format(kTakenHeader, lists_.taken, lists_.taken_ended, &RdmaMoved::suspended);
+      given = given_.Format(/*is_given=*/true);
+      taken = taken_.Format(/*is_given=*/false);
       dirty_ = false;
     }
     auto ctx = engine::Context::NoTransactionContext(srv_->storage);
-    auto s = srv_->storage->WriteToPropagateCF(ctx, kGivenKey, given);
-    if (s) s = srv_->storage->WriteToPropagateCF(ctx, kTakenKey, taken);
+    auto s = srv_->storage->WriteToPropagateCF(ctx, RdmaMovedList::Key(true), given);
+    if (s) s = srv_->storage->WriteToPropagateCF(ctx, RdmaMovedList::Key(false), taken);
     if (!s) {
       std::lock_guard<std::mutex> lock(mutex_);
       dirty_ = !is_replica_;
@@ -262,7 +154,7 @@ void RdmaSlots::OnTopology(bool force) {
   if (is_replica_) {
     // The master's lists count, and arrive with its database.
     std::lock_guard<std::mutex> lock(mutex_);
-    lists_ = {};
+    given_ = taken_ = {};
     dirty_ = false;
     return;
   }
@@ -274,8 +166,8 @@ void RdmaSlots::OnTopology(bool force) {
 
 void RdmaSlots::OnReset() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!lists_.given.empty() || !lists_.taken.empty()) RDMA_WARN("[migrate] CLUSTER RESET: forget all hand-overs");
-  lists_ = {};
+  if (!given_.entries.empty() || !taken_.entries.empty()) RDMA_WARN("[migrate] CLUSTER RESET: forget all hand-overs");
+  given_ = taken_ = {};
   my_id_.clear();
   is_replica_ = false;
   version_ = -1;
@@ -329,7 +221,7 @@ void RdmaSlots::mark(RdmaMoved *part, bool is_given) const {
 
 void RdmaSlots::end(const RdmaMoved &entry, int slot, bool is_given) {
   if (is_given) {
-    NoteEnded(&lists_.given_ended, entry.job);
+    given_.NoteEnded(entry.job);
     srv_->cluster->migrated_slots_.erase(slot);
     // Returned by force: writes are welcome again.
     const auto &owner = srv_->cluster->slots_nodes_[slot];
@@ -339,7 +231,7 @@ void RdmaSlots::end(const RdmaMoved &entry, int slot, bool is_given) {
     }
     return;
   }
-  NoteEnded(&lists_.taken_ended, entry.job);
+  taken_.NoteEnded(entry.job);
   srv_->cluster->imported_slots_.erase(slot);
 }
 
@@ -348,7 +240,7 @@ void RdmaSlots::judge(bool force) {
   std::lock_guard<std::mutex> lock(mutex_);
   bool changed = false;
   for (bool is_given : {true, false}) {
-    auto &list = is_given ? lists_.given : lists_.taken;
+    auto &list = is_given ? given_.entries : taken_.entries;
     std::vector<RdmaMoved> kept;
     for (const auto &entry : list) {
       auto judged = [&](int slot) {
@@ -386,10 +278,10 @@ void RdmaSlots::judge(bool force) {
 // With mutex_ and the exclusive guard: what the lists mean for clients.
 void RdmaSlots::apply() {
   auto *cluster = srv_->cluster.get();
-  for (const auto &entry : lists_.given) {
+  for (const auto &entry : given_.entries) {
     for (int slot = entry.range.start; slot <= entry.range.end; slot++) cluster->migrated_slots_[slot] = entry.address;
   }
-  for (const auto &entry : lists_.taken) {
+  for (const auto &entry : taken_.entries) {
     for (int slot = entry.range.start; slot <= entry.range.end; slot++) {
       if (entry.suspended) {
         cluster->imported_slots_.erase(slot);
@@ -402,14 +294,6 @@ void RdmaSlots::apply() {
 
 // --- the giver ---------------------------------------------------------------------------------------------------
 
-void RdmaSlots::forgetIn(std::vector<RdmaMoved> *list, const SlotRange &range) {
-  std::vector<RdmaMoved> kept;
-  for (const auto &entry : *list) {
-    for (const auto &part : Without(entry, range)) kept.push_back(part);
-  }
-  *list = std::move(kept);
-}
-
 void RdmaSlots::AddGiven(RdmaMoved entry) {
   auto *cluster = srv_->cluster.get();
   entry.version = cluster->GetVersion();
@@ -420,9 +304,9 @@ void RdmaSlots::AddGiven(RdmaMoved entry) {
   }
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    forgetIn(&lists_.given, entry.range);
-    forgetIn(&lists_.taken, entry.range);
-    lists_.given.push_back(entry);
+    given_.Remove(entry.range);
+    taken_.Remove(entry.range);
+    given_.entries.push_back(entry);
     markDirty();
   }
   judge(/*force=*/false);
@@ -430,7 +314,7 @@ void RdmaSlots::AddGiven(RdmaMoved entry) {
 
 void RdmaSlots::ConfirmGiven(const std::string &job) {
   std::lock_guard<std::mutex> lock(mutex_);
-  for (auto &entry : lists_.given) {
+  for (auto &entry : given_.entries) {
     if (entry.job != job || entry.confirmed) continue;
     entry.confirmed = true;
     markDirty();
@@ -439,18 +323,18 @@ void RdmaSlots::ConfirmGiven(const std::string &job) {
 
 bool RdmaSlots::HasGiven(const std::string &job) const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return HasJob(lists_.given, job);
+  return given_.HasJob(job);
 }
 
 bool RdmaSlots::WasGiven(const std::string &job) const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return HasJob(lists_.given, job) || Contains(lists_.given_ended, job);
+  return given_.HadJob(job);
 }
 
 std::vector<RdmaMoved> RdmaSlots::ToAnnounce() const {
   std::lock_guard<std::mutex> lock(mutex_);
   std::vector<RdmaMoved> found;
-  for (const auto &entry : lists_.given) {
+  for (const auto &entry : given_.entries) {
     if (!my_id_.empty() && (entry.from != my_id_ || !entry.confirmed || entry.succeeded || entry.unsure)) found.push_back(entry);
   }
   return found;
@@ -458,7 +342,7 @@ std::vector<RdmaMoved> RdmaSlots::ToAnnounce() const {
 
 void RdmaSlots::Announced(const RdmaMoved &announced) {
   std::lock_guard<std::mutex> lock(mutex_);
-  for (auto &entry : lists_.given) {
+  for (auto &entry : given_.entries) {
     if (entry.job != announced.job || entry.range != announced.range) continue;
     entry.from = my_id_;
     entry.confirmed = true;
@@ -469,134 +353,33 @@ void RdmaSlots::Announced(const RdmaMoved &announced) {
 
 std::vector<RdmaMoved> RdmaSlots::FindGiven(const SlotRange &range) const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return Overlapping(lists_.given, range);
+  return given_.Overlapping(range);
+}
+
+std::optional<RdmaMoved> RdmaSlots::LastGivenByMaster() const {
+  auto list = read(/*is_given=*/true);
+  if (!list || list->entries.empty()) return std::nullopt;
+  return list->entries.back();
 }
 
 std::optional<RdmaMoved> RdmaSlots::LastGiven() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (lists_.given.empty()) return std::nullopt;
-  return lists_.given.back();
-}
-
-// --- the taker ---------------------------------------------------------------------------------------------------
-
-Status RdmaSlots::AddTaken(RdmaMoved entry) {
-  {
-    auto concurrency = RdmaGuard::Shared(srv_, [this] { return isEnding(); });
-    if (!concurrency) return {Status::NotOK, "this node has become a replica, or stops"};
-    entry.version = std::max(entry.version, srv_->cluster->GetVersion());
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (!HasJob(lists_.taken, entry.job)) {
-      forgetIn(&lists_.taken, entry.range);
-      lists_.taken.push_back(entry);
-    }
-  }
-  return Store();
-}
-
-bool RdmaSlots::ServeTaken(const std::string &job) {
-  auto *cluster = srv_->cluster.get();
-  std::lock_guard<std::mutex> lock(mutex_);
-  bool served = true;
-  for (auto &entry : lists_.taken) {
-    if (entry.job != job) continue;
-    bool suspended = false, counts = cluster->GetVersion() >= entry.version;
-    for (int slot = entry.range.start; slot <= entry.range.end; slot++) {
-      const auto &owner = cluster->slots_nodes_[slot];
-      suspended = suspended || (counts && owner && owner->id != entry.from && owner->id != cluster->myid_);
-    }
-    entry.version = std::max(entry.version, cluster->GetVersion());
-    entry.suspended = suspended;
-    served = served && !suspended;
-    forgetIn(&lists_.given, entry.range);
-    for (int slot = entry.range.start; slot <= entry.range.end; slot++) cluster->migrated_slots_.erase(slot);
-    markDirty();
-  }
-  apply();
-  return served;
-}
-
-bool RdmaSlots::IsOwner(const SlotRange &range, const std::string &node) const {
-  for (int slot = range.start; slot <= range.end; slot++) {
-    const auto &owner = srv_->cluster->slots_nodes_[slot];
-    if (!owner || owner->id != node) return false;
-  }
-  return true;
-}
-
-bool RdmaSlots::ConfirmTaken(const SlotRange &range, const std::string &job, const std::string &source) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  std::vector<RdmaMoved> list;
-  bool all = true;
-  for (const auto &entry : lists_.taken) {
-    SlotRange both{std::max(entry.range.start, range.start), std::min(entry.range.end, range.end)};
-    bool concerned = entry.job == job && both.IsValid() && entry.suspended;
-    if (!concerned || !IsOwner(both, source)) {
-      all = all && !concerned;
-      list.push_back(entry);
-      continue;
-    }
-    for (const auto &part : Without(entry, both)) list.push_back(part);
-    list.push_back(entry);
-    list.back().range = both;
-    list.back().suspended = list.back().unsure = false;
-    list.back().from = source;
-    RDMA_INFO("[import] Slot(s) {} are in service again: their owner knows of the hand-over", both.String());
-    markDirty();
-  }
-  lists_.taken = std::move(list);
-  apply();
-  return all;
-}
-
-std::vector<RdmaMoved> RdmaSlots::ToAsk() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  std::vector<RdmaMoved> found;
-  for (const auto &entry : lists_.taken) {
-    if (entry.suspended && !entry.owner.empty()) found.push_back(entry);
-  }
-  return found;
-}
-
-void RdmaSlots::DenyTaken(const RdmaMoved &denied) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  auto same = [&](const RdmaMoved &entry) {
-    return entry.job == denied.job && entry.range == denied.range && entry.suspended && entry.owner == denied.owner;
-  };
-  auto found = std::find_if(lists_.taken.begin(), lists_.taken.end(), same);
-  if (found == lists_.taken.end()) return;
-  for (int slot = found->range.start; slot <= found->range.end; slot++) end(*found, slot, /*is_given=*/false);
-  lists_.taken.erase(found);
-  markDirty();
-}
-
-bool RdmaSlots::HasTaken(const std::string &job) const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return HasJob(lists_.taken, job);
-}
-
-bool RdmaSlots::WasTaken(const std::string &job) const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return HasJob(lists_.taken, job) || Contains(lists_.taken_ended, job);
-}
-
-std::vector<RdmaMoved> RdmaSlots::FindTaken(const SlotRange &range) const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return Overlapping(lists_.taken, range);
+  if (given_.entries.empty()) return std::nullopt;
+  return given_.entries.back();
 }
 
 bool RdmaSlots::Forget(const SlotRange &range) {
   std::lock_guard<std::mutex> lock(mutex_);
   bool found = false;
   for (bool is_given : {true, false}) {
-    auto &list = is_given ? lists_.given : lists_.taken;
-    for (const auto &entry : Overlapping(list, range)) {
+    auto &list = is_given ? given_ : taken_;
+    for (const auto &entry : list.Overlapping(range)) {
       found = true;
       for (int slot = std::max(entry.range.start, range.start); slot <= std::min(entry.range.end, range.end); slot++) {
         end(entry, slot, is_given);
       }
     }
-    forgetIn(&list, range);
+    list.Remove(range);
   }
   if (found) markDirty();
   return found;

@@ -37,26 +37,10 @@
 #include <vector>
 
 #include "cluster/cluster_defs.h"
+#include "rdma_moved.h"
 #include "status.h"
 
 class Server;
-
-struct RdmaMoved {
-  SlotRange range;
-  int64_t version = -1;    // of the newest topology that one of the nodes knew when the slots changed hands
-  std::string from;        // id of the node that gave them
-  std::string to;          // id of the node that took them
-  std::string address;     // of `to`: host:port
-  std::string job;         // RdmaJobId(token)
-  bool confirmed = false;  // given: `to` has answered that it owns them
-  bool suspended = false;  // taken: not in service
-  bool succeeded = false;  // given: by the topology another node has replaced `to`. Not stored
-  bool unsure = false;     // it was read from the database, under a newer topology than its own. Not stored
-  std::string owner;       // taken and suspended: id of the owner by the topology, and `address` its address. Not stored
-};
-
-// The public name of the job that has this token (hexadecimal); 16 digits, which do not give the token away.
-std::string RdmaJobId(const std::string &token);
 
 // Thread: any, unless a comment names a guard of the server that the caller holds. `no guard` means that the caller
 // holds none: the call takes them.
@@ -95,6 +79,8 @@ class RdmaSlots {
   std::vector<RdmaMoved> FindGiven(const SlotRange &range) const;
   // The newest entry.
   std::optional<RdmaMoved> LastGiven() const;
+  // Of a replica: the newest entry of its master, as the database has it. A guard of the server.
+  std::optional<RdmaMoved> LastGivenByMaster() const;
 
   // --- the taker ---
   // Record on disk that the slots were taken over; `version`: that of the giver. They are not served yet. No guard.
@@ -127,16 +113,12 @@ class RdmaSlots {
 
  private:
   enum class Verdict { kKeep, kSuspend, kEnd };
-  struct Lists {
-    std::vector<RdmaMoved> given, taken;
-    std::vector<std::string> given_ended, taken_ended;  // jobs whose entries have ended, the newest last
-  };
 
+  StatusOr<RdmaMovedList> read(bool is_given) const;
   Status load();
   void note();
   void judge(bool force);
   void apply();
-  void forgetIn(std::vector<RdmaMoved> *list, const SlotRange &range);
   void end(const RdmaMoved &entry, int slot, bool is_given);
   Verdict judgeGiven(const RdmaMoved &entry, int slot, bool force) const;
   Verdict judgeTaken(const RdmaMoved &entry, int slot, bool force) const;
@@ -156,7 +138,7 @@ class RdmaSlots {
 
   mutable std::mutex mutex_;  // guards what follows; taken last, for moments
   std::condition_variable changed_;
-  Lists lists_;
+  RdmaMovedList given_, taken_;
   std::string my_id_;
   bool dirty_ = false;
   bool stopping_ = false;

@@ -183,6 +183,10 @@ class Replication(SlotCase):
         self.wait_for_sync(c, b)
         self.assert_identical(b, c)
 
+    def assert_shows(self, node, slots, state):
+        info = node.cluster_info()
+        self.assertEqual((info.get("migrating_slot(s)"), info.get("migrating_state")), (slots, state))
+
     # --- replicas of the source --------------------------------------------------------------------------------
 
     def test_replica_of_the_source__follows__identical_after_the_publication(self):
@@ -190,8 +194,11 @@ class Replication(SlotCase):
         fill_every_type(a.client(), "t")
         self.wait_for_sync(c, a)
         self.migrate(a, b)
+        self.wait_for_sync(c, a)
+        self.assert_shows(c, ALL, "start")
         self.publish(b)
         self.wait_for_sync(c, a)
+        c.wait_for(lambda: "migrating_state" not in c.cluster_info(), "the end of the record")
         for node in (a, c):
             self.assert_moved(node, b)
         self.assert_identical(a, c)
@@ -204,6 +211,7 @@ class Replication(SlotCase):
         b.call("set", "k", "newer")
         self.wait_for_sync(c, a)
         a.kill()
+        self.assert_shows(c, ALL, "start")  # the controller asks it before it has told it
         self.cluster.replica_of, self.cluster.slots = {"a": "c"}, {c.id: ALL}
         self.cluster.tell([b, c])
         self.assert_moved(c, b, "k")

@@ -74,6 +74,13 @@ class SlotMigration(SlotCase):
         self.migrate(a, b, "100-200")
         self.assertEqual(b.cluster_info()["import_state"], "success")
 
+    def test_migrate__next_one_right_after_the_answer__accepted(self):
+        """Where the clean-up comes after the answer, one of forty is too early."""
+        a, b = self.open()
+        self.cluster.raises = False  # that would give it time
+        for slot in range(40):
+            self.assertEqual(self.cluster.migrate(a, b, str(slot), "sync"), b"OK")
+
     def test_migrate__large_values__equal(self):
         a, b = self.open()
         big = os.urandom(1 << 20)
