@@ -18,6 +18,7 @@ static struct control_channel *connected_theirs; /* the end of the code under te
 static bool connected_is_told;
 static unsigned connects;
 static unsigned failing_connects;
+static enum haul_status connect_failure; /* of these */
 static unsigned waits;
 
 /* The caller releases `message` afterwards. */
@@ -28,6 +29,7 @@ static inline void connected_peer_begin(void)
     peer = (struct control_peer){.channel = NULL};
     connected_theirs = NULL;
     connects = failing_connects = waits = 0;
+    connect_failure = HAUL_UNREACHABLE;
 }
 
 enum haul_status __wrap_control_channel_connect(const struct link_address *address,
@@ -46,7 +48,7 @@ enum haul_status __wrap_control_channel_connect(const struct link_address *addre
     connects++;
     if (failing_connects > 0) {
         failing_connects--;
-        return haul_error_set(failed, HAUL_UNREACHABLE, NULL, 0, "no way there");
+        return haul_error_set(failed, connect_failure, NULL, 0, "no way there");
     }
     control_peer_close(&peer);
     enum haul_status status =

@@ -275,6 +275,25 @@ static void test_sender_links_describe__of_what_link__bound_passed_over_or_refus
     }
 }
 
+/* Whichever link comes last: the links are up when each is bound and has been described. */
+static void test_sender_links_describe__one_is_still_missing__not_up_yet(void)
+{
+    struct message message;
+    for (uint32_t last = 0; last < 2; last++) {
+        begin_closed(&tcp_only, 2, 0);
+        open_links(false);
+        (void)sender_links_poll(&links);
+        check(sender_links_next_message(&links, &message));
+        describe_link(HAUL_TRANSPORT_TCP, 1 - last);
+        check(sender_links_next_message(&links, &message));
+        check(!sender_links_next_message(&links, &message));
+        check_equal(links.state, SENDER_LINKS_OPENING);
+        describe_link(HAUL_TRANSPORT_TCP, last);
+        check_equal(links.state, SENDER_LINKS_UP);
+        end();
+    }
+}
+
 static void test_sender_links_poll__bind_fails_without_another_way__down(void)
 {
     begin_closed(&tcp_only, 1, 0);
@@ -413,6 +432,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_sender_links_open__connect_fails__smaller_or_tcp),
     CHECK_TEST(test_sender_links_open__second_of_two_fails__the_first_is_gone_too),
     CHECK_TEST(test_sender_links_describe__of_what_link__bound_passed_over_or_refused),
+    CHECK_TEST(test_sender_links_describe__one_is_still_missing__not_up_yet),
     CHECK_TEST(test_sender_links_poll__bind_fails_without_another_way__down),
     CHECK_TEST(test_sender_links_poll__rate_limit__the_next_block_at_its_time),
     CHECK_TEST(test_sender_links_rate__changed_while_blocks_wait__the_new_one_counts),

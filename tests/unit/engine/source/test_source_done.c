@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "failing_store.h"
+#include "job_journal.h"
 
 static const uint8_t job[HAUL_JOB_BYTES] = {1};
 static const uint8_t second_job[HAUL_JOB_BYTES] = {2};
@@ -203,6 +204,34 @@ static void test_source_done_answer__all_came_back__the_first_ones_reason(void)
     finish();
 }
 
+/* --- the freeze ------------------------------------------------------------------------------- */
+
+/* The number of a decided job's last freeze; none of another job, nor of one whose journal was set
+ * back to before the decision. */
+static void test_source_done_frozen_at__each_step_of_a_job__that_of_the_decision(void)
+{
+    for (int restored = 0; restored < 2; restored++) {
+        struct plan plan;
+        start();
+        failing_store_put(0, "k");
+        check_equal(source_done_frozen_at(&journal), 0);
+        make_plan(&plan, "b", "k");
+        plan.new_version = 1;
+        memcpy(journal.job, job, HAUL_JOB_BYTES);
+        check_status(source_journal_begin(&journal, &plan, failing.sequence, &error), HAUL_OK);
+        check_status(source_journal_frozen(&journal, &error), HAUL_OK);
+        check(journal_state(journal.file)->frozen_sequence > 0);
+        check_equal(source_done_frozen_at(&journal), 0);
+        if (restored != 0) {
+            check_status(job_journal_mark(journal.file, JOURNAL_RESTORED, true, &error), HAUL_OK);
+        }
+        check_status(source_journal_decide(&journal, &plan, 0, &error), HAUL_OK);
+        check_equal(source_done_frozen_at(&journal), restored != 0 ? 0 : failing.sequence);
+        plan_fini(&plan);
+        finish();
+    }
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_done_check_returned__not_known_here__each_job_is_in_doubt),
     CHECK_TEST(test_source_done_check_returned__a_part_not_known_here__nobody_knows_which),
@@ -211,6 +240,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_done_check_returned__not_known_and_owned_here__no_matter),
     CHECK_TEST(test_source_done_answer__first_one_came_back__the_other_one_is_answered),
     CHECK_TEST(test_source_done_answer__all_came_back__the_first_ones_reason),
+    CHECK_TEST(test_source_done_frozen_at__each_step_of_a_job__that_of_the_decision),
 };
 
 CHECK_MAIN("source_done", tests)

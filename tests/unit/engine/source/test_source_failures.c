@@ -392,6 +392,54 @@ static void test_source_journal_adopt__nth_call_fails__told_and_released_when_do
     failing_sweep_power(&step);
 }
 
+/* Its target reports that it owns by a job that was given up here. */
+static void one_was_given_up(void)
+{
+    start();
+    leave(ABORTED, here, "k", "l");
+}
+
+static enum haul_status yield(void)
+{
+    struct plan plan = {.family_count = 0};
+    struct haul_source_options resolving = options;
+    resolving.resolve = true;
+    source_journal_init(&journal, &resolving);
+    enum haul_status status = source_journal_adopt(&journal, &plan, &error);
+    if (status == HAUL_OK) {
+        status = source_journal_bind(&journal, here, &plan, &error);
+    }
+    if (status == HAUL_OK) {
+        status = source_journal_yield_left(&journal, MOVED_VERSION, &error);
+    }
+    check(status != HAUL_OK || journal.yielded || !journal.only_tells);
+    plan_fini(&plan);
+    source_journal_fini(&journal);
+    bool was_done = status == HAUL_NOT_FOUND && journal_count() == 0; /* the last step failed */
+    return was_done ? HAUL_OK : status;
+}
+
+static void check_yielded(bool was_failed)
+{
+    struct plan plan;
+    (void)was_failed;
+    make_plan(&plan, "k", "l");
+    check_error(config_version_check(&failing.base, &options.hooks, &plan, &error), HAUL_MISMATCH,
+                error);
+    plan_fini(&plan);
+}
+
+static void test_source_journal_yield_left__nth_call_fails__told_and_yielded_when_done_again(void)
+{
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = one_was_given_up,
+                                             .act = yield,
+                                             .look = check_yielded,
+                                             .disk_calls_min = 15};
+    failing_sweep(&step);
+    failing_sweep_power(&step);
+}
+
 /* --- the operator ----------------------------------------------------------------------------- */
 
 static enum haul_status give_up(void)
@@ -585,6 +633,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_intent_begin__resumed_and_nth_call_fails__told_and_goes_on),
     CHECK_TEST(test_source_left_over_continue__nth_call_fails__told_and_goes_on_when_done_again),
     CHECK_TEST(test_source_journal_adopt__nth_call_fails__told_and_released_when_done_again),
+    CHECK_TEST(test_source_journal_yield_left__nth_call_fails__told_and_yielded_when_done_again),
     CHECK_TEST(test_source_left_over_give_up__nth_call_fails__told_and_given_up_when_done_again),
     CHECK_TEST(test_owner_reclaim__nth_call_fails__told_and_taken_back_when_done_again),
     CHECK_TEST(test_owner_forget__nth_call_fails__told_and_forgotten_when_done_again),

@@ -61,9 +61,31 @@ static void test_target_done_check__decided_on_as_many_of_other_bytes__refused(v
     finish();
 }
 
+/* The register, the journal and the hook remain as they were. */
+static void test_target_journal_own__done_and_others_were_decided_on__does_not_own(void)
+{
+    struct message commit;
+    start();
+    prepare_bytes();
+    message_init(&commit, MESSAGE_COMMIT);
+    commit.as.commit.epoch = MESSAGE_EPOCH_NONE;
+    commit.as.commit.records = RECORD_COUNT + 1;
+    commit.as.commit.bytes = BYTE_COUNT;
+    target_done_note(&journal, &commit);
+    check_error(target_journal_own(&journal, 1, &error), HAUL_MISMATCH, error);
+    check(journal.refused);
+    check_equal(own_count, 0);
+    check_equal(journal_state(journal.file)->phase, JOURNAL_PHASE_PREPARED);
+    leave();
+    check_equal(come(1, true), JOB_PREPARED);
+    leave();
+    finish();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_done_check__done_and_others_were_decided_on__refused),
     CHECK_TEST(test_target_done_check__decided_on_as_many_of_other_bytes__refused),
+    CHECK_TEST(test_target_journal_own__done_and_others_were_decided_on__does_not_own),
 };
 
 CHECK_MAIN("target_done", tests)

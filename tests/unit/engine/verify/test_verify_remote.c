@@ -322,6 +322,27 @@ static void test_haul_verify_remote__busy__tried_again(void)
     finish();
 }
 
+/* What may be otherwise a moment later is tried again; nothing else is. */
+static void test_haul_verify_remote__connecting_fails_once__by_its_status(void)
+{
+    begin();
+    for (int i = HAUL_OK + 1; i < HAUL_STATUS_COUNT; i++) {
+        enum haul_status failure = (enum haul_status)i;
+        bool again = failure == HAUL_CLOSED || failure == HAUL_TIMEOUT || failure == HAUL_REFUSED ||
+                     failure == HAUL_UNREACHABLE || failure == HAUL_BUSY;
+        connects = 0;
+        told_records = 0;
+        failing_connects = 1;
+        connect_failure = failure;
+        target_verify_fini(&verify);
+        memset(&verify, 0, sizeof(verify));
+        check_status(run(), again ? HAUL_OK : failure);
+        check_equal(result.retries, again);
+        check_equal(connects, again ? 2 : 1);
+    }
+    finish();
+}
+
 static void test_haul_verify_remote__no_way_there__unreachable_in_the_end(void)
 {
     begin();
@@ -422,6 +443,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_verify_remote__named_families__these_or_not_found),
     CHECK_TEST(test_haul_verify_remote__hangs_up_anywhere__comes_back),
     CHECK_TEST(test_haul_verify_remote__busy__tried_again),
+    CHECK_TEST(test_haul_verify_remote__connecting_fails_once__by_its_status),
     CHECK_TEST(test_haul_verify_remote__no_way_there__unreachable_in_the_end),
     CHECK_TEST(test_haul_verify_remote__no_answer__not_for_ever),
     CHECK_TEST(test_haul_verify_remote__they_count_on_and_on__cut_without_a_digest),
