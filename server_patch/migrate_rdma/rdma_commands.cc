@@ -13,7 +13,7 @@ void RdmaMigrator::OnTopology() {
   if (!reason.empty()) {
     RDMA_WARN("[migrate] Cancel migrating slot(s) {}: by the topology {}", running_range_.String(), reason);
     lost_ = true;
-    lost_reason_ = reason;
+    lost_reason_ = "by the topology " + reason;
     if (migration_) haul_migration_cancel(migration_);
   }
   releaseForbidden();

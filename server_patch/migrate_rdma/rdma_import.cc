@@ -134,8 +134,10 @@ Status RdmaImport::checkRequest(const RdmaImportRequest &request) const {
   }
   for (const auto &entry : srv_->rdma_slots->FindTaken(request.range)) {
     if (entry.suspended) continue;
-    return {Status::NotOK, fmt::format("this node has taken over slot(s) {} already; HAUL ABANDON {} FORCE forgets it",
-                                       entry.range.String(), entry.range.String())};
+    return {Status::NotOK,
+            fmt::format("this node has taken over slot(s) {} already: let the topology show it. Only if what was written "
+                        "to them here since may be lost: HAUL ABANDON {} FORCE",
+                        entry.range.String(), entry.range.String())};
   }
   return Status::OK();
 }

@@ -12,6 +12,7 @@
 namespace {
 
 constexpr uint64_t kKeepMs = 10 * 60 * 1000;
+constexpr uint64_t kGiveUpPauseMs = 5 * 1000;  // after the disk has refused it
 
 }  // namespace
 
@@ -19,9 +20,14 @@ void RdmaMigrator::keep(const RdmaState &state) {
   RDMA_INFO("[migrate] The job of slot(s) {} is kept for {} minutes: the same MIGRATE continues it",
             state.range.String(), kKeepMs / 60000);
   std::lock_guard<std::mutex> lock(mutex_);
+  keepFor(state, kKeepMs, "nobody continued it");
+}
+
+// With mutex_.
+void RdmaMigrator::keepFor(const RdmaState &state, uint64_t ms, const std::string &end) {
   kept_ = state;
-  kept_until_ms_ = util::GetTimeStampMS() + kKeepMs;
-  kept_end_ = "nobody continued it";
+  kept_until_ms_ = util::GetTimeStampMS() + ms;
+  kept_end_ = end;
   kept_guard_ = std::make_unique<RdmaMovingGuard>();
 }
 
@@ -40,14 +46,22 @@ std::optional<RdmaState> RdmaMigrator::takeKept() {
   return kept;
 }
 
-void RdmaMigrator::giveUp(RdmaState kept, const std::string &reason) {
+// Until it succeeds, the job stays kept, and its destination is told that it is open.
+Status RdmaMigrator::giveUp(const RdmaState &kept, const std::string &reason) {
   RDMA_INFO("[migrate] Give up the kept job of slot(s) {}: {}", kept.range.String(), reason);
   auto database = srv_->storage->ReadLockGuard();
   auto s = slots_->IsReplica() || srv_->storage->IsClosing() ? forgetJobs() : endJobs(false);
-  kept.moving = false;
-  if (s) s = kept.Store(statePath());
-  if (!s) RDMA_WARN("[migrate] {}", s.Msg());
-  if (s) closeToken(kept.token);
+  auto over = kept;
+  over.moving = false;
+  if (s) s = over.Store(statePath());
+  if (s) {
+    closeToken(kept.token);
+    return s;
+  }
+  RDMA_WARN("[migrate] The job of slot(s) {} cannot be given up yet: {}", kept.range.String(), s.Msg());
+  std::lock_guard<std::mutex> lock(mutex_);
+  keepFor(kept, kGiveUpPauseMs, reason);
+  return s;
 }
 
 // The next migration waits for the end of this: it writes the same files, and giving up ends every undecided job.
@@ -58,7 +72,8 @@ void RdmaMigrator::giveUpOutdated() {
     std::lock_guard<std::mutex> lock(mutex_);
     reason = slots_->IsReplica() ? "this node is a replica now" : kept_end_;
   }
-  if (auto kept = takeKept()) giveUp(*kept, reason);
+  auto kept = takeKept();
+  if (kept) (void)giveUp(*kept, reason);  // if that fails, it is due again soon
 }
 
 // --- the token -----------------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ namespace {
 
 constexpr uint32_t kPollMs = 50;
 constexpr uint32_t kRetryMs = 60 * 1000;
+constexpr int kAskEndedMs = 1000;
+constexpr int kAskEndedLimitMs = 2 * 1000;
 // A destination that has taken over no longer listens: ask on its Redis port, not at its old endpoint.
 constexpr int kLostReplyMs = 2 * 1000;
 constexpr int kDoubtPauseMs = 1000;
@@ -145,7 +147,7 @@ StatusOr<bool> RdmaMigrator::start() {
   // Migrate() has looked. Since then this node may have been a replica, and got the record of its master.
   auto given = slots_->FindGiven(range);
   bool is_kept = kept && kept->range == range && kept->node == migrator_->dst_node_ && given.empty();
-  if (kept && !is_kept) giveUp(*kept, "another migration begins");
+  if (kept && !is_kept) GET_OR_RET(giveUp(*kept, "another migration begins"));
   if (!given.empty()) return refuseGiven(given.front());
   if (options_.by == MigrateTransport::kHaul) {
     auto known = agree(is_kept ? kept : std::nullopt);
@@ -154,7 +156,7 @@ StatusOr<bool> RdmaMigrator::start() {
     RDMA_WARN("[migrate] The destination of slot(s) {} does not know migrate-transport haul: upstream's migration",
               range.String());
   }
-  if (is_kept) giveUp(*kept, "it is migrated without haul now");
+  if (is_kept) GET_OR_RET(giveUp(*kept, "it is migrated without haul now"));
   return false;
 }
 
@@ -295,7 +297,7 @@ Status RdmaMigrator::runOnce(haul_result *result) {
     std::lock_guard<std::mutex> lock(mutex_);
     migration_ = nullptr;
     if (result->status == HAUL_CANCELLED && !lost_reason_.empty()) {
-      result->status = haul_error_set(&result->error, HAUL_MISMATCH, nullptr, 0, "by the topology %s", lost_reason_.c_str());
+      result->status = haul_error_set(&result->error, HAUL_MISMATCH, nullptr, 0, "%s", lost_reason_.c_str());
     }
   }
   haul_migration_destroy(migration);
@@ -304,12 +306,17 @@ Status RdmaMigrator::runOnce(haul_result *result) {
 
 void RdmaMigrator::waitForEnd(haul_migration *migration) {
   bool ending = false;
-  uint64_t released_at = 0;
+  uint64_t released_at = 0, ask_at = util::GetTimeStampMS() + kAskEndedMs;
   while (!haul_migration_ended(migration, kPollMs)) {
-    report.Update(migration);
+    auto phase = report.Update(migration);
     rate_.Follow(migration);
     if (ending) continue;
     if (released_ && released_at == 0) released_at = util::GetTimeStampMS();
+    bool is_away = !released_ && (phase == HAUL_PHASE_CONNECTING || phase == HAUL_PHASE_RETRYING);
+    if (is_away && util::GetTimeStampMS() > ask_at) {
+      askWhetherEnded();
+      ask_at = util::GetTimeStampMS() + kAskEndedMs;
+    }
     if (isStopping()) {  // the next MIGRATE continues it
       haul_migration_stop(migration);
       ending = true;
@@ -323,6 +330,17 @@ void RdmaMigrator::waitForEnd(haul_migration *migration) {
       ending = true;
     }
   }
+}
+
+// libhaul would try until kRetryMs to reach a destination that has ended the job, or that has lost it.
+void RdmaMigrator::askWhetherEnded() {
+  auto fd = RdmaConnect(srv_, job_.host, job_.port, [this] { return isUnwanted(); }, kAskEndedLimitMs);
+  if (!fd) return;
+  auto answer = RdmaExchange(**fd, {"haul", "endpoint", job_.token});
+  if (!answer || answer->rfind("-ERR ", 0) != 0) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!lost_) lost_reason_ = "the destination has ended the job: " + answer->substr(5);
+  lost_ = true;
 }
 
 Status RdmaMigrator::conclude(haul_result *result) {

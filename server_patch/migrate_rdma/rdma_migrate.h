@@ -109,6 +109,7 @@ class RdmaMigrator {
   void fillOptions(haul_source_options *options);
   Status runOnce(haul_result *result);
   void waitForEnd(haul_migration *migration);
+  void askWhetherEnded();
   Status conclude(haul_result *result);
   Status settle(haul_result *result);
   void logEnd(const haul_result &result);
@@ -131,8 +132,9 @@ class RdmaMigrator {
   bool openToken(const std::string &token);
   void closeToken(const std::string &token);
   void keep(const RdmaState &state);
+  void keepFor(const RdmaState &state, uint64_t ms, const std::string &end);
   void endKept(const std::string &reason);
-  void giveUp(RdmaState kept, const std::string &reason);
+  Status giveUp(const RdmaState &kept, const std::string &reason);
   void giveUpOutdated();
   Status readOptions();
   void setWorking(bool works);
@@ -195,7 +197,7 @@ class RdmaMigrator {
   bool watches_ = false;  // the topology must not take away what follows
   SlotRange running_range_;
   std::string running_node_;
-  std::string lost_reason_;  // why the topology has ended the running job
+  std::string lost_reason_;  // why the running job has been ended from outside; empty: by a command
   std::optional<RdmaState> kept_;
   uint64_t kept_until_ms_ = 0;
   std::unique_ptr<RdmaMovingGuard> kept_guard_;

@@ -58,12 +58,13 @@ void RdmaReport::Begin(const SlotRange &slots, const std::string &peer) {
   rate_ = {};
 }
 
-void RdmaReport::Update(haul_migration *migration) {
+haul_phase RdmaReport::Update(haul_migration *migration) {
   haul_progress progress{};
   haul_migration_progress(migration, &progress);
   std::lock_guard<std::mutex> lock(mutex_);
   progress_ = progress;
   rate_.Note(progress.seconds, progress.bytes);
+  return progress.phase;
 }
 
 void RdmaReport::End(const haul_result &result, bool owned) {

@@ -41,7 +41,7 @@ class RdmaReport {
 
   // `peer`: the id of the other node.
   void Begin(const SlotRange &slots, const std::string &peer);
-  void Update(haul_migration *migration);
+  haul_phase Update(haul_migration *migration);
   // `owned`: the destination owns the slots, whatever became of the last message.
   void End(const haul_result &result, bool owned);
   // A job that never began.

@@ -133,7 +133,9 @@ haul_lane RdmaLaneMode(const RdmaOptions &options) {
 
 std::string RdmaErrorText(const haul_error &error) {
   char line[HAUL_LOG_LINE_BYTES_MAX];
-  haul_error_format(&error, line, sizeof(line));
+  auto shown = error;
+  if (strstr(shown.hint, "`haul ") != nullptr) shown.hint[0] = '\0';  // of the tool, which has no business here
+  haul_error_format(&shown, line, sizeof(line));
   return line;
 }
 

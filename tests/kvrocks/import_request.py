@@ -236,6 +236,24 @@ class Decision(SlotCase, ImportAnswers):
         self.assertEqual(a.info("migration")["migrate_kept_slot(s)"], "")
         self.assertEqual(self.ask(a, token), "haul void")
 
+    def test_decision__job_that_is_kept_and_the_disk_refuses__given_up_when_it_does_not(self):
+        a, b, c = self.open(3)
+        self.begin_slow(a, b, slots="0-8000")
+        token = token_of(a, "source")
+        a.kill()
+        a.start()
+        self.cluster.tell()
+        in_the_way = os.path.join(a.database(), "haul", "slots-source.tmp")
+        os.mkdir(in_the_way)
+        self.assertEqual(self.ask(a, token), "TRYAGAIN")
+        a.wait_for(lambda: "cannot be given up yet" in a.log(), "the disk's refusal")
+        with self.assertRaisesRegex(Error, "create .*slots-source.tmp"):
+            self.cluster.migrate(a, c, "8001-16383", "sync")
+        self.assertEqual(self.ask(a, token), "TRYAGAIN")
+        os.rmdir(in_the_way)
+        a.wait_for(lambda: self.ask(a, token) == "haul void", "the end of the job")
+        self.migrate(a, c, "8001-16383")
+
     def test_decision__void_and_the_destination_has_the_token_again__not_continued(self):
         a, b = self.open()
         token = b.call("haul", "import", ALL, self.cluster.version, a.id).split()[-1].decode()

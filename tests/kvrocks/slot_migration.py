@@ -393,6 +393,19 @@ class SlotMigration(SlotCase):
         b.stop()
         self.assert_equal_databases(a, b)
 
+    def test_kill__destination_while_it_copies_and_it_lost_its_database__ends_at_once(self):
+        """It would be tried for a minute."""
+        a, b = self.open()
+        self.begin_slow(a, b)
+        b.kill()
+        b.remove_database()
+        b.start()
+        begun = time.monotonic()
+        self.wait_for_state(a, "fail")
+        self.assertLess(time.monotonic() - begun, 20)
+        self.assertIn("the destination has ended the job: haul: no job with this token", a.log())
+        self.assert_takes(a)
+
     def test_kill__source_while_it_copies__goes_on_when_asked(self):
         a, b = self.open()
         self.begin_slow(a, b)
