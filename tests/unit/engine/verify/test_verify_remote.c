@@ -402,6 +402,56 @@ static void test_haul_verify_remote__answers_that_do_not_do__status_at_once(void
     }
 }
 
+/* The call number `failing_open` of ours, from 1, that opens a scan or lists families. */
+static struct haul_store_ops failing_ops;
+static const struct haul_store_ops *real_ops;
+static unsigned opens;
+static unsigned failing_open;
+
+static enum haul_status open_or_fail(struct haul_store *store, const struct haul_snapshot *snapshot,
+                                     uint32_t family_id, struct haul_slice start,
+                                     struct haul_slice end, struct haul_scan **scan,
+                                     struct haul_error *failed)
+{
+    return ++opens == failing_open
+               ? haul_error_set(failed, HAUL_IO, "open", 0, "the disk is broken")
+               : real_ops->scan_open(store, snapshot, family_id, start, end, scan, failed);
+}
+
+static enum haul_status list_or_fail(struct haul_store *store, struct haul_family *families,
+                                     size_t capacity, size_t *count, struct haul_error *failed)
+{
+    return ++opens == failing_open
+               ? haul_error_set(failed, HAUL_IO, "list", 0, "the disk is broken")
+               : real_ops->families(store, families, capacity, count, failed);
+}
+
+/* The databases differ, so that ours is opened a second time for the closer look. */
+static void test_haul_verify_remote__nth_call_of_our_database_fails__its_error(void)
+{
+    begin();
+    rocks_fixture_delete(&theirs, 0, text_slice("k00000123"));
+    real_ops = ours.store->ops;
+    failing_ops = *real_ops;
+    failing_ops.scan_open = open_or_fail;
+    failing_ops.families = list_or_fail;
+    ours.store->ops = &failing_ops;
+    enum haul_status status = HAUL_IO;
+    for (failing_open = 1; status == HAUL_IO && failing_open < 20; failing_open++) {
+        opens = 0;
+        told_records = 0;
+        memset(&error, 0, sizeof(error));
+        target_verify_fini(&verify);
+        memset(&verify, 0, sizeof(verify));
+        status = run();
+        check(status == HAUL_OK || (error.status == HAUL_IO && error.text[0] != '\0'));
+    }
+    check_status(status, HAUL_OK);
+    check(failing_open > 5);
+    ours.store->ops = real_ops;
+    finish();
+}
+
 static void test_haul_verify_remote__operator_stops__stopped(void)
 {
     begin();
@@ -448,6 +498,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_verify_remote__no_answer__not_for_ever),
     CHECK_TEST(test_haul_verify_remote__they_count_on_and_on__cut_without_a_digest),
     CHECK_TEST(test_haul_verify_remote__answers_that_do_not_do__status_at_once),
+    CHECK_TEST(test_haul_verify_remote__nth_call_of_our_database_fails__its_error),
     CHECK_TEST(test_haul_verify_remote__operator_stops__stopped),
     CHECK_TEST(test_haul_verify_remote__secret_is_too_long__invalid),
     CHECK_TEST(test_haul_verify_remote__few_descriptors__limit),
