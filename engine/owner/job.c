@@ -354,6 +354,12 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
 
 /* --- ending decided jobs ---------------------------------------------------------------------- */
 
+/* An earlier call has ended the job, and could not remove its journal. */
+static bool is_done(const struct journal *journal)
+{
+    return journal_state(journal)->phase == JOURNAL_PHASE_DONE;
+}
+
 /* Errors: INVALID, UNCONFIRMED, those of the record. */
 static enum haul_status check_decided(struct haul_store *store, const struct journal *journal,
                                       bool accept_two_owners, struct haul_error *error)
@@ -415,6 +421,9 @@ enum haul_status haul_job_end_decided(struct haul_store *store, const struct hau
     if (status != HAUL_OK) {
         return status;
     }
+    if (is_done(journal)) {
+        return job_journal_finish(journal, error);
+    }
     status = check_decided(store, journal, accept_two_owners, error);
     if (status == HAUL_OK) {
         return end_decided(store, journal, error);
@@ -446,7 +455,7 @@ enum haul_status haul_job_forget_over(struct haul_store *store, const struct hau
     if (status != HAUL_OK) {
         return status;
     }
-    if (journal_state(journal)->phase == JOURNAL_PHASE_ABORTED) {
+    if (journal_state(journal)->phase == JOURNAL_PHASE_ABORTED || is_done(journal)) {
         return source_earlier_drop(journal, HAUL_CANCELLED, "forgotten by the operator", error);
     }
     journal_close(journal);

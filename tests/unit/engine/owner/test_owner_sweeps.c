@@ -199,12 +199,10 @@ static struct haul_job job_of(uint8_t number)
     return job;
 }
 
-/* One that is not there any more, or is DONE, was ended by an earlier attempt. */
+/* One that is not there any more was ended by an earlier attempt. */
 static enum haul_status ended(enum haul_status status)
 {
-    bool is_over = status == HAUL_INVALID && (strstr(error.text, "was not decided") != NULL ||
-                                              strstr(error.text, "is not over") != NULL);
-    return status == HAUL_NOT_FOUND || is_over ? HAUL_OK : status;
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
 static enum haul_status give_up_source(void)
