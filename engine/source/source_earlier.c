@@ -254,22 +254,19 @@ static void tell(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTE
     }
 }
 
-/* `otherwise`: the answer for a journal whose plan cannot be read. */
-static bool meets_or(const struct journal *journal, const struct plan *plan, bool otherwise)
+/* Does the job move any of `plan`? `otherwise`: the answer for a journal whose plan cannot be read.
+ * Errors: NO_MEMORY. */
+static enum haul_status look_meets(const struct journal *journal, const struct plan *plan,
+                                   bool otherwise, bool *meets, struct haul_error *error)
 {
-    struct haul_error error;
     struct plan theirs;
-    if (job_journal_read_plan(journal, &theirs, &error) != HAUL_OK) {
-        return otherwise;
+    enum haul_status status = job_journal_read_plan(journal, &theirs, error);
+    *meets = otherwise;
+    if (status == HAUL_OK) {
+        *meets = plan_overlaps(plan, &theirs);
+        plan_fini(&theirs);
     }
-    bool meets = plan_overlaps(plan, &theirs);
-    plan_fini(&theirs);
-    return meets;
-}
-
-static bool meets(const struct journal *journal, const struct plan *plan)
-{
-    return meets_or(journal, plan, false);
+    return status == HAUL_NO_MEMORY ? status : HAUL_OK;
 }
 
 /* By the map, has `peer` got the whole range, or given it back? Errors: NO_MEMORY. */
@@ -349,9 +346,13 @@ enum haul_status source_earlier_check_decided(const struct source_earlier *earli
                                               const struct plan *plan, struct haul_error *error)
 {
     bool in_doubt = false;
-    for (size_t i = 0; i < earlier->decided.count; i++) {
+    for (size_t i = 0; i < earlier->decided.count && !in_doubt; i++) {
         const struct journal *journal = earlier->decided.journals[i];
-        in_doubt = in_doubt || (meets(journal, plan) && !is_ours_again(earlier, journal, plan));
+        enum haul_status status = look_meets(journal, plan, false, &in_doubt, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+        in_doubt = in_doubt && !is_ours_again(earlier, journal, plan);
     }
     if (!in_doubt) {
         return HAUL_OK;
@@ -363,20 +364,31 @@ enum haul_status source_earlier_check_decided(const struct source_earlier *earli
     return HAUL_IN_DOUBT;
 }
 
-/* Nothing of the job has arrived anywhere, it is over, or `plan` moves its ranges. */
-static bool ends_with(const struct source_earlier *earlier, const struct journal *journal,
-                      const struct plan *plan)
+/* Nothing of the job has arrived anywhere, it is over, or `plan` moves its ranges. Errors:
+ * NO_MEMORY. */
+static enum haul_status look_ends(const struct source_earlier *earlier,
+                                  const struct journal *journal, const struct plan *plan,
+                                  bool *ends, struct haul_error *error)
 {
     const struct journal_state *state = journal_state(journal);
-    return state->peer[0] == '\0' || state->phase == JOURNAL_PHASE_ABORTED ||
-           meets_or(journal, plan, true) || source_earlier_is_overtaken(earlier, journal);
+    enum haul_status status = HAUL_OK;
+    *ends = state->peer[0] == '\0' || state->phase == JOURNAL_PHASE_ABORTED;
+    if (!*ends) {
+        status = look_meets(journal, plan, true, ends, error);
+    }
+    *ends = *ends || source_earlier_is_overtaken(earlier, journal);
+    return status;
 }
 
 size_t source_earlier_count_apart(const struct source_earlier *earlier, const struct plan *plan)
 {
     size_t count = 0;
     for (size_t i = 0; i < earlier->left_over.count; i++) {
-        count += ends_with(earlier, earlier->left_over.journals[i], plan) ? 0 : 1;
+        struct haul_error ignored; /* the number is only for the log */
+        bool ends = false;
+        enum haul_status status =
+            look_ends(earlier, earlier->left_over.journals[i], plan, &ends, &ignored);
+        count += status == HAUL_OK && !ends ? 1 : 0;
     }
     return count;
 }
@@ -393,14 +405,22 @@ static bool is_of(const struct journal *journal, const char *identity)
     return job_journal_is_bound_to(journal, identity) && !source_earlier_is_of_nobody(journal);
 }
 
-/* Give nothing up before it is certain that everything may be given up. Errors: UNCONFIRMED. */
+/* Give nothing up before it is certain that everything may be given up. Errors: UNCONFIRMED,
+ * NO_MEMORY. */
 static enum haul_status check_restored(const struct source_earlier *earlier, const char *identity,
                                        const struct plan *plan, struct haul_error *error)
 {
     for (size_t i = 0; plan != NULL && i < earlier->left_over.count; i++) {
         const struct journal *journal = earlier->left_over.journals[i];
-        if (journal_state(journal)->restored && !is_of(journal, identity) &&
-            (meets_or(journal, plan, true) || source_earlier_is_overtaken(earlier, journal))) {
+        bool ends = false;
+        if (!journal_state(journal)->restored || is_of(journal, identity)) {
+            continue;
+        }
+        enum haul_status status = look_meets(journal, plan, true, &ends, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+        if (ends || source_earlier_is_overtaken(earlier, journal)) {
             return source_earlier_restored(journal, error);
         }
     }
@@ -413,17 +433,24 @@ static enum haul_status bind_one(struct source_earlier *earlier, struct journal 
                                  const char *identity, const struct plan *plan,
                                  struct haul_error *error)
 {
+    enum haul_status status = HAUL_OK;
+    bool ends = plan == NULL;
     if (is_of(journal, identity)) {
-        if (plan == NULL || ends_with(earlier, journal, plan)) {
+        status = ends ? HAUL_OK : look_ends(earlier, journal, plan, &ends, error);
+        if (status == HAUL_OK && ends) {
             tell(earlier, journal_job_id(journal));
         }
+        return status;
+    }
+    if (plan == NULL || journal_state(journal)->restored) {
         return HAUL_OK;
     }
-    bool ends = plan != NULL && !journal_state(journal)->restored &&
-                (meets(journal, plan) || source_earlier_is_overtaken(earlier, journal));
-    return ends ? source_earlier_abort(journal, HAUL_CANCELLED,
-                                       "another job took its range to another target", error)
-                : HAUL_OK;
+    status = look_meets(journal, plan, false, &ends, error);
+    if (status == HAUL_OK && (ends || source_earlier_is_overtaken(earlier, journal))) {
+        status = source_earlier_abort(journal, HAUL_CANCELLED,
+                                      "another job took its range to another target", error);
+    }
+    return status;
 }
 
 enum haul_status source_earlier_bind(struct source_earlier *earlier, const char *identity,

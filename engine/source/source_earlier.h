@@ -43,7 +43,7 @@ enum haul_status source_earlier_check_whole(const struct haul_source_options *so
                                             const struct journal *journal, const struct plan *plan,
                                             struct haul_error *error) HAUL_MUST_CHECK;
 /* Check that no decided job has moved, or may have moved, a part of the plan that the record does
- * not show as ours again: such a job must be resolved first. Errors: IN_DOUBT. */
+ * not show as ours again: such a job must be resolved first. Errors: IN_DOUBT, NO_MEMORY. */
 enum haul_status source_earlier_check_decided(const struct source_earlier *earlier,
                                               const struct plan *plan,
                                               struct haul_error *error) HAUL_MUST_CHECK;

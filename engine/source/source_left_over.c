@@ -270,32 +270,37 @@ static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct
 
 static const char other_ranges[] = "it is not for these ranges and column families";
 
-/* Why an earlier job cannot continue as `plan`; NULL: it can, and `earlier` is filled in. haul's
- * own counter never goes back: a job above it was begun with a version that nobody gives now. */
-static const char *why_not(struct source_journal *journal, const struct journal *file,
-                           const struct plan *plan, struct plan *earlier, struct haul_error *error)
+/* Why an earlier job cannot continue as `plan`; `*reason` NULL: it can, and `earlier` is filled in.
+ * haul's own counter never goes back: a job above it was begun with a version that nobody gives
+ * now. Errors: NO_MEMORY. */
+static enum haul_status look_why_not(struct source_journal *journal, const struct journal *file,
+                                     const struct plan *plan, struct plan *earlier,
+                                     const char **reason, struct haul_error *error)
 {
     const struct journal_state *state = journal_state(file);
     bool is_moving = state->phase == JOURNAL_PHASE_COPYING || state->phase == JOURNAL_PHASE_FROZEN;
     if (!is_moving) {
-        return "it had not begun to copy";
+        *reason = "it had not begun to copy";
+        return HAUL_OK;
     }
-    if (job_journal_read_plan(file, earlier, error) != HAUL_OK) {
-        return "its plan cannot be read";
+    enum haul_status status = job_journal_read_plan(file, earlier, error);
+    if (status != HAUL_OK) {
+        *reason = "its plan cannot be read";
+        return status == HAUL_NO_MEMORY ? status : HAUL_OK;
     }
-    const char *reason = NULL;
+    *reason = NULL;
     if (!plan_is_same_request(earlier, plan)) {
-        reason = other_ranges;
+        *reason = other_ranges;
     } else if (journal->version_is_given ? earlier->old_version != plan->old_version
                                          : earlier->old_version > plan->old_version) {
-        reason = "it was for another config version";
+        *reason = "it was for another config version";
     } else if (!log_reaches_back(journal->source->store, state->snapshot.wal_sequence - 1, error)) {
-        reason = error->text;
+        *reason = error->text;
     }
-    if (reason != NULL) {
+    if (*reason != NULL) {
         plan_fini(earlier);
     }
-    return reason;
+    return HAUL_OK;
 }
 
 /* Log the fate of the earlier jobs, none of which continues as `plan`; `reason`: why the last one
@@ -331,17 +336,20 @@ enum haul_status source_left_over_continue(struct source_journal *journal, struc
     const char *reason = "";
     struct job_journals *left = &journal->earlier.left_over;
     size_t index = 0;
-    while (index < left->count &&
-           (reason = why_not(journal, left->journals[index], plan, &earlier, error)) != NULL) {
-        index++;
+    enum haul_status status = HAUL_OK;
+    for (; index < left->count && reason != NULL; index++) {
+        status = look_why_not(journal, left->journals[index], plan, &earlier, &reason, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
     }
-    if (index == left->count) {
+    if (reason != NULL) {
         log_not_continued(journal, plan, reason);
         return HAUL_NOT_FOUND;
     }
     plan_continue(plan, &earlier);
     plan_fini(&earlier);
-    journal->file = job_journals_take(left, index);
+    journal->file = job_journals_take(left, index - 1);
     journal->continued = true;
     memcpy(journal->job, journal_job_id(journal->file), HAUL_JOB_BYTES);
     const struct journal_state *state = journal_state(journal->file);
@@ -349,7 +357,6 @@ enum haul_status source_left_over_continue(struct source_journal *journal, struc
         .type = JOURNAL_SNAPSHOT,
         .snapshot = {.sequence = snapshot_sequence, .wal_sequence = state->snapshot.wal_sequence}};
     *log_sequence = state->snapshot.wal_sequence - 1;
-    enum haul_status status = HAUL_OK;
     if (state->frozen) {
         status = job_journal_mark(journal->file, JOURNAL_UNFROZEN, false, error);
     }

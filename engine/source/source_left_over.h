@@ -15,7 +15,7 @@ enum haul_status source_left_over_plan(const struct source_journal *journal, str
 /* Continue the job that an earlier process has left: its job and streams (into `plan`), the next
  * epoch, the log from where that job began (`*log_sequence`). Writes SNAPSHOT again, durably.
  * Errors: NOT_FOUND (there is none, or it cannot continue, and the reason is logged: begin a new
- * one), and those of journals. */
+ * one), NO_MEMORY, and those of journals. */
 enum haul_status source_left_over_continue(struct source_journal *journal, struct plan *plan,
                                            uint64_t snapshot_sequence, uint64_t *log_sequence,
                                            struct haul_error *error) HAUL_MUST_CHECK;

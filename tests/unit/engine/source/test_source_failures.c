@@ -175,7 +175,6 @@ static void test_source_journal_bind__nth_call_fails__told_and_the_others_end_in
     static const struct failing_step step = {.error = &error,
                                              .prepare = all_are_there,
                                              .act = take_over,
-                                             .without_memory = true,
                                              .look = check_taken_over,
                                              .disk_calls_min = 30,
                                              .silent = 1};
@@ -345,7 +344,6 @@ static void test_source_left_over_continue__nth_call_fails__told_and_goes_on_whe
     static const struct failing_step step = {.error = &error,
                                              .prepare = one_is_frozen,
                                              .act = go_on,
-                                             .without_memory = true,
                                              .look = check_copying,
                                              .disk_calls_min = 10,
                                              .store_calls_min = 1};
