@@ -186,6 +186,7 @@ static void test_owner_forget__handed_over_or_brought__unconfirmed(void)
         : jobs == 1 ? leave_prepared()
                     : journal_close(make_journal(JOURNAL_TARGET, "c", "d"));
         check_error(haul_owner_forget(fixture.path, false, &error), HAUL_UNCONFIRMED, error);
+        check(strstr(error.hint, "--accept-two-owners") != NULL);
         check_equal(strstr(error.hint, "haul cancel --db DIR") != NULL, jobs == 2);
         check_equal(job_count(), jobs > 0);
         check_status(haul_owner_forget(fixture.path, true, &error), HAUL_OK);

@@ -179,6 +179,7 @@ static void test_owner_drop__a_job_brings_it_back__refused_and_all_stays(void)
     leave_returning_job();
     uint64_t before = rocks_fixture_count(&fixture, "default");
     check_error(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_EXISTS, error);
+    check(strstr(error.text, "target-") != NULL && strstr(error.text, ".journal") != NULL);
     check(strstr(error.text, "brings a part of these ranges back") != NULL);
     check(strstr(error.hint, "`haul recv --db DIR`, and its source continues it") != NULL);
     check_equal(rocks_fixture_count(&fixture, "default"), before);
@@ -241,6 +242,7 @@ static void test_owner_reclaim__all_families_are_given_away__a_job_of_one_is_met
         HAUL_OK);
     leave_returning_job();
     check_error(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_EXISTS, error);
+    check(strstr(error.text, "target-") != NULL && strstr(error.text, ".journal") != NULL);
     check_status(haul_owner_of_store(fixture.store, &owner, &error), HAUL_OK);
     check_equal(owner->range_count, 1);
     check_equal(owner->ranges[0].state, HAUL_OWNER_RELEASED);

@@ -67,6 +67,18 @@ static void test_pack_choice_note__slow_link_and_text__packs_and_goes_on(void)
     check(packed_count > 3800);
 }
 
+/* What the links take now decides whether compression still gains. */
+static void test_pack_choice_note__link_becomes_slower__its_pace_of_now(void)
+{
+    enum { HUNDREDTH_MB = 10000 };
+    begin(1, true);
+    run(&(struct world){100, 1000, 400, 40}, 4000);
+    check(choice.bytes_per_s / HUNDREDTH_MB > 9000 && choice.bytes_per_s / HUNDREDTH_MB < 12000);
+    run(&(struct world){50, 1000, 400, 40}, 4000);
+    check_equal(choice.state, PACK_PACKING);
+    check(choice.bytes_per_s / HUNDREDTH_MB > 4500 && choice.bytes_per_s / HUNDREDTH_MB < 6000);
+}
+
 static void test_pack_choice_note__noise__tried_and_left(void)
 {
     begin(1, true);
@@ -223,6 +235,7 @@ static void test_pack_choice_init__off_and_always__stay(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_pack_choice_note__slow_link_and_text__packs_and_goes_on),
+    CHECK_TEST(test_pack_choice_note__link_becomes_slower__its_pace_of_now),
     CHECK_TEST(test_pack_choice_note__noise__tried_and_left),
     CHECK_TEST(test_pack_choice_note__noise_for_long__tried_more_and_more_seldom),
     CHECK_TEST(test_pack_choice_note__link_faster_than_packing__tried_and_left),

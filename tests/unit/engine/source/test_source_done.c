@@ -190,6 +190,28 @@ static void test_source_done_answer__first_one_came_back__the_other_one_is_answe
     finish();
 }
 
+/* One at a time; how many more there are is for the operator. */
+static void
+test_source_done_answer__both_can_be_answered__the_first_and_the_others_are_counted(void)
+{
+    struct message commit;
+    uint8_t waiting[2 * HAUL_JOB_BYTES];
+    bool asks_again = false;
+    start();
+    move(VERSION_RELEASED, job, "b", "k");
+    move(VERSION_RELEASED, second_job, "m", "y");
+    memcpy(waiting, job, HAUL_JOB_BYTES);
+    memcpy(waiting + HAUL_JOB_BYTES, second_job, HAUL_JOB_BYTES);
+    check_status(source_done_adopt(&journal, &error), HAUL_OK);
+    memcpy(journal.job, job, HAUL_JOB_BYTES);
+    options.accept_two_owners = true;
+    check_status(answer(waiting, 2, &commit, &asks_again), HAUL_OK);
+    check(!asks_again && journal.answered && commit.type == MESSAGE_COMMIT);
+    check(strstr(last_warning, "more finished jobs (1)") != NULL);
+    message_release(&commit);
+    finish();
+}
+
 static void test_source_done_answer__all_came_back__the_first_ones_reason(void)
 {
     struct message commit;
@@ -239,6 +261,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_done_check_returned__known_here__settled_and_no_matter),
     CHECK_TEST(test_source_done_check_returned__not_known_and_owned_here__no_matter),
     CHECK_TEST(test_source_done_answer__first_one_came_back__the_other_one_is_answered),
+    CHECK_TEST(test_source_done_answer__both_can_be_answered__the_first_and_the_others_are_counted),
     CHECK_TEST(test_source_done_answer__all_came_back__the_first_ones_reason),
     CHECK_TEST(test_source_done_frozen_at__each_step_of_a_job__that_of_the_decision),
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "connected_peer.h"
+#include "few_descriptors.h"
 #include "haul/job.h"
 #include "haul/migration.h"
 #include "journal.h"
@@ -42,6 +43,7 @@ static const struct sender_links *opened;
 static enum message_type rate_behind; /* the program changes the rate when this arrives */
 static unsigned trusted;              /* connections */
 static unsigned noted;                /* the target's timeouts */
+static bool options_differ;           /* the target reports one */
 
 /* --- the target ------------------------------------------------------------------------------- */
 
@@ -70,6 +72,14 @@ static void say_accepted(void)
     said.as.plan_accepted.family_ids_count = 1;
     said.as.plan_accepted.family_ids = calloc(1, sizeof(uint32_t));
     check_or_stop(said.as.plan_accepted.family_ids != NULL);
+    if (options_differ) {
+        haul_control_OptionDifference *differs = calloc(1, sizeof(*differs));
+        check_or_stop(differs != NULL);
+        *differs = (haul_control_OptionDifference){.name = "ttl", .source = "1", .target = "2"};
+        said.as.plan_accepted.option_differences = differs;
+        said.as.plan_accepted.option_differences_count = 1;
+        said.as.plan_accepted.option_difference_count = 3;
+    }
     control_peer_say(&peer, &said);
 }
 
@@ -220,13 +230,15 @@ static void begin(void)
     connected_peer_begin();
     opened_links = warnings = releases = 0;
     released_version = 0;
-    resolves = two_addresses = false;
+    resolves = two_addresses = options_differ = false;
     links_port = trusted = noted = 0;
     on_hello = on_plan = ANSWER_AS_IT_SHOULD;
     stop_behind = cancel_behind = rate_behind = 0;
     opened = NULL;
     migration = NULL;
 }
+
+static const char cpu_list[] = "0";
 
 static enum haul_status start(void)
 {
@@ -241,6 +253,7 @@ static enum haul_status start(void)
                                           .hooks = {.release = hook_release},
                                           .retry_max_ms = RETRY_MS,
                                           .link = {.peer_timeout_ms = PEER_TIMEOUT_MS},
+                                          .cpu_list = cpu_list,
                                           .log = &log_of_test};
     return haul_source_start(&options, &migration, &error);
 }
@@ -277,6 +290,44 @@ static void test_haul_source_start__no_way_to_the_target__unreachable_and_nothin
     check_error(start(), HAUL_UNREACHABLE, error);
     check(migration == NULL);
     check_equal(job_count(), 0);
+    finish();
+}
+
+/* Whatever cannot be opened any more, up to the connection. */
+static void test_haul_source_start__few_descriptors__told_and_nothing_left(void)
+{
+    enum { SPARE_MAX = 60 };
+    enum haul_status status = HAUL_LIMIT;
+    unsigned spare = 0;
+    begin();
+    failing_connects = UINT32_MAX;
+    for (; status != HAUL_UNREACHABLE && spare < SPARE_MAX; spare++) {
+        memset(&error, 0, sizeof(error));
+        few_descriptors_begin(spare);
+        status = start();
+        few_descriptors_end();
+        check(status != HAUL_OK && status == error.status && error.text[0] != '\0');
+        check(migration == NULL);
+        check_equal(job_count(), 0);
+    }
+    check_status(status, HAUL_UNREACHABLE);
+    check(spare > 5);
+    failing_connects = 0;
+    check_or_stop(start() == HAUL_OK);
+    check_text(migration->cpu_list, cpu_list);
+    finish();
+}
+
+static void test_run_source__target_has_other_options__reported(void)
+{
+    begin();
+    options_differ = true;
+    const struct haul_result *result = run();
+    check_equal(result->option_difference_count, 1);
+    check_or_stop(result->option_differences != NULL);
+    check_text(result->option_differences[0].name, "ttl");
+    check_text(result->option_differences[0].target, "2");
+    check(warnings > 0);
     finish();
 }
 
@@ -487,6 +538,8 @@ static void test_run_source__target_hangs_up_and_has_two_addresses__session_hear
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_haul_source_start__no_way_to_the_target__unreachable_and_nothing_left),
+    CHECK_TEST(test_haul_source_start__few_descriptors__told_and_nothing_left),
+    CHECK_TEST(test_run_source__target_has_other_options__reported),
     CHECK_TEST(test_run_source__connected__says_hello_of_this_database),
     CHECK_TEST(test_run_source__target_refuses__as_it_says_and_nothing_left),
     CHECK_TEST(test_run_source__body_that_is_no_message__protocol),

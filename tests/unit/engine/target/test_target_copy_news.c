@@ -280,6 +280,18 @@ static void test_target_copy_next__block_is_free__lent_no_more(void)
     end();
 }
 
+/* The appliers have ended, and read no lent block any more. */
+static void test_target_copy_stopped__blocks_are_lent__no_more(void)
+{
+    begin();
+    copy.links.links[0].lent = 1;
+    copy.links.links[0].unapplied = 1;
+    target_copy_stopped(&copy);
+    check_equal(copy.links.links[0].lent, 0);
+    check_equal(receiver_links_unapplied(&copy.links), 0);
+    end();
+}
+
 /* --- progress --------------------------------------------------------------------------------- */
 
 static void test_target_copy_progress__due__each_figure(void)
@@ -542,6 +554,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_copy_flush__every_thread_answers__flushed_with_the_last),
     CHECK_TEST(test_target_copy_next__failed__the_appliers_error),
     CHECK_TEST(test_target_copy_next__block_is_free__lent_no_more),
+    CHECK_TEST(test_target_copy_stopped__blocks_are_lent__no_more),
     CHECK_TEST(test_target_copy_progress__due__each_figure),
     CHECK_TEST(test_target_copy_poll_links__all_applied__starves_until_the_next_poll),
     CHECK_TEST(test_target_copy_activity__news__another_number),

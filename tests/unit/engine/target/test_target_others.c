@@ -204,6 +204,24 @@ static void test_target_journal_clear__another_job_is_being_let_in__its_family_s
     finish();
 }
 
+/* Job 2 was given up, and could not be cleared: nothing of it will come. */
+static void test_target_journal_clear__another_job_is_aborted__keeps_no_family(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    check_status(job_journal_aborted(journal.file, HAUL_CANCELLED, "given up", &error), HAUL_OK);
+    leave();
+    check_equal(come(1, true), JOB_COPYING);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 1);
+    finish();
+}
+
 /* Job 1 owns, and part of its range was given back: the rest may well be this database's. */
 static void test_target_journal_clear__over_and_given_back_in_part__mismatch(void)
 {
@@ -311,6 +329,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_admission_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_journal_clear__another_job_needs_its_families__they_stay),
     CHECK_TEST(test_target_journal_clear__another_job_is_being_let_in__its_family_stays),
+    CHECK_TEST(test_target_journal_clear__another_job_is_aborted__keeps_no_family),
     CHECK_TEST(test_target_journal_clear__over_and_given_back_in_part__mismatch),
     CHECK_TEST(test_target_others_waiting__prepared_and_bound__only_these),
     CHECK_TEST(test_target_others_was_made__another_journal_is_damaged__told_by_the_others),
