@@ -71,7 +71,12 @@ static void test_target_journal_own__done_and_others_were_decided_on__does_not_o
     commit.as.commit.epoch = MESSAGE_EPOCH_NONE;
     commit.as.commit.records = RECORD_COUNT + 1;
     commit.as.commit.bytes = BYTE_COUNT;
+    haul_control_Range all = {.start = NULL}; /* everything was given */
+    haul_control_Given given = {.ranges = &all, .ranges_count = 1};
+    commit.as.commit.given = &given;
+    commit.as.commit.given_count = 1;
     target_done_note(&journal, &commit);
+    check_status(journal.given_error.status, HAUL_OK);
     check_error(target_journal_own(&journal, 1, &error), HAUL_MISMATCH, error);
     check(journal.refused);
     check_equal(own_count, 0);
