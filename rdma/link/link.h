@@ -294,7 +294,8 @@ void link_addresses_found(struct link_addresses *addresses);
 int link_address_node(const struct link_address *address);
 /* Do both name the same host, whatever the port? */
 bool link_address_same_host(const struct link_address *a, const struct link_address *b);
-enum { LINK_ADDRESS_TEXT_BYTES_MAX = 64 };
+/* An IPv6 address (45), a zone (16), "[]:65535" and the final zero. */
+enum { LINK_ADDRESS_TEXT_BYTES_MAX = 72 };
 void link_address_format(const struct link_address *address,
                          char text[LINK_ADDRESS_TEXT_BYTES_MAX]);
 

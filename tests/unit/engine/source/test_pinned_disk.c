@@ -4,6 +4,7 @@
 #include "pinned_disk.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,20 @@ static void flush(struct rocks_fixture *fixture)
     check_status(fixture->store->ops->flush(fixture->store, &error), HAUL_OK);
 }
 
+/* RocksDB removes its files on a thread of its own, after the flush has returned, and reports that
+ * to nobody. */
+static bool comes_to_no_log(struct rocks_fixture *fixture)
+{
+    enum { WAIT_MS_MAX = 20000 };
+    uint64_t log_bytes = 1;
+    uint64_t table_bytes;
+    for (int i = 0; i < WAIT_MS_MAX && log_bytes > 0; i++) {
+        fixture->store->ops->pinned_bytes(fixture->store, &log_bytes, &table_bytes);
+        (void)poll(NULL, 0, log_bytes > 0 ? 1 : 0);
+    }
+    return log_bytes == 0;
+}
+
 static void test_pinned_bytes__log_of_a_flush_while_pinned__until_unpinned(void)
 {
     struct rocks_fixture fixture;
@@ -130,8 +145,7 @@ static void test_pinned_bytes__log_of_a_flush_while_pinned__until_unpinned(void)
     ops->wal_unpin(fixture.store);
     put(&fixture, "b");
     flush(&fixture); /* RocksDB removes files after a flush */
-    ops->pinned_bytes(fixture.store, &log_bytes, &table_bytes);
-    check_equal(log_bytes, 0);
+    check(comes_to_no_log(&fixture));
     rocks_fixture_close(&fixture);
 }
 
