@@ -10,7 +10,7 @@
 #include "journal_samples.h"
 
 /* As in fuzz_journal.c. */
-enum { MEND = 1, TARGET = 2, CRASH = 4 };
+enum { MEND = 1, TARGET = 2, CRASH = 4, COPY = 8 };
 
 static struct corpus_input input;
 static struct fake_disk disk;
@@ -93,5 +93,8 @@ void corpus_journal(void)
     corpus_add_byte(&input, MEND | TARGET | CRASH);
     add_file(JOURNAL_TARGET, NULL, 0, true);
     write_case("empty");
+    corpus_add_byte(&input, COPY);
+    add_file(JOURNAL_SOURCE, sample_source, CHECK_COUNT(sample_source), true);
+    write_case("copy");
     write_given_up();
 }
