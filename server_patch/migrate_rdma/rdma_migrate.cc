@@ -269,13 +269,17 @@ Status RdmaMigrator::run() {
   if (released_) return tell();
   RdmaMovingGuard moving;
   report.Begin(job_.range, job_.node);
+  slots_->SetMoving(handOver());
   haul_result result{};
-  if (auto s = runOnce(&result); !s) {
+  auto s = runOnce(&result);
+  if (s) {
+    s = conclude(&result);
+  } else {
     report.Refuse(job_.range, job_.node, s.Msg());
     storeState(false);
-    return s;
   }
-  return conclude(&result);
+  slots_->SetMoving(std::nullopt);
+  return s;
 }
 
 Status RdmaMigrator::runOnce(haul_result *result) {

@@ -85,7 +85,8 @@ class RdmaMigrator {
   // Has the last migration of this node succeeded?
   bool HasSucceeded() const;
   void GetInfo(RdmaFields *fields);
-  // Of a replica, for CLUSTER INFO: its master's last hand-over that the topology does not show. A guard of the server.
+  // Of a replica, for CLUSTER INFO: its master's job, or its last hand-over that the topology does not show. A guard of
+  // the server.
   std::string InfoOfReplica() const;
 
   RdmaReport report{"migrate"};
@@ -151,6 +152,7 @@ class RdmaMigrator {
   void showLast();
   void show(const RdmaMoved &entry);
   void showUnconfirmed(const RdmaMoved &entry);
+  void showFailed(const RdmaMoved &entry);
   void endShowingUnconfirmed();
 
   haul_status freeze(uint32_t deadline_ms, haul_error *error);

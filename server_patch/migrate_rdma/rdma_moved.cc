@@ -131,3 +131,16 @@ StatusOr<RdmaMovedList> RdmaMovedList::Parse(const std::string &text, bool is_gi
   }
   return list;
 }
+
+std::string RdmaFormatMoving(const std::optional<RdmaMoved> &moving) {
+  return moving ? FormatEntry(*moving, /*flag=*/false) : "";
+}
+
+std::optional<RdmaMoved> RdmaParseMoving(const std::string &text) {
+  std::istringstream words(text);
+  std::string kind;
+  RdmaMoved entry;
+  bool ignored = false;
+  if (!(words >> kind) || kind != "slots" || !ParseEntry(&words, &entry, &ignored)) return std::nullopt;
+  return entry;
+}

@@ -2,6 +2,7 @@
 // rdma_moved.h — slots that have changed hands by libhaul (rdma_slots.h), and the text that keeps them in the database.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,3 +48,8 @@ struct RdmaMovedList {
   // Where column family "propagate" has the text.
   static const char *Key(bool is_given) { return is_given ? "haul.given" : "haul.taken"; }
 };
+
+// Slots that a job of this node is moving, for its replicas: the third key, "haul.moving". Empty: none.
+std::string RdmaFormatMoving(const std::optional<RdmaMoved> &moving);
+// Nothing: no job, or not this format.
+std::optional<RdmaMoved> RdmaParseMoving(const std::string &text);

@@ -12,8 +12,16 @@ void RdmaMigrator::showLast() {
   endShowingUnconfirmed();
   bool busy = migrator_->GetMigratingSlotRange().IsValid() || migrator_->GetForbiddenSlotRange().IsValid();
   if (busy || slots_->IsReplica()) return;
+  auto left = slots_->TakeLeftMoving();
+  if (left && slots_->FindGiven(left->range).empty()) return showFailed(*left);
   auto given = slots_->LastGiven();
   if (given) given->confirmed && !given->unsure ? show(*given) : showUnconfirmed(*given);
+}
+
+void RdmaMigrator::showFailed(const RdmaMoved &entry) {
+  migrator_->dst_node_ = entry.to;
+  migrator_->migrate_failed_slot_range_ = entry.range;
+  migrator_->migration_state_ = MigrationState::kFailed;
 }
 
 // As a job that runs: announce() ends it.
@@ -41,10 +49,10 @@ void RdmaMigrator::show(const RdmaMoved &entry) {
 // A controller asks the node that it is about to make the master, perhaps before that knows. To find no migration there
 // would mean that the slots have stayed. Upstream shows nothing of a replica; these are SlotMigrator's lines.
 std::string RdmaMigrator::InfoOfReplica() const {
-  auto given = slots_->LastGivenByMaster();
-  if (!given) return "";
+  auto moving = slots_->MovingOfMaster();
+  if (!moving) return "";
   return fmt::format("migrating_slot(s): {}\r\ndestination_node: {}\r\nmigrating_state: start\r\n",
-                     given->range.String(), given->to);
+                     moving->range.String(), moving->to);
 }
 
 // The slots of the last hand-over by haul stay write-forbidden, until they come back.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
@@ -14,6 +15,7 @@
 
 namespace {
 
+constexpr const char *kMovingKey = "haul.moving";
 constexpr auto kRetry = std::chrono::seconds(1);
 
 }  // namespace
@@ -39,20 +41,26 @@ Status RdmaSlots::Recover() {
   return Status::OK();
 }
 
-StatusOr<RdmaMovedList> RdmaSlots::read(bool is_given) const {
+// Empty: there is no such key.
+StatusOr<std::string> RdmaSlots::readKey(const char *key) const {
   std::string text;
   auto ctx = engine::Context::NoTransactionContext(srv_->storage);
   auto *family = srv_->storage->GetCFHandle(ColumnFamilyID::Propagate);
-  const char *key = RdmaMovedList::Key(is_given);
   auto s = srv_->storage->Get(ctx, ctx.GetReadOptions(), family, key, &text);
-  if (s.IsNotFound()) return RdmaMovedList{};
-  if (!s.ok()) return {Status::NotOK, fmt::format("cannot read key {}: {}", key, s.ToString())};
+  if (!s.ok() && !s.IsNotFound()) return {Status::NotOK, fmt::format("cannot read key {}: {}", key, s.ToString())};
+  return text;
+}
+
+StatusOr<RdmaMovedList> RdmaSlots::read(bool is_given) const {
+  auto text = GET_OR_RET(readKey(RdmaMovedList::Key(is_given)));
+  if (text.empty()) return RdmaMovedList{};
   return RdmaMovedList::Parse(text, is_given);
 }
 
 Status RdmaSlots::load() {
   auto given = GET_OR_RET(read(/*is_given=*/true));
   auto taken = GET_OR_RET(read(/*is_given=*/false));
+  auto moving = GET_OR_RET(readKey(kMovingKey));
   for (auto &entry : given.entries) {
     RDMA_INFO("[migrate] Slot(s) {} were handed over to {} at topology version {}{}", entry.range.String(),
               entry.address, entry.version, entry.confirmed ? "" : ", not confirmed yet");
@@ -66,7 +74,10 @@ Status RdmaSlots::load() {
   std::lock_guard<std::mutex> lock(mutex_);
   given_ = std::move(given);
   taken_ = std::move(taken);
+  moving_.reset();
+  left_moving_ = RdmaParseMoving(moving);
   dirty_ = false;
+  if (left_moving_) markDirty();
   return Status::OK();
 }
 
@@ -86,16 +97,18 @@ Status RdmaSlots::Store() {
     auto concurrency = RdmaGuard::Shared(srv_, [this] { return isEnding(); });
     if (!concurrency || srv_->IsLoading()) return {Status::NotOK, "the database belongs to another node's master now"};
     database = srv_->storage->ReadLockGuard();
-    std::string given, taken;
+    std::string given, taken, moving;
     {
       std::lock_guard<std::mutex> lock(mutex_);
       given = given_.Format(/*is_given=*/true);
       taken = taken_.Format(/*is_given=*/false);
+      moving = RdmaFormatMoving(moving_);
       dirty_ = false;
     }
     auto ctx = engine::Context::NoTransactionContext(srv_->storage);
     auto s = srv_->storage->WriteToPropagateCF(ctx, RdmaMovedList::Key(true), given);
     if (s) s = srv_->storage->WriteToPropagateCF(ctx, RdmaMovedList::Key(false), taken);
+    if (s) s = srv_->storage->WriteToPropagateCF(ctx, kMovingKey, moving);
     if (!s) {
       std::lock_guard<std::mutex> lock(mutex_);
       dirty_ = !is_replica_;
@@ -155,6 +168,7 @@ void RdmaSlots::OnTopology(bool force) {
     // The master's lists count, and arrive with its database.
     std::lock_guard<std::mutex> lock(mutex_);
     given_ = taken_ = {};
+  moving_.reset();
     dirty_ = false;
     return;
   }
@@ -168,6 +182,7 @@ void RdmaSlots::OnReset() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!given_.entries.empty() || !taken_.entries.empty()) RDMA_WARN("[migrate] CLUSTER RESET: forget all hand-overs");
   given_ = taken_ = {};
+  moving_.reset();
   my_id_.clear();
   is_replica_ = false;
   version_ = -1;
@@ -356,7 +371,22 @@ std::vector<RdmaMoved> RdmaSlots::FindGiven(const SlotRange &range) const {
   return given_.Overlapping(range);
 }
 
-std::optional<RdmaMoved> RdmaSlots::LastGivenByMaster() const {
+void RdmaSlots::SetMoving(const std::optional<RdmaMoved> &entry) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  moving_ = entry;
+  left_moving_.reset();
+  markDirty();
+}
+
+std::optional<RdmaMoved> RdmaSlots::TakeLeftMoving() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(left_moving_, std::nullopt);
+}
+
+std::optional<RdmaMoved> RdmaSlots::MovingOfMaster() const {
+  if (auto text = readKey(kMovingKey)) {
+    if (auto moving = RdmaParseMoving(*text)) return moving;
+  }
   auto list = read(/*is_given=*/true);
   if (!list || list->entries.empty()) return std::nullopt;
   return list->entries.back();

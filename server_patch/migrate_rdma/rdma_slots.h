@@ -5,7 +5,8 @@
 //   taken  this node, or the master that this node has succeeded, took them over: they are served here
 //
 // Both lists are in the database (column family "propagate", keys "haul.given" and "haul.taken"), so replicas, backups
-// and checkpoints have them, and a full synchronization replaces them with the rest. Every change of the topology is
+// and checkpoints have them, and a full synchronization replaces them with the rest. A third key, "haul.moving", names
+// the slots of the job that runs: only to show it on replicas, and after the node's end. Every change of the topology is
 // compared with them. What it does with a slot depends on the owner that the topology names:
 //
 //   given  this node: the topology does not know of the hand-over, the slot keeps answering MOVED
@@ -79,8 +80,14 @@ class RdmaSlots {
   std::vector<RdmaMoved> FindGiven(const SlotRange &range) const;
   // The newest entry.
   std::optional<RdmaMoved> LastGiven() const;
-  // Of a replica: the newest entry of its master, as the database has it. A guard of the server.
-  std::optional<RdmaMoved> LastGivenByMaster() const;
+  // A job of this node begins, or has ended: its replicas show it (CLUSTER INFO), so that whoever promotes one of them
+  // does not take it for one that never was. Soon on disk.
+  void SetMoving(const std::optional<RdmaMoved> &entry);
+  // What the job of an earlier process, or of the predecessor, was moving when it ended; the second call: nothing. If
+  // FindGiven() does not have it, it has failed.
+  std::optional<RdmaMoved> TakeLeftMoving();
+  // Of a replica: what its master is moving, or has handed over last, as the database has it. A guard of the server.
+  std::optional<RdmaMoved> MovingOfMaster() const;
 
   // --- the taker ---
   // Record on disk that the slots were taken over; `version`: that of the giver. They are not served yet. No guard.
@@ -114,6 +121,7 @@ class RdmaSlots {
  private:
   enum class Verdict { kKeep, kSuspend, kEnd };
 
+  StatusOr<std::string> readKey(const char *key) const;
   StatusOr<RdmaMovedList> read(bool is_given) const;
   Status load();
   void note();
@@ -139,6 +147,7 @@ class RdmaSlots {
   mutable std::mutex mutex_;  // guards what follows; taken last, for moments
   std::condition_variable changed_;
   RdmaMovedList given_, taken_;
+  std::optional<RdmaMoved> moving_, left_moving_;
   std::string my_id_;
   bool dirty_ = false;
   bool stopping_ = false;

@@ -222,6 +222,27 @@ class Replication(SlotCase):
         self.assert_takes(b, "k")
         self.assert_moved(c, b, "k")
 
+    def test_replica_of_the_source__promoted_while_slots_are_copied__says_that_they_stayed(self):
+        a, b, c = self.open(3, replica_of={"c": "a"})
+        self.begin_slow(a, b, slots="0-8000")
+        c.wait_for(lambda: c.cluster_info().get("migrating_state") == "start", "the job's record")
+        self.assert_shows(c, "0-8000", "start")
+        a.kill()
+        self.cluster.replica_of, self.cluster.slots = {"a": "c"}, {c.id: ALL}
+        self.cluster.tell([b, c])
+        self.assert_shows(c, "0-8000", "fail")
+        self.cluster.raises = False
+        b.wait_for(lambda: b.info("migration").get("import_slot(s)") is None, "the end of the import")
+        self.migrate(c, b, "0-8000")
+        self.assert_shows(c, "0-8000", "success")
+
+    def test_replica_of_the_source__the_job_ends__shows_none(self):
+        a, b, c = self.open(3, replica_of={"c": "a"})
+        self.begin_slow(a, b)
+        c.wait_for(lambda: c.cluster_info().get("migrating_state") == "start", "the job's record")
+        self.assertEqual(a.call("haul", "cancel", ALL), b"OK")
+        c.wait_for(lambda: "migrating_state" not in c.cluster_info(), "the end of the record")
+
 
 if __name__ == "__main__":
     run_suite("kvrocks_replication")
