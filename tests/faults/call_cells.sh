@@ -115,11 +115,14 @@ count_calls() {
 # a return address: a byte before it lies within the function. Coverage counters do not belong to
 # the program.
 with_functions() {
-    local name at where
-    while read -r name at; do
-        where=$(printf '0x%x' $((at - 1)) | addr2line -fe "$haul" | head -n 1 | tr -cd 'A-Za-z0-9_')
-        [[ $where == *gcov* ]] || echo "$name $at $where"
-    done
+    local lines
+    mapfile -t lines
+    ((${#lines[@]} > 0)) || return 0
+    # addr2line prints two lines for each address: the function, and where it is.
+    paste -d ' ' <(printf '%s\n' "${lines[@]}") <(
+        for at in "${lines[@]#* }"; do printf '0x%x\n' $((at - 1)); done |
+            addr2line -fe "$haul" | sed -n '1~2 { s/[^A-Za-z0-9_]//g; p }'
+    ) | grep -v ' [^ ]*gcov[^ ]*$' || true
 }
 
 # sites SIDE GROUP: "CALL 0xSITE FUNCTION" of every place in the program that makes such a call in
