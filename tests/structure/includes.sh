@@ -17,12 +17,22 @@ fail() {
 # include_path PART: the compiler's options for a file of that folder.
 include_path() { sed 's/^/-I/' "$parts/$1"; }
 
-# compiles PART HEADER: a file of PART that includes HEADER.
-compiles() {
+# compile PART ARGUMENT...: stdin, as a file of PART.
+compile() {
     local options
     mapfile -t options < <(include_path "$1")
-    printf '#include "%s"\n' "$2" |
-        "${CC:-gcc}" -std=c17 -D_GNU_SOURCE -DPB_ENABLE_MALLOC=1 -x c -fsyntax-only "${options[@]}" - 2>/dev/null
+    "${CC:-gcc}" -std=c17 -D_GNU_SOURCE -DPB_ENABLE_MALLOC=1 -x c "${@:2}" "${options[@]}" -
+}
+
+# compiles PART HEADER...: a file of PART that includes them.
+compiles() { printf '#include "%s"\n' "${@:2}" | compile "$1" -fsyntax-only 2>/dev/null; }
+
+# found PART HEADER...: those that an include in a file of PART finds.
+found() {
+    local header
+    for header in "${@:2}"; do
+        printf '#if __has_include("%s")\n%s\n#endif\n' "$header" "$header"
+    done | compile "$1" -E -P
 }
 
 # home PART: the folder with its files.
@@ -30,18 +40,34 @@ home() { echo "$root/${1/_//}"; }
 
 sees() { grep -qxF "$(home "$2")" "$parts/$1"; }
 
-# Every pair of folders: either all headers of the one compile in the other, or none does.
-check_pair() {
-    local part=$1 other=$2 header
-    for header in "$(home "$other")"/*.h; do
-        [[ -e $header ]] || return 0
-        if sees "$part" "$other"; then
-            compiles "$part" "${header##*/}" && pass || fail "$part: cannot include ${header##*/}, which its target lists"
-        else
-            compiles "$part" "${header##*/}" && fail "$part: includes ${header##*/} of $other" || pass
-        fi
-        return 0 # all of a folder are found in the same way: one of them is enough
+# first_header PART: all of a folder are found in the same way, so one of them is enough.
+first_header() {
+    local header
+    for header in "$(home "$1")"/*.h; do
+        [[ ! -e $header ]] || echo "${header##*/}"
+        return 0
     done
+}
+
+# check_part PART: of every other folder, its headers compile in PART if the target lists the folder, and
+# are not found otherwise.
+check_part() {
+    local part=$1 other header seen=() headers=() all
+    for other in "${names[@]}"; do
+        header=$(first_header "$other")
+        [[ $other != "$part" && -n $header ]] || continue
+        headers+=("$header")
+        if sees "$part" "$other"; then seen+=("$header"); fi
+    done
+    all=$(found "$part" "${headers[@]}")
+    for header in "${headers[@]}"; do
+        if [[ " ${seen[*]} " == *" $header "* ]]; then
+            grep -qxF "$header" <<<"$all" && pass || fail "$part: cannot include $header, which its target lists"
+        else
+            grep -qxF "$header" <<<"$all" && fail "$part: includes $header" || pass
+        fi
+    done
+    ((${#seen[@]} == 0)) || { compiles "$part" "${seen[@]}" && pass || fail "$part: its headers do not compile"; }
 }
 
 # may_not PART HEADER: what the design forbids by name.
@@ -56,9 +82,7 @@ for file in "$parts"/*; do
 done
 ((${#names[@]} > 10)) || fail "no folders in $parts"
 for part in "${names[@]}"; do
-    for other in "${names[@]}"; do
-        [[ $part == "$other" ]] || check_pair "$part" "$other"
-    done
+    check_part "$part"
 done
 
 # The session machines decide, and see neither links nor files nor stores.
