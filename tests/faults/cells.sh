@@ -10,7 +10,7 @@
 # everything. Every cell prints one line, and at the end there is a line "seen WHAT COUNT" for
 # whatever the passed ones have noted. Environment:
 #   HAUL_FAULT_CELLS=all all cells, not only the suite's share of each class (the first part of a name)
-#   HAUL_FAULT_FROM=N    the first N cells were done before
+#   HAUL_FAULT_FROM=N    the first N cells were done before (of all: a share has an order of its own)
 #   HAUL_FAULT_SECONDS=N start no cell after this time
 #   HAUL_FAULT_DONE=FILE gets the number of the next cell, 0 when all are done
 #   HAUL_FAULT_TABLE=FILE  keeps the table from run to run, so that numbers mean the same cells
@@ -229,7 +229,8 @@ run_cell() { # NAME COMMAND
     rm -rf "$work"
 }
 
-# choose_share: print a line for each cell, 1 if it belongs to the share. The choice depends on the
+# choose_share: print a line for each cell, "1 PLACE" if it belongs to the share, otherwise "0 PLACE"; the
+# places mix the classes, so that an end before the last cell is not the end of whole classes. The choice depends on the
 # cell's name alone, so the share is the same on every machine, whatever other cells there are;
 # addresses change with the build and do not count. A class without any gets one cell.
 choose_share() {
@@ -245,13 +246,17 @@ choose_share() {
             for (i = 1; i <= length(name); i++) sum = (sum * 33 + code[substr(name, i, 1)]) % 2147483647
             class[NR] = substr($2, 1, index($2, "/") - 1)
             chosen[NR] = sum % $1 == 0
+            place[NR] = sum * 7919 % 1000003
             count[class[NR]] += chosen[NR]
             if (!(class[NR] in least) || sum < least[class[NR]]) {
                 least[class[NR]] = sum
                 at[class[NR]] = NR
             }
         }
-        END { for (i = 1; i <= NR; i++) print chosen[i] || (count[class[i]] == 0 && at[class[i]] == i) }'
+        END {
+            for (i = 1; i <= NR; i++)
+                print (chosen[i] || (count[class[i]] == 0 && at[class[i]] == i)), place[i]
+        }'
 }
 
 is_chosen() { # NUMBER
@@ -259,17 +264,19 @@ is_chosen() { # NUMBER
     if [[ -n ${HAUL_FAULT_ONLY:-} ]]; then
         [[ $name =~ $HAUL_FAULT_ONLY ]]
     else
-        [[ ${HAUL_FAULT_CELLS:-} == all || ${in_share[$1]} == 1 || $name =~ $always ]]
+        [[ ${HAUL_FAULT_CELLS:-} == all || ${in_share[$1]} == '1 '* || $name =~ $always ]]
     fi
 }
 
 run_cells() {
     set +e
     tests_passed=0 tests_failed=0 tests_skipped=0
-    local i next=0 in_share
+    local i next=0 in_share order=("${!cell_names[@]}")
     mapfile -t in_share < <(choose_share)
     echo "$suite_name: ${#cell_names[@]} cells in the table"
-    for i in "${!cell_names[@]}"; do
+    [[ ${HAUL_FAULT_CELLS:-} == all ]] ||
+        mapfile -t order < <(printf '%s\n' "${in_share[@]}" | awk '{ print $2, NR - 1 }' | sort -n | cut -d ' ' -f 2)
+    for i in "${order[@]}"; do
         ((i >= ${HAUL_FAULT_FROM:-0})) && is_chosen "$i" || continue
         if ((SECONDS >= ${HAUL_FAULT_SECONDS:-1000000})); then
             next=$i
