@@ -218,6 +218,18 @@ static void test_journal_record_decode__fields_out_of_bounds__corrupt(void)
     check_change_is_corrupt(&sample_others[0], BODY, 0);              /* aborted with OK */
 }
 
+/* Its size is right: only the rule for the number refuses it. */
+static void test_journal_record_decode__list_of_no_positions__corrupt(void)
+{
+    enum { BODY = JOURNAL_FRAME_HEADER_BYTES, COUNT_BYTES = 4, CRC_BYTES = 4 };
+    uint8_t memory[FRAME_BYTES_MAX];
+    struct journal_record decoded;
+    (void)encode(&sample_target[1], memory);
+    put_u32(memory + BODY, 0);
+    seal(memory, BODY + COUNT_BYTES + CRC_BYTES);
+    check_status(decode(memory, BODY + COUNT_BYTES + CRC_BYTES, &decoded), HAUL_CORRUPT);
+}
+
 static void test_journal_record_size__fields_out_of_bounds__invalid(void)
 {
     static uint8_t bytes[JOURNAL_PLAN_BYTES_MAX + 1];
@@ -275,6 +287,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_journal_record_decode__zeros__not_found),
     CHECK_TEST(test_journal_record_decode__body_of_wrong_size__corrupt),
     CHECK_TEST(test_journal_record_decode__fields_out_of_bounds__corrupt),
+    CHECK_TEST(test_journal_record_decode__list_of_no_positions__corrupt),
     CHECK_TEST(test_journal_record_size__fields_out_of_bounds__invalid),
     CHECK_TEST(test_journal_record_size__keys_fill_the_body__limit),
     CHECK_TEST(test_journal_type_is_of__record_of_one_side__not_of_the_other),

@@ -219,10 +219,13 @@ static void test_journal_state_reserve__another_peer__invalid(void)
     const struct journal_record moved = SAMPLE_PEER("host:4");
     const struct journal_record other = {
         .type = JOURNAL_PEER, .peer = {.identity = slice_of((const uint8_t *)"id/34", 5)}};
+    const struct journal_record longer = {
+        .type = JOURNAL_PEER, .peer = {.identity = slice_of((const uint8_t *)"id/123", 6)}};
     struct journal_state state;
     journal_state_init(&state, JOURNAL_TARGET);
     run(&state, sample_target, 9);
     check_status(step(&state, &other), HAUL_INVALID);
+    check_status(step(&state, &longer), HAUL_INVALID);
     check_text(state.peer, "id/12");
     check_text(state.peer_address, "host:3");
     check_status(step(&state, &moved), HAUL_OK);

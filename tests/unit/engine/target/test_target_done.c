@@ -2,6 +2,7 @@
 /* test_target_done.c — whether what is prepared is what its source has decided. */
 #include "target_done.h"
 
+#include "config_version.h"
 #include "target_journal_fixture.h"
 
 enum { BYTE_COUNT = 100 };
@@ -87,10 +88,38 @@ static void test_target_journal_own__done_and_others_were_decided_on__does_not_o
     finish();
 }
 
+/* The source has no record of a job that one of the two gave by: no plan of it is served. */
+static void test_target_done_check_lost__source_lacks_a_job__mismatch_and_who_gave(void)
+{
+    static const uint8_t lost[HAUL_JOB_BYTES] = {9};
+    for (int gave = 0; gave < 2; gave++) {
+        start();
+        check_equal(come(1, false), JOB_UNKNOWN);
+        if (gave != 0) {
+            check_status(check_range("k", "l", false), HAUL_OK);
+            const struct version_move move = {.outcome = VERSION_RELEASED,
+                                              .job = lost,
+                                              .peer = journal.peer,
+                                              .plan = &journal.plan,
+                                              .new_version = 5,
+                                              .epoch = EPOCH};
+            check_status(config_version_move(target.store, &options.hooks, &move, &error), HAUL_OK);
+        }
+        job_list_take(&journal.their_lost, slice_of(lost, sizeof(lost)));
+        check_error(target_done_check_lost(&journal, &error), HAUL_MISMATCH, error);
+        check(strstr(error.text, gave != 0 ? "it got from this one" : "it gave to this one") !=
+              NULL);
+        check(strstr(error.hint, gave != 0 ? "--reclaim" : "--forget") != NULL);
+        leave();
+        finish();
+    }
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_done_check__done_and_others_were_decided_on__refused),
     CHECK_TEST(test_target_done_check__decided_on_as_many_of_other_bytes__refused),
     CHECK_TEST(test_target_journal_own__done_and_others_were_decided_on__does_not_own),
+    CHECK_TEST(test_target_done_check_lost__source_lacks_a_job__mismatch_and_who_gave),
 };
 
 CHECK_MAIN("target_done", tests)
