@@ -2,12 +2,14 @@
 /* test_journal_failures.c — what a job writes into its journal, with each call of the disk and each
  * allocation failing in turn, the sizes that a record may just have, and headers that fit their
  * checksum and not the file. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
 #include "crc32c.h"
+#include "durable_file.h"
 #include "failing_store.h"
 #include "job_journal.h"
 #include "journal_directory.h"
@@ -144,6 +146,24 @@ static void test_journal_open__nth_call_fails__told_and_opened_when_done_again(v
     sweep(planned, look_at_it, 1, 0);
     failing_sweep(&adoption);
     failing_sweep_power(&adoption);
+}
+
+/* Another process adopts it at the same time: its new file is not ours to remove. */
+static void test_journal_open__adopted_elsewhere_now__busy_and_that_file_stays(void)
+{
+    const struct file_calls *calls = &failing.disk.calls;
+    int theirs = -1;
+    planned();
+    check_status(durable_file_open(calls, temporary, O_RDWR | O_CREAT | O_EXCL, &theirs, &error),
+                 HAUL_OK);
+    check_status(durable_file_lock(calls, theirs, temporary, &error), HAUL_OK);
+    check_error(adopt(), HAUL_BUSY, error);
+    check(fake_disk_find(&failing.disk, temporary) != NULL);
+    (void)calls->close(calls->context, theirs);
+    check_status(adopt(), HAUL_OK);
+    check(fake_disk_find(&failing.disk, temporary) == NULL);
+    look(true);
+    failing_store_fini();
 }
 
 /* --- recording -------------------------------------------------------------------------------- */
@@ -540,6 +560,7 @@ static void test_journal_append__record_out_of_bounds__invalid_and_nothing_writt
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_journal_open__nth_call_fails__told_and_opened_when_done_again),
+    CHECK_TEST(test_journal_open__adopted_elsewhere_now__busy_and_that_file_stays),
     CHECK_TEST(test_job_journal__nth_call_fails__told_and_recorded_when_done_again),
     CHECK_TEST(test_job_journal_decide_late__power_fails__decided_or_not_begun),
     CHECK_TEST(test_job_journal_positions__nth_call_fails__told_and_all_there_when_done_again),

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "control_peer.h"
+#include "failing_memory.h"
 
 static struct poll_group *group;
 static struct control_peer theirs;
@@ -55,6 +56,26 @@ static void test_peer_channel_send__connected__the_peer_has_it(void)
     finish();
 }
 
+static void test_peer_channel_send__nth_allocation_fails__told_by_its_name(void)
+{
+    enum { ALLOCATIONS_MAX = 20 };
+    enum haul_status status = HAUL_NO_MEMORY;
+    unsigned at = 1;
+    start();
+    for (; status != HAUL_OK && at < ALLOCATIONS_MAX; at++) {
+        memset(&error, 0, sizeof(error));
+        failing_memory_fail(at);
+        status = say();
+        bool failed = failing_memory_failed();
+        check_equal(failed, status != HAUL_OK);
+        check(!failed || status == (at == 1 ? HAUL_NO_MEMORY : HAUL_AGAIN)); /* the queue's */
+        check(!failed || strcmp(error.text, "cannot send WORKING") == 0);
+    }
+    check_status(status, HAUL_OK);
+    check(at > 2);
+    finish();
+}
+
 static void test_peer_channel_next__the_peer_hangs_up__closed(void)
 {
     struct control_event event = {.type = CONTROL_MESSAGE};
@@ -80,6 +101,7 @@ static void test_peer_channel_close__twice__lost_and_nothing_comes(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_peer_channel_send__connected__the_peer_has_it),
+    CHECK_TEST(test_peer_channel_send__nth_allocation_fails__told_by_its_name),
     CHECK_TEST(test_peer_channel_next__the_peer_hangs_up__closed),
     CHECK_TEST(test_peer_channel_close__twice__lost_and_nothing_comes),
 };
