@@ -96,6 +96,33 @@ static void test_jobs_list__target_job_with_positions__what_is_durable_of_both_s
     rocks_fixture_close(&fixture);
 }
 
+/* Only a copy that waits for its source must stay as it is: whoever owns writes. */
+static void test_jobs_list__database_written_to__changed_while_prepared(void)
+{
+    static struct journal_prepared prepared = {.new_version = 1, .epoch = 1, .digest_count = 1};
+    const struct journal_record complete = {.type = JOURNAL_PREPARED, .prepared = &prepared};
+    const struct journal_record committed = {.type = JOURNAL_COMMITTED,
+                                             .committed = {.new_version = 1, .epoch = 1}};
+    rocks_fixture_open(&fixture);
+    struct journal *journal = plan_job(JOURNAL_TARGET, 1);
+    const struct journal_record held = {
+        .type = JOURNAL_HELD, .held = {.sequence = fixture.store->ops->sequence(fixture.store)}};
+    check_status(journal_append(journal, &complete, true, &error), HAUL_OK);
+    check_status(journal_append(journal, &held, true, &error), HAUL_OK);
+    for (int i = 0; i < 3; i++) { /* as it was, written to, owned */
+        if (i == 1) {
+            rocks_fixture_put(&fixture, 0, text_slice("a"), text_slice("somebody's"));
+        } else if (i == 2) {
+            check_status(journal_append(journal, &committed, true, &error), HAUL_OK);
+        }
+        list(1);
+        check_equal(jobs[0].changed, i == 1);
+        free(jobs);
+    }
+    journal_close(journal);
+    rocks_fixture_close(&fixture);
+}
+
 /* A source has one snapshot for each attempt. */
 static void test_jobs_list__source_job_in_its_second_attempt__epoch_and_claim(void)
 {
@@ -204,6 +231,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_job_calls__job_of_the_other_side__invalid),
     CHECK_TEST(test_jobs_list__no_directory_of_a_database__not_found),
     CHECK_TEST(test_jobs_list__target_job_with_positions__what_is_durable_of_both_streams),
+    CHECK_TEST(test_jobs_list__database_written_to__changed_while_prepared),
     CHECK_TEST(test_jobs_list__source_job_in_its_second_attempt__epoch_and_claim),
     CHECK_TEST(test_jobs_list__one_done_and_one_damaged__only_the_damaged_one),
     CHECK_TEST(test_job_names__each__its_word),

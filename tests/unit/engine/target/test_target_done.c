@@ -88,6 +88,23 @@ static void test_target_journal_own__done_and_others_were_decided_on__does_not_o
     finish();
 }
 
+/* A crash came between the decision here and its end: the source learns that nothing went back. */
+static void test_target_journal_look_up__committed_and_not_finished__committed_and_kept(void)
+{
+    const struct journal_record committed = {.type = JOURNAL_COMMITTED,
+                                             .committed = {.new_version = 1, .epoch = EPOCH}};
+    start();
+    prepare_bytes();
+    check_status(journal_append(journal.file, &committed, true, &error), HAUL_OK);
+    leave();
+    check_equal(come(1, true), JOB_COMMITTED);
+    check_equal(journal.returned, VERSION_KEPT);
+    check(journal.file == NULL);
+    check_equal(own_count, 1);
+    leave();
+    finish();
+}
+
 /* The source has no record of a job that one of the two gave by: no plan of it is served. */
 static void test_target_done_check_lost__source_lacks_a_job__mismatch_and_who_gave(void)
 {
@@ -119,6 +136,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_done_check__done_and_others_were_decided_on__refused),
     CHECK_TEST(test_target_done_check__decided_on_as_many_of_other_bytes__refused),
     CHECK_TEST(test_target_journal_own__done_and_others_were_decided_on__does_not_own),
+    CHECK_TEST(test_target_journal_look_up__committed_and_not_finished__committed_and_kept),
     CHECK_TEST(test_target_done_check_lost__source_lacks_a_job__mismatch_and_who_gave),
 };
 
