@@ -201,6 +201,50 @@ static void test_source_journal_find__several__those_of_the_address_first(void)
     failing_store_fini();
 }
 
+/* Its ranges were handed over by another job since. */
+static void test_source_left_over_plan__overtaken_or_given_up__nothing_to_continue(void)
+{
+    struct plan plan;
+    start();
+    leave(ABORTED, here, "p", "q");
+    leave(COPYING, here, "k", "l");
+    for (int overtaken = 0; overtaken < 2; overtaken++) {
+        if (overtaken != 0) {
+            leave(COMMITTED, here, "k", "l");
+        }
+        source_journal_init(&journal, &options);
+        check_status(source_journal_find(&journal, &error), HAUL_OK);
+        if (overtaken == 0) {
+            check_status(source_left_over_plan(&journal, &plan, &error), HAUL_OK);
+            plan_fini(&plan);
+        } else {
+            check_error(source_left_over_plan(&journal, &plan, &error), HAUL_NOT_FOUND, error);
+        }
+        source_journal_fini(&journal);
+    }
+    failing_store_fini();
+}
+
+/* A target that does not say which database it is, is not the one that the job began with. */
+static void test_source_journal_bind__continued_at_a_nameless_target__mismatch(void)
+{
+    struct plan plan;
+    uint64_t log_sequence = 0;
+    start();
+    leave(COPYING, here, "k", "l");
+    make_plan(&plan, "k", "l");
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_OK);
+    check_status(
+        source_left_over_continue(&journal, &plan, failing.sequence, &log_sequence, &error),
+        HAUL_OK);
+    check_error(source_journal_bind(&journal, "", &plan, &error), HAUL_MISMATCH, error);
+    check(journal.peer_differs);
+    source_journal_fini(&journal);
+    plan_fini(&plan);
+    failing_store_fini();
+}
+
 /* --- the whole beginning ---------------------------------------------------------------------- */
 
 static struct source_intent sent;
@@ -627,6 +671,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_journal_find__nth_call_fails__told_and_nothing_changed),
     CHECK_TEST(test_source_journal_bind__nth_call_fails__told_and_the_others_end_in_the_end),
     CHECK_TEST(test_source_journal_find__several__those_of_the_address_first),
+    CHECK_TEST(test_source_left_over_plan__overtaken_or_given_up__nothing_to_continue),
+    CHECK_TEST(test_source_journal_bind__continued_at_a_nameless_target__mismatch),
     CHECK_TEST(test_source_intent_begin__nth_call_fails__told_and_nothing_stays_open),
     CHECK_TEST(test_source_intent_begin__resumed_and_nth_call_fails__told_and_goes_on),
     CHECK_TEST(test_source_left_over_continue__nth_call_fails__told_and_goes_on_when_done_again),

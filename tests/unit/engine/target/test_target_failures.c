@@ -288,6 +288,37 @@ static void test_target_commit_finish_all__nth_call_fails__told_and_both_own_in_
     failing_sweep_power(&step);
 }
 
+/* Its journal says DONE, and is still there. */
+static void one_could_not_be_removed(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    struct journal *file = NULL;
+    memset(job, 1, sizeof(job));
+    start();
+    leave_committed(1, "k", "l");
+    check_or_stop(job_journal_open_existing(&failing.base, JOURNAL_TARGET, job, &file, &error) ==
+                  HAUL_OK);
+    check_status(job_journal_mark(file, JOURNAL_DONE, true, &error), HAUL_OK);
+    journal_close(file);
+}
+
+static void check_removed(bool was_failed)
+{
+    (void)was_failed;
+    check_equal(journal_count(), 0);
+    check_equal(own_count, 0);
+}
+
+static void test_target_commit_finish_all__done_and_nth_call_fails__told_and_removed(void)
+{
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = one_could_not_be_removed,
+                                             .act = finish_all,
+                                             .look = check_removed,
+                                             .disk_calls_min = 3};
+    failing_sweep(&step);
+}
+
 /* The source of a job that ended here long ago comes back, or asks for a job of another one. */
 static void one_has_ended(void)
 {
@@ -415,6 +446,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(
         test_target_admission_check__begins_anew_and_nth_call_fails__told_and_nothing_counts),
     CHECK_TEST(test_target_commit_finish_all__nth_call_fails__told_and_both_own_in_the_end),
+    CHECK_TEST(test_target_commit_finish_all__done_and_nth_call_fails__told_and_removed),
     CHECK_TEST(test_target_journal_look_up__ended_and_nth_call_fails__told),
     CHECK_TEST(test_target_journal_clear__nth_call_fails__told_and_nothing_left_when_done_again),
     CHECK_TEST(test_incoming_jobs_check__nth_call_fails__told),
