@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // rdma_commands.cc — what commands do to RdmaMigrator: a new topology, CLUSTER RESET, CLUSTERX MIGRATE, HAUL CANCEL and
 // HAUL ABANDON.
+#include <utility>
+
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
 #include "rdma_log.h"
@@ -16,6 +18,9 @@ void RdmaMigrator::OnTopology() {
     lost_reason_ = "by the topology " + reason;
     if (migration_) haul_migration_cancel(migration_);
   }
+  // What this node showed as a master is over, also when it becomes one again.
+  bool was_replica = std::exchange(was_replica_, slots_->IsReplica());
+  if (was_replica || was_replica_) showNothing();
   releaseForbidden();
   showLast();
   beginTelling();
@@ -33,10 +38,7 @@ std::string RdmaMigrator::whyNotAnyMore() const {
 
 void RdmaMigrator::OnReset() {
   Forget();
-  endShowingUnconfirmed();
-  migrator_->forbidden_slot_range_ = SlotRange{-1, -1};
-  migrator_->migrate_failed_slot_range_ = SlotRange{-1, -1};
-  migrator_->migration_state_ = MigrationState::kNone;
+  showNothing();
 }
 
 void RdmaMigrator::Forget() {

@@ -154,6 +154,7 @@ class RdmaMigrator {
   void showUnconfirmed(const RdmaMoved &entry);
   void showFailed(const RdmaMoved &entry);
   void endShowingUnconfirmed();
+  void showNothing();
 
   haul_status freeze(uint32_t deadline_ms, haul_error *error);
   void unfreeze();
@@ -186,6 +187,7 @@ class RdmaMigrator {
   RdmaKeyRange keys_{SlotRange(0, 0)};
   haul_range range_{};
 
+  bool was_replica_ = false;  // by the topology before the last one. Exclusive guard
   uint64_t started_ms_ = 0;
   std::thread watcher_;
 

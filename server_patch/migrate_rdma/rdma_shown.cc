@@ -38,6 +38,15 @@ void RdmaMigrator::endShowingUnconfirmed() {
   migrator_->migration_state_ = MigrationState::kNone;
 }
 
+// Unless a job runs here: that ends by itself.
+void RdmaMigrator::showNothing() {
+  endShowingUnconfirmed();
+  if (migrator_->GetMigratingSlotRange().IsValid()) return;
+  migrator_->forbidden_slot_range_ = SlotRange{-1, -1};
+  migrator_->migrate_failed_slot_range_ = SlotRange{-1, -1};
+  migrator_->migration_state_ = MigrationState::kNone;
+}
+
 // A controller publishes what CLUSTER INFO calls a success.
 void RdmaMigrator::show(const RdmaMoved &entry) {
   migrator_->dst_node_ = entry.to;

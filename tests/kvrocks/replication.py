@@ -236,6 +236,16 @@ class Replication(SlotCase):
         self.migrate(c, b, "0-8000")
         self.assert_shows(c, "0-8000", "success")
 
+    def test_replica__was_a_master_that_moved_slots__promoted_again__shows_nothing_of_that(self):
+        a, b, c = self.open(3, replica_of={"c": "a"})
+        self.migrate(a, b, "0-8000")
+        self.assert_shows(a, "0-8000", "success")
+        self.cluster.replica_of, self.cluster.slots = {"a": "c"}, {c.id: "8001-16383", b.id: "0-8000"}
+        self.cluster.tell()
+        self.cluster.replica_of, self.cluster.slots = {"c": "a"}, {a.id: "8001-16383", b.id: "0-8000"}
+        self.cluster.tell()
+        self.assertNotIn("migrating_state", a.cluster_info())
+
     def test_replica_of_the_source__the_job_ends__shows_none(self):
         a, b, c = self.open(3, replica_of={"c": "a"})
         self.begin_slow(a, b)
