@@ -17,6 +17,7 @@
 #include <rocksdb/table_properties.h>
 #include <rocksdb/version.h>
 #include <rocksdb/wide_columns.h>
+#include <rocksdb/write_batch.h>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -29,6 +30,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "bytes.h"
 
@@ -72,6 +74,23 @@ enum rocks_door_record current_of(const rocksdb::Iterator *iterator, struct haul
     const rocksdb::WideColumns &columns = iterator->columns();
     bool plain = columns.size() == 1 && columns[0].name().empty();
     return plain ? ROCKS_DOOR_PLAIN : ROCKS_DOOR_COLUMNS;
+}
+
+/* A batch made of its bytes is searched for what it holds before RocksDB writes it. This one knows
+ * that it holds puts, because it was given one before its bytes. */
+class Puts : public rocksdb::WriteBatch
+{
+  public:
+    explicit Puts(std::string &&bytes)
+    {
+        (void)Put(rocksdb::Slice(), rocksdb::Slice());
+        rep_ = std::move(bytes);
+    }
+};
+
+void append(std::string &bytes, struct haul_slice piece)
+{
+    bytes.append(reinterpret_cast<const char *>(piece.data), piece.size);
 }
 
 /* The LOG of a database. RocksDB's own writer asserts that nothing follows a failed write, which
@@ -177,6 +196,13 @@ bool rocks_door_fits(void)
     rocksdb_options_set_max_open_files(options, MARK);
     bool fits = reinterpret_cast<rocksdb::Options *>(options)->max_open_files == MARK;
     rocksdb_options_destroy(options);
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    rocksdb_writebatch_put_log_data(batch, "", 0);
+    size_t size = 0;
+    const char *data = rocksdb_writebatch_data(batch, &size);
+    const std::string &bytes = reinterpret_cast<rocksdb::WriteBatch *>(batch)->Data();
+    fits = fits && bytes.data() == data && bytes.size() == size;
+    rocksdb_writebatch_destroy(batch);
     struct rocks_release release = rocks_door_release();
     return fits && release.major == ROCKSDB_MAJOR && release.minor == ROCKSDB_MINOR;
 }
@@ -221,6 +247,27 @@ uint64_t rocks_door_view_number(const rocksdb_iterator_t *iterator)
     auto *at = object_of<rocksdb::Iterator>(iterator);
     rocksdb::Status status = at->GetProperty("rocksdb.iterator.super-version-number", &text);
     return status.ok() ? std::strtoull(text.c_str(), nullptr, 10) : 0;
+}
+
+/* --- batches ---------------------------------------------------------------------------------- */
+
+rocksdb_writebatch_t *rocks_door_batch(const struct haul_slice *pieces, size_t piece_count,
+                                       struct haul_slice closing, bool only_puts)
+{
+    size_t size = closing.size;
+    for (size_t i = 0; i < piece_count; i++) {
+        size += pieces[i].size;
+    }
+    std::string bytes;
+    bytes.reserve(size);
+    for (size_t i = 0; i < piece_count; i++) {
+        append(bytes, pieces[i]);
+    }
+    append(bytes, closing);
+    rocksdb_writebatch_t *handle = rocksdb_writebatch_create();
+    auto &batch = *reinterpret_cast<rocksdb::WriteBatch *>(handle);
+    batch = only_puts ? Puts(std::move(bytes)) : rocksdb::WriteBatch(std::move(bytes));
+    return handle;
 }
 
 /* --- table files ------------------------------------------------------------------------------ */

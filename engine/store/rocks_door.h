@@ -3,9 +3,9 @@
  * current options of a database that an embedder has open, and whether a release knows a table
  * format. rocks_door.cc is the engine's only C++ file.
  *
- * A C handle of RocksDB is a struct whose first member is the C++ pointer (or, for options, the C++
- * object). Every release with a C interface does this, and it is all that the door assumes;
- * rocks_door_fits() checks it at run time.
+ * A C handle of RocksDB is a struct whose first member is the C++ pointer (or, for options and
+ * write batches, the C++ object). Every release with a C interface does this, and it is all that
+ * the door assumes; rocks_door_fits() checks it at run time.
  *
  * Thread: any; an iterator belongs to one thread at a time. */
 #ifndef HAUL_ROCKS_DOOR_H
@@ -57,6 +57,13 @@ enum rocks_door_record rocks_door_next(rocksdb_iterator_t *iterator, struct haul
 /* Iterators with the same number read the same memory and the same files, whatever compaction has
  * done since. 0: the release does not provide it. */
 uint64_t rocks_door_view_number(const rocksdb_iterator_t *iterator);
+
+/* --- batches ---------------------------------------------------------------------------------- */
+
+/* The batch that the pieces and then `closing` make up, of which each byte is copied once. Unless
+ * it holds `only_puts` (and LogData), RocksDB reads it once more to learn what it holds. */
+rocksdb_writebatch_t *rocks_door_batch(const struct haul_slice *pieces, size_t piece_count,
+                                       struct haul_slice closing, bool only_puts);
 
 /* --- table files ------------------------------------------------------------------------------ */
 

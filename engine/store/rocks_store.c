@@ -230,6 +230,8 @@ static enum haul_status store_families(struct haul_store *base, struct haul_fami
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+enum { LOG_DATA_RECORD_BYTES_MAX = RAW_LOG_DATA_HEAD_BYTES_MAX + HAUL_LOG_DATA_BYTES_MAX };
+
 static bool has_domains(const struct rocks_store *store)
 {
     bool found = false;
@@ -264,16 +266,25 @@ static enum haul_status check_keys(struct rocks_store *store, struct haul_slice 
                : haul_error_set(error, status, NULL, 0, "a batch to be written is damaged");
 }
 
-static size_t store_log_data(const struct haul_store *base, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX])
+static size_t log_data_now(const struct rocks_store *store, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX])
 {
-    const struct rocks_store *store = (const struct rocks_store *)base;
     return store->log_data == NULL ? 0 : store->log_data(store->features_context, blob);
+}
+
+/* What the store ends each batch with; empty: nothing. */
+static struct haul_slice closing_record(const struct rocks_store *store,
+                                        uint8_t memory[LOG_DATA_RECORD_BYTES_MAX])
+{
+    uint8_t blob[HAUL_LOG_DATA_BYTES_MAX];
+    size_t size = log_data_now(store, blob);
+    uint8_t *end = size == 0 ? memory : raw_log_data_encode(memory, slice_of(blob, size));
+    return slice_of(memory, (size_t)(end - memory));
 }
 
 void rocks_close_batch(struct rocks_store *store, rocksdb_writebatch_t *batch)
 {
     uint8_t blob[HAUL_LOG_DATA_BYTES_MAX];
-    size_t size = store_log_data(&store->base, blob);
+    size_t size = log_data_now(store, blob);
     if (size > 0) {
         rocksdb_writebatch_put_log_data(batch, (const char *)blob, size);
     }
@@ -308,28 +319,36 @@ enum haul_status rocks_sync(struct rocks_store *store, struct haul_error *error)
     return rocks_error(message, "sync log", error);
 }
 
-static enum haul_status store_write(struct haul_store *base, struct haul_slice batch,
-                                    unsigned flags, struct haul_error *error)
+static enum haul_status store_write_pieces(struct haul_store *base, const struct haul_slice *pieces,
+                                           size_t piece_count, unsigned flags,
+                                           struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
     if (store->lost) {
         return rocks_lost(store, error);
     }
-    enum haul_status status = has_domains(store) ? check_keys(store, batch, error) : HAUL_OK;
-    if (status != HAUL_OK) {
-        return status;
+    uint8_t closing[LOG_DATA_RECORD_BYTES_MAX];
+    rocksdb_writebatch_t *batch = rocks_door_batch(
+        pieces, piece_count, closing_record(store, closing), (flags & HAUL_WRITE_PUTS) != 0);
+    size_t size = 0;
+    const char *data = rocksdb_writebatch_data(batch, &size);
+    enum haul_status status =
+        has_domains(store) ? check_keys(store, slice_of(data, size), error) : HAUL_OK;
+    if (status == HAUL_OK) {
+        bool without_log = (flags & HAUL_WRITE_NO_WAL) != 0;
+        status =
+            rocks_write(store, without_log ? store->write_options_no_wal : store->write_options,
+                        batch, "write", error);
     }
-    rocksdb_writebatch_t *copy =
-        rocksdb_writebatch_create_from((const char *)batch.data, batch.size);
-    if ((flags & HAUL_WRITE_CLOSED) == 0) {
-        rocks_close_batch(store, copy);
-    }
-    bool without_log = (flags & HAUL_WRITE_NO_WAL) != 0;
-    status = rocks_write(store, without_log ? store->write_options_no_wal : store->write_options,
-                         copy, "write", error);
-    rocksdb_writebatch_destroy(copy);
+    rocksdb_writebatch_destroy(batch);
     bool syncs = status == HAUL_OK && (flags & HAUL_WRITE_SYNC) != 0;
     return syncs ? rocks_sync(store, error) : status;
+}
+
+static enum haul_status store_write(struct haul_store *base, struct haul_slice batch,
+                                    unsigned flags, struct haul_error *error)
+{
+    return store_write_pieces(base, &batch, 1, flags, error);
 }
 
 static enum haul_status store_sync(struct haul_store *base, struct haul_error *error)
@@ -446,7 +465,6 @@ static const struct haul_store_ops rocks_store_ops = {
     .close = store_close,
     .features = store_features,
     .identity = store_identity,
-    .log_data = store_log_data,
     .directory = store_directory,
     .place_check = rocks_place_check,
     .families = store_families,
@@ -465,6 +483,7 @@ static const struct haul_store_ops rocks_store_ops = {
     .scan_close = rocks_scan_close,
     .get = rocks_get,
     .write = store_write,
+    .write_pieces = store_write_pieces,
     .sync = store_sync,
     .flush = store_flush,
     .range_clear = rocks_range_clear,

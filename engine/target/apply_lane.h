@@ -47,7 +47,8 @@ struct apply_lane_ops {
     /* Errors: NO_MEMORY, LIMIT. */
     enum haul_status (*create)(const struct apply_lane_options *options, struct apply_lane **lane,
                                struct haul_error *error);
-    /* One record of a batch. The rest of the batch may still prove bad, which ends the job. Errors:
+    /* One record of the batch that commit gets: both lie in its memory, and the record ends with
+     * its value. The rest of the batch may still prove bad, which ends the job. Errors:
      * LIMIT (too many streams have an open file), those of the store. */
     enum haul_status (*put)(struct apply_lane *lane, struct haul_slice key, struct haul_slice value,
                             struct haul_error *error);

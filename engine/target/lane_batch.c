@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lane_batch.c — writes each batch atomically through the store's log. With the hook `annotate` a
- * batch of the copy is built anew, with LogData in front of its records, and the store's own at its
- * end. */
+/* lane_batch.c — writes each batch atomically through the store's log. With the hook `annotate`,
+ * LogData is inserted in front of the records of the copy: the store gets the batch in the pieces
+ * between the insertions, so that no record is copied for them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,24 +13,34 @@
  * sooner. */
 enum { SYNC_BYTES = 32 << 20, SYNC_IN_PAUSE_BYTES = 256 << 10 };
 
-enum { MEMORY_BYTES_MIN = 64 << 10, MEMORY_BYTES_KEPT_MAX = 8 << 20 };
+enum {
+    RECORD_BYTES_MAX = RAW_LOG_DATA_HEAD_BYTES_MAX + HAUL_LOG_DATA_BYTES_MAX,
+    INSERTIONS_MIN = 16,
+    INSERTIONS_KEPT_MAX = 4096,
+};
 
-/* A batch being built with annotations. */
+/* LogData to be inserted. */
+struct insertion {
+    const uint8_t *at; /* in front of this byte of the batch; NULL: of its first record */
+    size_t size;
+    uint8_t record[RECORD_BYTES_MAX];
+};
+
+/* The LogData of one batch. */
 struct annotated {
-    uint8_t *memory;
+    struct insertion *insertions;
+    size_t count;
     size_t capacity;
-    struct raw_batch_writer writer; /* begin NULL: no batch is begun */
-    size_t blob_size;               /* of the last LogData of this batch; 0: none yet */
-    uint8_t blob[HAUL_LOG_DATA_BYTES_MAX];
+    const uint8_t *records_end; /* of the records that were put; NULL: none yet */
 };
 
 struct batch_lane {
     struct apply_lane base;
     struct haul_store *store;
     uint64_t unsynced_bytes;
+    unsigned write_flags;
     const struct haul_hooks *hooks; /* NULL: nothing is annotated */
     const char *family;
-    uint32_t family_id;
     struct annotated annotated;
 };
 
@@ -60,47 +70,49 @@ static enum haul_status create(const struct apply_lane_options *options, struct 
     bool annotates = options->hooks != NULL && options->hooks->annotate != NULL;
     made->hooks = annotates ? options->hooks : NULL;
     made->family = options->family;
-    made->family_id = options->family_id;
+    /* The stream of the changes, which has no family, also holds deletions. */
+    made->write_flags = options->family == NULL ? 0 : HAUL_WRITE_PUTS;
     *lane = &made->base;
     return HAUL_OK;
 }
 
-/* Room for so many bytes more. */
-static enum haul_status reserve(struct annotated *annotated, size_t size)
+/* Room for one more. */
+static enum haul_status reserve(struct annotated *annotated)
 {
-    struct raw_batch_writer *writer = &annotated->writer;
-    size_t used =
-        writer->begin == NULL ? RAW_BATCH_HEADER_BYTES : (size_t)(writer->at - writer->begin);
-    if (used + size > annotated->capacity) {
-        size_t capacity = 2 * (used + size);
-        capacity = capacity < MEMORY_BYTES_MIN ? MEMORY_BYTES_MIN : capacity;
-        uint8_t *memory = realloc(annotated->memory, capacity);
-        if (memory == NULL) {
-            return HAUL_NO_MEMORY;
-        }
-        annotated->memory = memory;
-        annotated->capacity = capacity;
+    if (annotated->count < annotated->capacity) {
+        return HAUL_OK;
     }
-    if (writer->begin == NULL) {
-        raw_batch_begin(writer, annotated->memory, annotated->capacity);
-        annotated->blob_size = 0;
+    size_t capacity = annotated->capacity == 0 ? INSERTIONS_MIN : 2 * annotated->capacity;
+    struct insertion *grown =
+        realloc(annotated->insertions, capacity * sizeof(*annotated->insertions));
+    if (grown == NULL) {
+        return HAUL_NO_MEMORY;
     }
-    writer->begin = annotated->memory;
-    writer->at = annotated->memory + used;
-    writer->end = annotated->memory + annotated->capacity;
+    annotated->insertions = grown;
+    annotated->capacity = capacity;
     return HAUL_OK;
 }
 
-static void put_blob(struct annotated *annotated, struct haul_slice blob)
+static bool repeats_last(const struct annotated *annotated, struct haul_slice blob)
 {
-    bool repeated =
-        blob.size == annotated->blob_size && memcmp(blob.data, annotated->blob, blob.size) == 0;
-    if (blob.size > 0 && !repeated) {
-        bool fits = raw_batch_log_data(&annotated->writer, blob);
-        haul_assert(fits);
-        memcpy(annotated->blob, blob.data, blob.size);
-        annotated->blob_size = blob.size;
+    if (annotated->count == 0) {
+        return false;
     }
+    const struct insertion *last = &annotated->insertions[annotated->count - 1];
+    return last->size == raw_batch_log_data_size(blob.size) &&
+           memcmp(last->record + last->size - blob.size, blob.data, blob.size) == 0;
+}
+
+/* Insert the blob behind the records that were put. */
+static enum haul_status insert(struct annotated *annotated, struct haul_slice blob)
+{
+    enum haul_status status = reserve(annotated);
+    if (status == HAUL_OK) {
+        struct insertion *made = &annotated->insertions[annotated->count++];
+        made->at = annotated->records_end;
+        made->size = (size_t)(raw_log_data_encode(made->record, blob) - made->record);
+    }
+    return status;
 }
 
 /* Apart from put, which is called for every record and does nothing without the hook. */
@@ -116,14 +128,12 @@ __attribute__((noinline)) static enum haul_status put_annotated(struct batch_lan
                               "the hook returned %zu bytes of LogData; at most %zu", blob_size,
                               sizeof(blob));
     }
-    size_t size = raw_batch_log_data_size(blob_size) +
-                  raw_batch_put_size(lane->family_id, key.size, value.size);
-    if (reserve(&lane->annotated, size) != HAUL_OK) {
+    struct haul_slice text = slice_of(blob, blob_size);
+    if (blob_size > 0 && !repeats_last(&lane->annotated, text) &&
+        insert(&lane->annotated, text) != HAUL_OK) {
         return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a batch");
     }
-    put_blob(&lane->annotated, slice_of(blob, blob_size));
-    bool fits = raw_batch_put(&lane->annotated.writer, lane->family_id, key, value);
-    haul_assert(fits);
+    lane->annotated.records_end = value.data + value.size;
     return HAUL_OK;
 }
 
@@ -134,59 +144,63 @@ static enum haul_status put(struct apply_lane *base, struct haul_slice key, stru
     return lane->hooks == NULL ? HAUL_OK : put_annotated(lane, key, value, error);
 }
 
-/* What the store ends each batch with; appending it there would copy the batch once more. */
-static enum haul_status put_closing(struct batch_lane *lane, struct haul_error *error)
+static void forget_insertions(struct annotated *annotated)
 {
-    uint8_t blob[HAUL_LOG_DATA_BYTES_MAX];
-    const struct haul_store_ops *ops = lane->store->ops;
-    size_t size = ops->log_data == NULL ? 0 : ops->log_data(lane->store, blob);
-    if (reserve(&lane->annotated, raw_batch_log_data_size(size)) != HAUL_OK) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a batch");
-    }
-    if (size > 0) {
-        bool fits = raw_batch_log_data(&lane->annotated.writer, slice_of(blob, size));
-        haul_assert(fits);
-    }
-    return HAUL_OK;
-}
-
-/* The batch with its annotations. */
-static enum haul_status finish_annotated(struct batch_lane *lane, uint32_t record_count,
-                                         struct haul_slice *batch, struct haul_error *error)
-{
-    struct annotated *annotated = &lane->annotated;
-    haul_assert(annotated->writer.count == record_count);
-    enum haul_status status = put_closing(lane, error);
-    size_t size = raw_batch_finish(&annotated->writer);
-    annotated->writer.begin = NULL;
-    *batch = slice_of(annotated->memory, size);
-    return status;
-}
-
-static void forget_memory(struct annotated *annotated)
-{
-    if (annotated->capacity > MEMORY_BYTES_KEPT_MAX) {
-        free(annotated->memory);
-        annotated->memory = NULL;
+    annotated->count = 0;
+    annotated->records_end = NULL;
+    if (annotated->capacity > INSERTIONS_KEPT_MAX) {
+        free(annotated->insertions);
+        annotated->insertions = NULL;
         annotated->capacity = 0;
     }
+}
+
+/* Cut the batch where LogData is inserted. Returns the number of pieces. */
+static size_t cut(const struct annotated *annotated, struct haul_slice batch,
+                  struct haul_slice *pieces)
+{
+    const uint8_t *end = batch.data + batch.size;
+    const uint8_t *done = batch.data;
+    size_t count = 0;
+    for (size_t i = 0; i < annotated->count; i++) {
+        const struct insertion *insertion = &annotated->insertions[i];
+        const uint8_t *at =
+            insertion->at == NULL ? batch.data + RAW_BATCH_HEADER_BYTES : insertion->at;
+        haul_assert(at > done && at < end);
+        pieces[count++] = slice_of(done, (size_t)(at - done));
+        pieces[count++] = slice_of(insertion->record, insertion->size);
+        done = at;
+    }
+    pieces[count++] = slice_of(done, (size_t)(end - done));
+    return count;
+}
+
+static enum haul_status write_annotated(struct batch_lane *lane, struct haul_slice batch,
+                                        struct haul_error *error)
+{
+    const struct annotated *annotated = &lane->annotated;
+    haul_assert(annotated->records_end == batch.data + batch.size);
+    struct haul_slice *pieces = calloc(2 * annotated->count + 1, sizeof(*pieces));
+    if (pieces == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a batch");
+    }
+    enum haul_status status = lane->store->ops->write_pieces(
+        lane->store, pieces, cut(annotated, batch, pieces), lane->write_flags, error);
+    free(pieces);
+    return status;
 }
 
 static enum haul_status commit(struct apply_lane *base, struct haul_slice batch,
                                uint32_t record_count, struct haul_error *error)
 {
     struct batch_lane *lane = (struct batch_lane *)base;
-    unsigned flags = lane->hooks == NULL ? 0 : HAUL_WRITE_CLOSED;
-    enum haul_status status = HAUL_OK;
-    if (lane->hooks != NULL) {
-        status = finish_annotated(lane, record_count, &batch, error);
-    }
-    if (status == HAUL_OK) {
-        status = lane->store->ops->write(lane->store, batch, flags, error);
-    }
+    enum haul_status status =
+        lane->annotated.count > 0
+            ? write_annotated(lane, batch, error)
+            : lane->store->ops->write(lane->store, batch, lane->write_flags, error);
     lane->unsynced_bytes += batch.size;
     base->written_records += record_count;
-    forget_memory(&lane->annotated);
+    forget_insertions(&lane->annotated);
     return status;
 }
 
@@ -206,7 +220,7 @@ static enum haul_status flush(struct apply_lane *base, struct haul_error *error)
 
 static void destroy(struct apply_lane *base)
 {
-    free(((struct batch_lane *)base)->annotated.memory);
+    free(((struct batch_lane *)base)->annotated.insertions);
     free(base);
 }
 

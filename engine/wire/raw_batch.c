@@ -113,13 +113,18 @@ bool raw_batch_delete_range(struct raw_batch_writer *writer, uint32_t family_id,
     return true;
 }
 
+uint8_t *raw_log_data_encode(uint8_t *at, struct haul_slice blob)
+{
+    *at++ = RAW_LOG_DATA;
+    return put_varstring(at, blob);
+}
+
 bool raw_batch_log_data(struct raw_batch_writer *writer, struct haul_slice blob)
 {
     if (!has_room(writer, raw_batch_log_data_size(blob.size))) {
         return false;
     }
-    *writer->at++ = RAW_LOG_DATA;
-    writer->at = put_varstring(writer->at, blob);
+    writer->at = raw_log_data_encode(writer->at, blob);
     return true;
 }
 

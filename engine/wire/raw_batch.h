@@ -20,7 +20,7 @@
 #include "bytes.h"
 #include "haul/status.h"
 
-enum { RAW_BATCH_HEADER_BYTES = 12 };
+enum { RAW_BATCH_HEADER_BYTES = 12, RAW_LOG_DATA_HEAD_BYTES_MAX = 1 + VARINT32_BYTES_MAX };
 
 enum raw_tag {
     RAW_DELETE = 0x00,
@@ -76,6 +76,10 @@ bool raw_batch_delete_range(struct raw_batch_writer *writer, uint32_t family_id,
                             struct haul_slice begin, struct haul_slice end) HAUL_MUST_CHECK;
 /* LogData of no family, which does not count as a record. */
 bool raw_batch_log_data(struct raw_batch_writer *writer, struct haul_slice blob) HAUL_MUST_CHECK;
+
+/* One LogData as it lies in a batch, at `at`, which has raw_batch_log_data_size bytes. Returns its
+ * end. */
+uint8_t *raw_log_data_encode(uint8_t *at, struct haul_slice blob);
 
 /* Write the count into the header. Returns the size of the whole batch. */
 size_t raw_batch_finish(struct raw_batch_writer *writer);

@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "bytes.h"
+#include "joined_pieces.h"
 
 struct haul_scan {
     struct memory_store *store;
@@ -183,6 +184,17 @@ static enum haul_status store_write(struct haul_store *base, struct haul_slice b
     return HAUL_OK;
 }
 
+static enum haul_status store_write_pieces(struct haul_store *base, const struct haul_slice *pieces,
+                                           size_t piece_count, unsigned flags,
+                                           struct haul_error *error)
+{
+    struct haul_slice batch = joined_pieces(pieces, piece_count);
+    haul_assert(batch.data != NULL);
+    enum haul_status status = store_write(base, batch, flags, error);
+    free((void *)(uintptr_t)batch.data);
+    return status;
+}
+
 static enum haul_status store_get(struct haul_store *base, const struct haul_snapshot *snapshot,
                                   uint32_t family_id, struct haul_slice key, uint8_t **value,
                                   size_t *value_size, struct haul_error *error)
@@ -321,6 +333,7 @@ static enum haul_status table_ingest(struct haul_store *base, uint32_t family_id
 static const struct haul_store_ops memory_ops = {
     .get = store_get,
     .write = store_write,
+    .write_pieces = store_write_pieces,
     .scan_open = store_scan_open,
     .scan_next = store_scan_next,
     .scan_close = store_scan_close,

@@ -8,6 +8,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "joined_pieces.h"
 #include "raw_batch.h"
 #include "sim_kernel.h"
 #include "sim_report.h"
@@ -164,6 +165,19 @@ static enum haul_status store_write(struct haul_store *base, struct haul_slice b
     store->log.synced = (flags & HAUL_WRITE_SYNC) != 0 ? store->sequence : store->log.synced;
     store->written += sim_process_current() == NULL ? 0 : count;
     return HAUL_OK;
+}
+
+static enum haul_status store_write_pieces(struct haul_store *base, const struct haul_slice *pieces,
+                                           size_t piece_count, unsigned flags,
+                                           struct haul_error *error)
+{
+    struct haul_slice batch = joined_pieces(pieces, piece_count);
+    if (batch.data == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a batch");
+    }
+    enum haul_status status = store_write(base, batch, flags, error);
+    free((void *)(uintptr_t)batch.data);
+    return status;
 }
 
 static enum haul_status store_sync(struct haul_store *base, struct haul_error *error)
@@ -552,6 +566,7 @@ static const struct haul_store_ops sim_store_ops = {
     .scan_close = store_scan_close,
     .get = store_get,
     .write = store_write,
+    .write_pieces = store_write_pieces,
     .sync = store_sync,
     .flush = store_sync,
     .range_clear = store_range_clear,

@@ -59,7 +59,7 @@ enum haul_store_features {
 enum haul_write_flags {
     HAUL_WRITE_SYNC = 1 << 0,   /* durable when the call returns */
     HAUL_WRITE_NO_WAL = 1 << 1, /* durable only after flush() */
-    HAUL_WRITE_CLOSED = 1 << 2, /* the batch ends with the store's log_data already */
+    HAUL_WRITE_PUTS = 1 << 2,   /* the batch holds only Put and LogData */
 };
 
 /* Of the file system in which a store lies. */
@@ -83,9 +83,6 @@ struct haul_store_ops {
     uint32_t (*features)(const struct haul_store *store); /* HAUL_STORE_* */
     /* Identifies the database: the text changes only if it is another database. */
     const char *(*identity)(const struct haul_store *store);
-    /* LogData with which every batch that is written to this store ends: fills `blob` and returns
-     * the size; 0: none now. NULL: never any. Thread: any. */
-    size_t (*log_data)(const struct haul_store *store, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX]);
     /* Where journals and staging files may lie: the database's own file system. */
     const char *(*directory)(const struct haul_store *store);
     /* Is the path of directory() still the directory that was opened? Called before anything that
@@ -162,6 +159,9 @@ struct haul_store_ops {
     /* Apply a WriteBatch representation atomically. The caller has checked every byte of it. */
     enum haul_status (*write)(struct haul_store *store, struct haul_slice batch, unsigned flags,
                               struct haul_error *error);
+    /* The same for a batch in pieces that follow each other; each byte is copied once. */
+    enum haul_status (*write_pieces)(struct haul_store *store, const struct haul_slice *pieces,
+                                     size_t piece_count, unsigned flags, struct haul_error *error);
     /* All earlier writes with the log are durable when this returns. */
     enum haul_status (*sync)(struct haul_store *store, struct haul_error *error);
     /* All earlier writes, also without the log, are durable in table files. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "raw_batch.h"
 #include "rocks_fixture.h"
 
 static struct rocks_fixture fixture;
@@ -131,6 +132,60 @@ static void test_rocks_sequence__writes__counted(void)
     rocks_fixture_close(&fixture);
 }
 
+static bool holds(const char *key, const char *value)
+{
+    uint8_t *found = NULL;
+    size_t size = 0;
+    enum haul_status status =
+        fixture.store->ops->get(fixture.store, NULL, 0, text_slice(key), &found, &size, &error);
+    bool same = status == HAUL_OK && size == strlen(value) && memcmp(found, value, size) == 0;
+    free(found);
+    return same;
+}
+
+/* The cuts may lie anywhere, and LogData between two records is no record. */
+static void test_rocks_write_pieces__cut_anywhere__as_one_batch(void)
+{
+    uint8_t memory[256];
+    uint8_t blob[16];
+    static const unsigned flags[] = {0, HAUL_WRITE_PUTS, HAUL_WRITE_PUTS | HAUL_WRITE_SYNC};
+    struct raw_batch_writer writer;
+    size_t blob_size = (size_t)(raw_log_data_encode(blob, text_slice("note")) - blob);
+    check_equal(blob_size, raw_batch_log_data_size(4));
+    for (size_t i = 0; i < CHECK_COUNT(flags); i++) {
+        rocks_fixture_open(&fixture);
+        raw_batch_begin(&writer, memory, sizeof(memory));
+        check(raw_batch_put(&writer, 0, text_slice("a"), text_slice("one")));
+        size_t first_end = (size_t)(writer.at - memory);
+        check(raw_batch_put(&writer, 0, text_slice("b"), text_slice("two")));
+        size_t size = raw_batch_finish(&writer);
+        const struct haul_slice pieces[] = {
+            slice_of(memory, 5), slice_of(memory + 5, first_end - 5), slice_of(blob, blob_size),
+            slice_of(memory + first_end, size - first_end)};
+        check_status(fixture.store->ops->write_pieces(fixture.store, pieces, CHECK_COUNT(pieces),
+                                                      flags[i], &error),
+                     HAUL_OK);
+        check(holds("a", "one") && holds("b", "two"));
+        check_equal(fixture.store->ops->sequence(fixture.store), 2);
+        rocks_fixture_close(&fixture);
+    }
+}
+
+static void test_rocks_write_pieces__deletions__applied(void)
+{
+    uint8_t memory[64];
+    struct raw_batch_writer writer;
+    rocks_fixture_open(&fixture);
+    rocks_fixture_put(&fixture, 0, text_slice("a"), text_slice("one"));
+    rocks_fixture_put(&fixture, 0, text_slice("b"), text_slice("two"));
+    raw_batch_begin(&writer, memory, sizeof(memory));
+    check(raw_batch_delete_range(&writer, 0, text_slice("a"), text_slice("b")));
+    struct haul_slice piece = slice_of(memory, raw_batch_finish(&writer));
+    check_status(fixture.store->ops->write_pieces(fixture.store, &piece, 1, 0, &error), HAUL_OK);
+    check(!holds("a", "one") && holds("b", "two"));
+    rocks_fixture_close(&fixture);
+}
+
 static void test_rocks_lost__each_call__store_and_a_hint(void)
 {
     const struct haul_slice none = {NULL, 0};
@@ -200,6 +255,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_rocks_store_open__kinds__log_and_tables),
     CHECK_TEST(test_rocks_families__as_many_as_there_is_room_for__ok),
     CHECK_TEST(test_rocks_sequence__writes__counted),
+    CHECK_TEST(test_rocks_write_pieces__cut_anywhere__as_one_batch),
+    CHECK_TEST(test_rocks_write_pieces__deletions__applied),
     CHECK_TEST(test_rocks_lost__each_call__store_and_a_hint),
     CHECK_TEST(test_haul_store_close__flush_at_close__only_what_was_written),
 };
