@@ -50,6 +50,31 @@ uint32_t crc32c_extend(uint32_t crc, const void *data, size_t size)
     return ~state;
 }
 
+/* Polynomials over GF(2), reflected as the CRC is: the highest bit is the constant term. */
+enum { CONSTANT_ONE = 1u << 31, X_TO_THE_8 = 1u << 23, CASTAGNOLI = 0x82f63b78 };
+
+/* The product, modulo the CRC's polynomial. */
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+    for (uint32_t bit = CONSTANT_ONE; bit != 0; bit >>= 1) {
+        product ^= (a & bit) != 0 ? b : 0;
+        b = (b >> 1) ^ ((b & 1) != 0 ? (uint32_t)CASTAGNOLI : 0);
+    }
+    return product;
+}
+
+/* A byte behind multiplies what is in front by x^8. */
+uint32_t crc32c_join(uint32_t first, uint32_t second, size_t second_size)
+{
+    uint32_t power = X_TO_THE_8; /* of one byte, two bytes, four bytes, ... */
+    for (size_t size = second_size; size > 0; size >>= 1) {
+        first = (size & 1) != 0 ? multiply(first, power) : first;
+        power = multiply(power, power);
+    }
+    return first ^ second;
+}
+
 uint32_t crc32c_copy(void *to, const void *from, size_t size)
 {
     uint8_t *target = to;

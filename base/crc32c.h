@@ -15,6 +15,10 @@ static inline uint32_t crc32c(const void *data, size_t size)
     return crc32c_extend(0, data, size);
 }
 
+/* CRC of two neighbours: `first` and `second` are their CRCs, `second_size` the bytes of the
+ * latter. Thread: any. */
+uint32_t crc32c_join(uint32_t first, uint32_t second, size_t second_size);
+
 /* Copy and checksum in one pass of cache-sized pieces. The CRC is computed from the bytes in `to`,
  * so a source that changes during the copy cannot pass. Thread: any. */
 uint32_t crc32c_copy(void *to, const void *from, size_t size);

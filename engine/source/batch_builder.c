@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "crc32c.h"
 #include "fragment.h"
 #include "haul/store.h"
 #include "record_limit.h"
@@ -36,6 +37,8 @@ enum {
     CACHE_LINE_BYTES = 64,
     HASHED_FIRST_BYTES_MIN = 256, /* hashing a shorter value writes no memory */
     FETCH_BYTES_MAX = 2 << 10,
+    SUMMED_BYTES_MIN = 16 << 10, /* of records, which are still in the first-level cache */
+    UNSUMMED_BYTES = 4 << 10,    /* the last ones, which may still be in the store buffer */
 };
 
 /* Compress the payload in its block, if compression is on and makes it smaller. */
@@ -54,6 +57,7 @@ static void pack(struct batch_builder *builder, struct block *block)
     size_t packed = payload_pack(builder->packer, block_payload(block), size);
     if (packed > 0) {
         block->header.flags |= SLOT_COMPRESSED;
+        block->payload_crc_known = false;
         block->header.payload_size_bytes = (uint32_t)packed;
     }
     atomic_fetch_add(&outbox->pack_ns, clock_now_ns(&clock_monotonic) - began_ns);
@@ -80,14 +84,46 @@ static enum haul_status emit(struct batch_builder *builder, struct block *block,
     return outbox_emit(builder->outbox, block);
 }
 
+static void begin_sized(struct batch_builder *builder, size_t size)
+{
+    uint8_t *payload = block_payload(builder->block);
+    raw_batch_begin(&builder->writer, payload, size);
+    builder->summed_end = payload + RAW_BATCH_HEADER_BYTES;
+    builder->summed_crc = 0;
+}
+
 static enum haul_status begin(struct batch_builder *builder)
 {
     enum haul_status status = outbox_acquire(builder->outbox, &builder->block);
     if (status == HAUL_OK) {
-        size_t wanted = atomic_load_explicit(&builder->outbox->batch_bytes, memory_order_relaxed);
-        raw_batch_begin(&builder->writer, block_payload(builder->block), wanted);
+        begin_sized(builder,
+                    atomic_load_explicit(&builder->outbox->batch_bytes, memory_order_relaxed));
     }
     return status;
+}
+
+static void sum_until(struct batch_builder *builder, const uint8_t *end)
+{
+    size_t size = (size_t)(end - builder->summed_end);
+    builder->summed_crc = crc32c_extend(builder->summed_crc, builder->summed_end, size);
+    builder->summed_end = end;
+}
+
+/* The CRC of a batch is computed on the way, from the first-level cache. */
+static inline void sum_now_and_then(struct batch_builder *builder)
+{
+    if ((size_t)(builder->writer.at - builder->summed_end) >= SUMMED_BYTES_MIN + UNSUMMED_BYTES) {
+        sum_until(builder, builder->writer.at - UNSUMMED_BYTES);
+    }
+}
+
+/* The rest, and the header, which is complete only now. */
+static void sum_rest(struct batch_builder *builder, struct block *block, size_t size)
+{
+    sum_until(builder, builder->writer.at);
+    block->payload_crc_seen = crc32c_join(crc32c(block_payload(block), RAW_BATCH_HEADER_BYTES),
+                                          builder->summed_crc, size - RAW_BATCH_HEADER_BYTES);
+    block->payload_crc_known = true;
 }
 
 static enum haul_status flush(struct batch_builder *builder, uint32_t flags)
@@ -95,7 +131,9 @@ static enum haul_status flush(struct batch_builder *builder, uint32_t flags)
     struct block *block = builder->block;
     builder->block = NULL;
     uint32_t count = builder->writer.count;
-    return emit(builder, block, raw_batch_finish(&builder->writer), count, flags);
+    size_t size = raw_batch_finish(&builder->writer);
+    sum_rest(builder, block, size);
+    return emit(builder, block, size, count, flags);
 }
 
 enum haul_status batch_builder_flush(struct batch_builder *builder)
@@ -220,8 +258,7 @@ static enum haul_status put_slowly(struct batch_builder *builder, uint32_t famil
     }
     if (status == HAUL_OK && !raw_batch_put(&builder->writer, family_id, key, value)) {
         /* Larger than the wanted batch size, but not than a block. */
-        raw_batch_begin(&builder->writer, block_payload(builder->block),
-                        builder->outbox->payload_bytes_max);
+        begin_sized(builder, builder->outbox->payload_bytes_max);
         bool fits = raw_batch_put(&builder->writer, family_id, key, value);
         haul_assert(fits);
     }
@@ -264,10 +301,12 @@ enum haul_status batch_builder_put(struct batch_builder *builder, uint32_t famil
     }
     if (value.size >= HASHED_FIRST_BYTES_MIN) {
         if (put_hashed_first(builder, family_id, key, value)) {
+            sum_now_and_then(builder);
             return HAUL_OK;
         }
     } else if (raw_batch_put(&builder->writer, family_id, key, value)) {
         digest_add(&builder->digest, key, value);
+        sum_now_and_then(builder);
         return HAUL_OK;
     }
     return put_slowly(builder, family_id, key, value, error);

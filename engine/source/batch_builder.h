@@ -21,6 +21,8 @@ struct batch_builder {
     uint64_t next_batch;
     struct block *block; /* being filled; NULL: none */
     struct raw_batch_writer writer;
+    const uint8_t *summed_end; /* of the records whose CRC is `summed_crc` */
+    uint32_t summed_crc;
     struct digest digest;          /* of every record put */
     struct payload_packer *packer; /* NULL: nothing has been compressed yet */
     struct batch_history *history; /* updated after each batch; may be NULL */

@@ -56,11 +56,14 @@ enum haul_status outbox_resize(struct outbox *outbox, uint32_t block_count,
 enum haul_status outbox_acquire(struct outbox *outbox, struct block **block)
 {
     enum haul_status status = block_pool_acquire(outbox->pool, 0, block);
-    if (status != HAUL_AGAIN) {
-        return status;
+    if (status == HAUL_AGAIN) {
+        atomic_fetch_add_explicit(&outbox->waits, 1, memory_order_relaxed);
+        status = block_pool_acquire(outbox->pool, CLOCK_NEVER, block);
     }
-    atomic_fetch_add_explicit(&outbox->waits, 1, memory_order_relaxed);
-    return block_pool_acquire(outbox->pool, CLOCK_NEVER, block);
+    if (status == HAUL_OK) {
+        (*block)->payload_crc_known = false;
+    }
+    return status;
 }
 
 enum haul_status outbox_emit(struct outbox *outbox, struct block *block)
@@ -69,7 +72,9 @@ enum haul_status outbox_emit(struct outbox *outbox, struct block *block)
     haul_assert(header->payload_size_bytes <= outbox->payload_bytes_max);
     header->type = SLOT_DATA;
     header->epoch = outbox->epoch;
-    header->payload_crc = crc32c(block_payload(block), header->payload_size_bytes);
+    header->payload_crc = block->payload_crc_known
+                              ? block->payload_crc_seen
+                              : crc32c(block_payload(block), header->payload_size_bytes);
     PROBE3(block_filled, header->stream, header->batch, header->payload_size_bytes);
     enum haul_status status = mailbox_push(outbox->filled, &block);
     haul_assert(status != HAUL_AGAIN); /* it has room for every block of the pool */

@@ -50,6 +50,18 @@ static void test_crc32c_extend__cut_anywhere__as_the_whole(void)
     }
 }
 
+static void test_crc32c_join__cut_anywhere__as_the_whole(void)
+{
+    fill_source();
+    for (size_t size = 1; size <= LARGE_BYTES; size = size * 3 + 1) {
+        for (size_t cut = 0; cut <= size; cut += 1 + size / 100) {
+            uint32_t joined =
+                crc32c_join(crc32c(source, cut), crc32c(source + cut, size - cut), size - cut);
+            check_equal(joined, crc32c(source, size));
+        }
+    }
+}
+
 static void test_crc32c__any_bit_flipped__another_value(void)
 {
     fill_source();
@@ -140,6 +152,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_crc32c__published_inputs__published_values),
     CHECK_TEST(test_crc32c__nothing__zero),
     CHECK_TEST(test_crc32c_extend__cut_anywhere__as_the_whole),
+    CHECK_TEST(test_crc32c_join__cut_anywhere__as_the_whole),
     CHECK_TEST(test_crc32c__any_bit_flipped__another_value),
 #ifdef __x86_64__
     CHECK_TEST(test_crc32c_extend__large__leaves_no_wide_registers_in_use),

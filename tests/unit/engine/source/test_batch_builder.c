@@ -560,6 +560,43 @@ static void test_batch_builder_flush__packing_wanted__packed_and_header_says_so(
     close_builder();
 }
 
+/* The CRC of a large batch is computed piece by piece while it is filled; a block that is used
+ * again begins anew. */
+static void test_batch_builder_put__batches_of_many_pieces__crc_of_the_whole(void)
+{
+    enum { ROOM = 128 << 10, RECORDS = 3000 };
+    size_t blocks = 0;
+    open_builder_of(ROOM);
+    for (unsigned i = 0; i < RECORDS; i++) {
+        struct haul_slice value = slice_of(large, i * 7 % LARGE_BYTES);
+        large[i % LARGE_BYTES] = (uint8_t)i;
+        check_status(batch_builder_put(&builder, i % 3, text("key"), value, &error), HAUL_OK);
+        bool last = i + 1 == RECORDS;
+        check_status(last ? batch_builder_finish(&builder) : HAUL_OK, HAUL_OK);
+        struct block *block = NULL;
+        while ((block = outbox_take(&outbox)) != NULL) {
+            check(count_records(payload_of(block)) > 0);
+            check_equal(block->header.payload_crc,
+                        crc32c(block_payload(block), block->header.payload_size_bytes));
+            outbox_give_back(&outbox, block);
+            blocks++;
+        }
+    }
+    check(blocks > 5);
+    close_builder();
+}
+
+/* The batch grows from a record that was larger than wanted. */
+static void test_batch_builder_put__begun_again_for_a_large_record__crc_of_the_whole(void)
+{
+    open_builder();
+    atomic_store(&outbox.batch_bytes, 32);
+    check_status(batch_builder_put(&builder, 0, text("k"), slice_of(large, 200), &error), HAUL_OK);
+    check_status(batch_builder_flush(&builder), HAUL_OK);
+    check_equal(taken()->header.record_count, 1); /* checks the CRC */
+    close_builder();
+}
+
 static void *acquire_one(void *argument)
 {
     struct block *block = NULL;
@@ -618,6 +655,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_batch_history_note__very_many__each_found_again),
     CHECK_TEST(test_batch_history_truncate__then_noted__the_new_one_stands),
     CHECK_TEST(test_batch_builder_flush__packing_wanted__packed_and_header_says_so),
+    CHECK_TEST(test_batch_builder_put__batches_of_many_pieces__crc_of_the_whole),
+    CHECK_TEST(test_batch_builder_put__begun_again_for_a_large_record__crc_of_the_whole),
     CHECK_TEST(test_outbox_acquire__every_block_is_out__the_wait_is_counted),
 };
 
