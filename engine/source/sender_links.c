@@ -9,7 +9,7 @@
 #include "assertion.h"
 #include "probe.h"
 
-enum { EVENT_COUNT = 32, BLOCK_COUNT_MIN = 4 };
+enum { EVENT_COUNT = 32, BLOCK_COUNT_MIN = 4, NEAR_SLOT_COUNT = 8 };
 
 /* The token bucket holds the bytes of this time, so that the rate holds over short spans too. */
 enum { RATE_BURST_MS = 20 };
@@ -108,14 +108,30 @@ static uint32_t index_of(const struct sender_links *links, uint32_t place)
     return link_index(links->attempt_count - 1, place);
 }
 
+/* Eight batches of 1 MiB in a round trip of less than 1 ms are more than a stream brings, and what
+ * is in flight passes through the caches of both sides. Not for RDMA, where a receiver sleeps until
+ * a quarter of the ring has arrived. */
+static bool has_small_window(const struct sender_links *links)
+{
+    enum haul_transport transport = links->options.transports.items[links->choice];
+    return links->is_near && transport == HAUL_TRANSPORT_TCP;
+}
+
+static uint32_t slot_count_of(const struct sender_links *links)
+{
+    uint32_t count = links->options.config.options.slot_count;
+    return has_small_window(links) && count > NEAR_SLOT_COUNT ? NEAR_SLOT_COUNT : count;
+}
+
 static enum haul_status connect_one(struct sender_links *links, struct sender_link *sender,
                                     struct haul_error *error)
 {
     links->ticket.index = index_of(links, sender->index);
-    links->options.config.pool = links->outbox->pool;
-    enum haul_status status =
-        link_connect(links->transport, &links->options.address, &links->ticket,
-                     &links->options.config, &sender->tx, error);
+    struct link_config config = links->options.config;
+    config.pool = links->outbox->pool;
+    config.options.slot_count = slot_count_of(links);
+    enum haul_status status = link_connect(links->transport, &links->options.address,
+                                           &links->ticket, &config, &sender->tx, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -146,7 +162,7 @@ static bool shrink(struct sender_links *links, const struct haul_error *error)
 /* Use as many blocks as the active links can have in flight. */
 static void resize_pool(struct sender_links *links)
 {
-    uint32_t wanted = links->options.config.options.slot_count * links->active_count;
+    uint32_t wanted = slot_count_of(links) * links->active_count;
     struct haul_error ignored;
     if (block_pool_count(links->outbox->pool) != wanted) {
         (void)!outbox_resize(links->outbox, wanted, &ignored);
@@ -257,8 +273,9 @@ static void check_up(struct sender_links *links)
     links->state = SENDER_LINKS_UP;
     links->outbox->payload_bytes_max =
         payload < links->outbox->payload_bytes_max ? payload : links->outbox->payload_bytes_max;
-    batch_size_init(&links->batch_size, links->options.batch_bytes_min,
-                    links->options.batch_bytes_max, links->outbox->payload_bytes_max, slots);
+    uint32_t least = links->options.batch_bytes_min;
+    uint32_t most = has_small_window(links) ? least : links->options.batch_bytes_max;
+    batch_size_init(&links->batch_size, least, most, links->outbox->payload_bytes_max, slots);
     atomic_store(&links->outbox->batch_bytes, links->batch_size.bytes);
     haul_log(links->options.log, HAUL_LOG_INFO, "%u %s link(s), %u slots each", links->active_count,
              haul_transport_name(links->transport), slots);

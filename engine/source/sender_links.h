@@ -61,6 +61,7 @@ struct sender_links {
     struct outbox *outbox;
     struct batch_size batch_size;
     uint64_t waits_seen; /* of the outbox */
+    bool is_near;        /* TCP needs little in flight to fill the path */
     bool is_far;         /* the window must fill the path: blocks all in flight are no stall */
     struct pack_choice pack;
     bool waits;                /* since polled_ns: see pack_totals.waited_ns */

@@ -9,6 +9,7 @@
 #include "planted_bug.h"
 
 enum {
+    NEAR_ROUND_TRIP_US = 1000,
     FAR_ROUND_TRIP_US = 5000,
     FOLLOW_RECORDS_MIN = 10000, /* read the log ahead for the digests after this many records */
 };
@@ -93,6 +94,7 @@ void source_copy_note_distance(struct source_copy *copy, uint32_t round_trip_us)
         links = 1;
     }
     copy->links.is_far = round_trip_us >= FAR_ROUND_TRIP_US;
+    copy->links.is_near = copy->options.chooses_window && round_trip_us < NEAR_ROUND_TRIP_US;
     sender_links_use(&copy->links, links);
     /* A stream uses one link: fewer readers than links would leave some idle. */
     bool more = copy->options.chooses_readers && links > source->reader_count;

@@ -22,7 +22,8 @@
 #include "source_session.h"
 
 struct source_copy_options {
-    bool chooses_links; /* source->link_count is only the maximum */
+    bool chooses_window; /* a near target may get less than source->link.slot_count */
+    bool chooses_links;  /* source->link_count is only the maximum */
     bool chooses_readers;
     struct haul_store *store;
     const struct haul_source_options *source; /* resolved; borrowed */

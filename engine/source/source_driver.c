@@ -617,6 +617,7 @@ static enum haul_status create_copy(struct source_driver *driver, struct haul_er
                                        .adopted = intent->journal.continued,
                                        .epoch = intent->journal.epoch,
                                        .address = intent->addresses.items[0],
+                                       .chooses_window = intent->chooses_window,
                                        .chooses_links = intent->chooses_links,
                                        .chooses_readers = intent->chooses_readers,
                                        .clock = driver->options.clock,

@@ -35,6 +35,8 @@ static enum haul_status resolve_options(struct source_intent *intent, struct hau
 {
     struct haul_source_options *options = &intent->options;
     struct haul_link_options *link = &options->link;
+    intent->chooses_window = link->slot_count == 0 && options->batch_size_bytes_min == 0 &&
+                             options->batch_size_bytes_max == 0;
     link->slot_count = (uint32_t)or_default(link->slot_count, HAUL_SLOT_COUNT_DEFAULT);
     link->slot_size_bytes =
         (uint32_t)or_default(link->slot_size_bytes, HAUL_SLOT_SIZE_BYTES_DEFAULT);

@@ -17,6 +17,7 @@
 /* Zeroed is empty. */
 struct source_intent {
     struct haul_source_options options; /* resolved */
+    bool chooses_window;                /* slots and batch sizes were left to us */
     bool chooses_links;                 /* the number was left to us; link_count is the maximum */
     bool chooses_readers;
     struct link_addresses addresses; /* of the target */

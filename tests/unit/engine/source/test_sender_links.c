@@ -112,6 +112,68 @@ static void test_sender_links_use__fewer_links_and_more_again__blocks_for_these(
     end();
 }
 
+/* Sixteen slots were left to us; the number is set before the links are opened. */
+static void begin_near(bool near, const struct haul_transport_list *transports)
+{
+    enum { SLOTS_OF_OPTIONS = 16 };
+    reset_fakes();
+    check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
+    check_or_stop(outbox_init(&outbox, SLOTS_OF_OPTIONS, BLOCK_BYTES, 1, NULL) == HAUL_OK);
+    const struct sender_links_options options = {
+        .transports = *transports,
+        .config = {.options = {.slot_count = SLOTS_OF_OPTIONS, .slot_size_bytes = BLOCK_BYTES}},
+        .link_count = 1,
+        .batch_bytes_min = 1024,
+        .batch_bytes_max = BLOCK_BYTES,
+        .clock = &clock_monotonic,
+        .group = group,
+    };
+    check_or_stop(sender_links_init(&links, &options, &outbox) == HAUL_OK);
+    links.is_near = near;
+    sender_links_use(&links, 1);
+}
+
+static uint32_t bind_first(unsigned number)
+{
+    struct message message;
+    check_or_stop(made_count == number + 1);
+    (void)sender_links_poll(&links);
+    describe();
+    check_or_stop(sender_links_next_message(&links, &message));
+    check_equal(links.state, SENDER_LINKS_UP);
+    return made[number].base.config.options.slot_count;
+}
+
+static void test_sender_links_use__near_tcp__eight_slots_and_batches_that_stay_small(void)
+{
+    static const struct haul_transport_list tcp = {{HAUL_TRANSPORT_TCP}};
+    for (int near = 0; near <= 1; near++) {
+        begin_near(near == 1, &tcp);
+        check_equal(block_pool_count(outbox.pool), near == 1 ? 8 : 16);
+        open_links(true);
+        check_equal(bind_first(0), near == 1 ? 8 : 16);
+        check_equal(links.batch_size.bytes_min, 1024);
+        check((links.batch_size.bytes_max == 1024) == (near == 1));
+        end();
+    }
+}
+
+/* A receiver of RDMA sleeps until a quarter of the ring has arrived. */
+static void test_sender_links_use__near_rdma__all_slots_until_it_falls_back(void)
+{
+    static const struct haul_transport_list both = {{HAUL_TRANSPORT_VERBS, HAUL_TRANSPORT_TCP}};
+    for (int fails = 0; fails <= 1; fails++) {
+        begin_near(true, &both);
+        check_equal(block_pool_count(outbox.pool), 16);
+        failing_connects = (unsigned)fails;
+        connect_status = HAUL_UNREACHABLE;
+        open_links(true);
+        check_equal(bind_first(0), fails == 1 ? 8 : 16);
+        check_equal(block_pool_count(outbox.pool), fails == 1 ? 8 : 16);
+        end();
+    }
+}
+
 /* Credits came before the completions that the queue has room for: no more will come. */
 static void test_sender_links_poll__stalled_and_a_block_is_done__goes_on_without_a_credit(void)
 {
@@ -444,6 +506,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_sender_links_poll__delta_waits_and_another_follows__not_urgent),
     CHECK_TEST(test_sender_links_poll__bind_fails_and_more_events_come__next_link_lives),
     CHECK_TEST(test_sender_links_use__fewer_links_and_more_again__blocks_for_these),
+    CHECK_TEST(test_sender_links_use__near_tcp__eight_slots_and_batches_that_stay_small),
+    CHECK_TEST(test_sender_links_use__near_rdma__all_slots_until_it_falls_back),
     CHECK_TEST(test_sender_links_stats__link_is_gone__its_figures_stay),
 };
 CHECK_MAIN("sender_links", tests)

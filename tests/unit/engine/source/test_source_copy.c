@@ -203,10 +203,12 @@ static void test_source_copy_note_distance__near_and_far__links_and_readers(void
         uint32_t links;
         uint32_t readers;
         bool far;
+        bool near;
     } cases[] = {
-        {0, true, true, 1, 2, false},     {4999, true, true, 1, 2, false},
-        {5000, true, true, 4, 4, true},   {5000, true, false, 4, 2, true},
-        {4999, false, true, 4, 4, false}, {4999, false, false, 4, 2, false},
+        {0, true, true, 1, 2, false, true},      {4999, true, true, 1, 2, false, false},
+        {5000, true, true, 4, 4, true, false},   {5000, true, false, 4, 2, true, false},
+        {4999, false, true, 4, 4, false, false}, {4999, false, false, 4, 2, false, false},
+        {999, false, false, 4, 2, false, true},  {1000, false, false, 4, 2, false, false},
     };
     begin();
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -216,6 +218,11 @@ static void test_source_copy_note_distance__near_and_far__links_and_readers(void
         check_equal(copy.links.active_count, cases[i].links);
         check_equal(copy.reader_count, cases[i].readers);
         check_equal(copy.links.is_far, cases[i].far);
+        check(!copy.links.is_near); /* slots and batch sizes were chosen by the operator */
+        copy.options.chooses_window = true;
+        source_copy_note_distance(&copy, cases[i].round_trip_us);
+        check_equal(copy.links.is_near, cases[i].near);
+        copy.options.chooses_window = false;
         check_equal(block_pool_count(copy.outbox.pool), SLOTS * cases[i].links);
     }
     end();

@@ -187,8 +187,24 @@ static void test_source_intent_init__nothing_given__defaults(void)
     check_equal(options->batch_size_bytes_min, HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT);
     check_equal(options->batch_size_bytes_max, HAUL_BATCH_SIZE_BYTES_MAX_DEFAULT);
     check_equal(options->reader_count, 1);
-    check(sent.chooses_links && sent.chooses_readers);
+    check(sent.chooses_links && sent.chooses_readers && sent.chooses_window);
     finish();
+}
+
+static void test_source_intent_init__a_size_given__window_is_not_ours(void)
+{
+    static const struct haul_source_options given[] = {{.link = {.slot_count = 16}},
+                                                       {.batch_size_bytes_min = 1 << 20},
+                                                       {.batch_size_bytes_max = 4 << 20},
+                                                       {.link = {.slot_size_bytes = 4 << 20}}};
+    for (size_t i = 0; i < CHECK_COUNT(given); i++) {
+        struct haul_source_options options = given[i];
+        options.to = "127.0.0.1:7447";
+        sent = (struct source_intent){.snapshot = NULL};
+        check_status(source_intent_init(&sent, &options, &error), HAUL_OK);
+        check_equal(sent.chooses_window, given[i].link.slot_size_bytes > 0);
+        source_intent_fini(&sent);
+    }
 }
 
 static const struct check_test tests[] = {
@@ -199,5 +215,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_intent_check_again__a_part_has_moved__fenced),
     CHECK_TEST(test_source_intent_init__options__at_their_limits),
     CHECK_TEST(test_source_intent_init__nothing_given__defaults),
+    CHECK_TEST(test_source_intent_init__a_size_given__window_is_not_ours),
 };
 CHECK_MAIN("source_intent", tests)
