@@ -5,6 +5,7 @@
 
 #include <poll.h>
 
+#include "config_version.h"
 #include "failing_store.h"
 #include "job_journal.h"
 #include "target_machine.h"
@@ -129,6 +130,47 @@ static void test_target_calls_submit__fails__its_error(void)
     finish();
 }
 
+static void note_line(void *context, enum haul_log_level level, const char *line)
+{
+    (void)level;
+    (void)snprintf(context, 256, "%s", line);
+}
+
+/* Nobody waits for it: only the log shows that it failed. */
+static void test_target_calls_submit__lost_by_the_source__recorded_or_a_warning(void)
+{
+    static const uint8_t lost[HAUL_JOB_BYTES] = {9};
+    static char warning[256];
+    static const struct haul_log log = {
+        .write = note_line, .context = warning, .level_max = HAUL_LOG_WARNING};
+    start();
+    options.log = &log;
+    copy_all();
+    const struct version_move move = {.outcome = VERSION_RELEASED,
+                                      .job = lost,
+                                      .peer = calls.journal.peer,
+                                      .plan = &calls.journal.plan,
+                                      .new_version = NEW_VERSION,
+                                      .epoch = 1};
+    check_status(config_version_move(&failing.base, &options.hooks, &move, &error), HAUL_OK);
+    job_list_take(&calls.lost, slice_of(lost, sizeof(lost)));
+    warning[0] = '\0';
+    fake_disk_fail(&failing.disk, 1, true);
+    check_status(run(TARGET_CALL_NOTE_LOST), HAUL_IO);
+    check(strstr(warning, "cannot record what the source has lost: ") == warning);
+    fake_disk_fail(&failing.disk, 0, false);
+    warning[0] = '\0';
+    check_status(run(TARGET_CALL_NOTE_LOST), HAUL_OK);
+    check_text(warning, "");
+    struct ownership ownership;
+    check_or_stop(config_version_read(&failing.base, &ownership, &error) == HAUL_OK);
+    const struct ownership_job *newest = &ownership.jobs[ownership.job_count - 1];
+    check_status(newest->result, HAUL_MISMATCH);
+    check(memcmp(newest->id, lost, sizeof(lost)) == 0);
+    ownership_fini(&ownership);
+    finish();
+}
+
 /* --- steps ------------------------------------------------------------------------------------ */
 
 static void test_target_calls_submit__clears__steps_of_the_call_that_runs(void)
@@ -218,6 +260,7 @@ static void test_target_calls_end_stale__state__only_those_that_are_not_waited_f
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_calls_submit__a_whole_job__records_in_their_order),
     CHECK_TEST(test_target_calls_submit__fails__its_error),
+    CHECK_TEST(test_target_calls_submit__lost_by_the_source__recorded_or_a_warning),
     CHECK_TEST(test_target_calls_submit__clears__steps_of_the_call_that_runs),
     CHECK_TEST(test_target_calls_end__one_or_all__they_take_no_step),
     CHECK_TEST(test_target_calls_end_stale__state__only_those_that_are_not_waited_for),

@@ -564,6 +564,24 @@ static void test_target_driver_poll__appliers_find_damage__kept_if_of_the_wire(v
     finish();
 }
 
+/* The source knows when to give up. */
+static void test_target_driver_poll__damaged_before__source_is_told_how_often(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, 1, sizeof(job));
+    begin();
+    target_damages_add(&slot.damages, job);
+    target_damages_add(&slot.damages, job);
+    greet();
+    say_plan(&peer, "k", "l");
+    check_or_stop(hear(MESSAGE_PLAN_ACCEPTED));
+    check_equal(heard.as.plan_accepted.damaged_attempts, 2);
+    target_driver_stop(driver);
+    (void)hear(MESSAGE_STOP);
+    end_with(HAUL_STOPPED);
+    finish();
+}
+
 static void test_target_driver_stop__while_receiving__kept_and_source_is_told(void)
 {
     begin_receiving();
@@ -734,6 +752,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_driver_poll__copy_cannot_start__aborted),
     CHECK_TEST(test_target_driver_poll__appliers_fail__aborted),
     CHECK_TEST(test_target_driver_poll__appliers_find_damage__kept_if_of_the_wire),
+    CHECK_TEST(test_target_driver_poll__damaged_before__source_is_told_how_often),
     CHECK_TEST(test_target_driver_stop__while_receiving__kept_and_source_is_told),
     CHECK_TEST(test_target_driver_cancel__while_receiving__removed_and_source_is_told),
     CHECK_TEST(test_target_driver_poll__source_aborts__cleared_and_said),

@@ -276,6 +276,40 @@ static void test_target_migration__stopped_or_cancelled_without_a_job__says_so(v
     }
 }
 
+static void cancel_behind_the_job(void *context, enum haul_log_level level, const char *line)
+{
+    (void)level;
+    if (atomic_load((atomic_bool *)context) && strncmp(line, "job ended", 9) == 0) {
+        haul_migration_cancel(migration);
+    }
+}
+
+/* A request that comes when it is over already changes nothing. */
+static void test_target_migration__requested_as_the_job_ends__result_is_the_jobs(void)
+{
+    atomic_bool is_last = false;
+    const struct haul_log log = {
+        .write = cancel_behind_the_job, .context = &is_last, .level_max = HAUL_LOG_WARNING};
+    struct haul_result result = {.status = HAUL_OK};
+    struct message said;
+    open_databases();
+    struct haul_target_options options = options_of(true);
+    options.log = &log;
+    start_with(&options);
+    leave(); /* so that it counts */
+    check(comes_to(HAUL_PHASE_LISTENING));
+    come();
+    plan_it();
+    atomic_store(&is_last, true);
+    message_init(&said, MESSAGE_ABORT);
+    said.as.abort.status = HAUL_MISMATCH;
+    say(&said);
+    check(migration_wait(migration, TURNS_MAX, &result) != HAUL_OK);
+    check(strstr(result.error.text, "listening") == NULL);
+    check_equal(result.job[0], 1);
+    finish();
+}
+
 /* --- once: waiting for the source ------------------------------------------------------------- */
 
 static void wait_for_source(uint32_t resume_wait_ms)
@@ -318,6 +352,35 @@ static void test_target_migration__requested_while_waiting__kept_or_removed(void
         check_equal(has_journal(), cases[i].status == HAUL_STOPPED);
         finish();
     }
+}
+
+static enum haul_status refuse_clear(struct haul_store *store, uint32_t family_id,
+                                     struct haul_slice start_key, struct haul_slice end_key,
+                                     const struct haul_steps *steps, struct haul_error *failed)
+{
+    (void)store;
+    (void)family_id;
+    (void)start_key;
+    (void)end_key;
+    (void)steps;
+    return haul_error_set(failed, HAUL_IO, NULL, 0, "no disk");
+}
+
+/* The result says why what it has sent is still there. */
+static void test_target_migration__cannot_be_removed_while_waiting__ends_with_that_error(void)
+{
+    struct haul_result result = {.status = HAUL_OK};
+    wait_for_source(10 * TURNS_MAX);
+    check(comes_to(HAUL_PHASE_LISTENING));
+    const struct haul_store_ops *ops = target.store->ops;
+    struct haul_store_ops failing_ops = *ops;
+    failing_ops.range_clear = refuse_clear;
+    target.store->ops = &failing_ops;
+    haul_migration_cancel(migration);
+    check_status(migration_wait(migration, TURNS_MAX, &result), HAUL_IO);
+    check_text(result.error.text, "no disk");
+    target.store->ops = ops;
+    finish();
 }
 
 /* A return within the time ends the wait. */
@@ -421,6 +484,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_migration__stopped_or_cancelled_without_a_job__says_so),
     CHECK_TEST(test_target_migration__source_stays_away__ends_with_the_jobs_result),
     CHECK_TEST(test_target_migration__requested_while_waiting__kept_or_removed),
+    CHECK_TEST(test_target_migration__cannot_be_removed_while_waiting__ends_with_that_error),
+    CHECK_TEST(test_target_migration__requested_as_the_job_ends__result_is_the_jobs),
     CHECK_TEST(test_target_migration__source_returns__job_goes_on),
     CHECK_TEST(test_haul_target_start__no_options__defaults_are_offered),
     CHECK_TEST(test_haul_target_start__given_options__offered),
