@@ -121,6 +121,32 @@ static void test_durable_file_open__missing__not_found(void)
     finish(0);
 }
 
+/* Only something that is no file has a way out of its own. */
+static void test_durable_file_open__no_file_or_no_right__which_of_them(void)
+{
+    static const struct {
+        int code;
+        enum haul_status status;
+        const char *text;
+        bool has_hint;
+    } rows[] = {{ELOOP, HAUL_CORRUPT, "/db/file is not a regular file", true},
+                {ENXIO, HAUL_CORRUPT, "/db/file is not a regular file", true},
+                {EACCES, HAUL_IO, "cannot open /db/file", false}};
+    for (size_t i = 0; i < CHECK_COUNT(rows); i++) {
+        start();
+        disk.fail_errno = rows[i].code;
+        fake_disk_fail(&disk, 1, false);
+        disk.fail_errno = rows[i].code;
+        check_error(durable_file_open(&disk.calls, path, O_RDWR, &fd, &error), rows[i].status,
+                    error);
+        check_text(error.text, rows[i].text);
+        check_equal(error.code, rows[i].code);
+        check_equal(error.hint[0] != '\0', rows[i].has_hint);
+        check_equal(fd, -1);
+        finish(0);
+    }
+}
+
 static void test_durable_file_open__exists_and_exclusive__exists(void)
 {
     start_with_file();
@@ -544,6 +570,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_durable_file_path__longest_that_fits__joined),
     CHECK_TEST(test_durable_file_path__one_byte_longer__invalid),
     CHECK_TEST(test_durable_file_open__missing__not_found),
+    CHECK_TEST(test_durable_file_open__no_file_or_no_right__which_of_them),
     CHECK_TEST(test_durable_file_open__exists_and_exclusive__exists),
     CHECK_TEST(test_durable_file_lock__somebody_has_it__busy),
     CHECK_TEST(test_durable_file_lock__file_lost_its_name__not_found),

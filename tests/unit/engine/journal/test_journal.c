@@ -681,16 +681,21 @@ static void test_journal_directory_clean__unfinished_journals__only_those_nobody
     static const char left[] = "/db/haul/source-000102030405060708090a0b0c0d0e0f.journal.tmp";
     static const char locked[] = "/db/haul/target-000102030405060708090a0b0c0d0e0f.journal.tmp";
     static const char other[] = "/db/haul/ownership.tmp";
+    /* a journal's name, and more than a name has room for */
+    static const char longer[] = "/db/haul/source-000102030405060708090a0b0c0d0e0f.journal"
+                                 ".source-000102030405060708090a0b0c0d0e0f.journal.tmp";
     fake_disk_init(&disk, 1);
     journal_close(create(JOURNAL_SOURCE));
     (void)fake_disk_close(&disk, make_file(left));
     (void)fake_disk_close(&disk, make_file(other));
+    (void)fake_disk_close(&disk, make_file(longer));
     int fd = make_file(locked);
     check_equal(fake_disk_flock(&disk, fd, LOCK_EX), 0);
     journal_directory_clean(&disk.calls, "/db/haul");
     check(fake_disk_find(&disk, left) == NULL);
     check(fake_disk_find(&disk, locked) != NULL);
     check(fake_disk_find(&disk, other) != NULL);
+    check(fake_disk_find(&disk, longer) != NULL);
     journal_close(open_again(JOURNAL_SOURCE));
     fake_disk_fini(&disk);
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -130,6 +131,27 @@ static void test_log_look__compressed__looked_into(void)
     check_equal(look.last_sequence, RECORDS + 1);
     check_equal(look.merge_family_count, 1);
     check(!look.is_opaque);
+    foreign_fini(&foreign);
+}
+
+/* What it unpacks to needs more memory than the first record, when all of it is read already. */
+static void test_log_look__compressed_very_well__looked_into(void)
+{
+    enum { LARGE = 100 << 10 }; /* one block of zstd, and more than the first piece of memory */
+    char *value = malloc(LARGE + 1);
+    check_or_stop(value != NULL);
+    memset(value, 'v', LARGE);
+    value[LARGE] = '\0';
+    open_with("wal_compression=kZSTD");
+    foreign_put(&foreign, "a", "small");
+    foreign_put(&foreign, "b", value);
+    foreign_put(&foreign, "c", "small");
+    foreign_close(&foreign);
+    free(value);
+    look_again();
+    check_equal(look.record_count, 3);
+    check_equal(look.last_sequence, 3);
+    check(!look.is_opaque && !look.loses_records);
     foreign_fini(&foreign);
 }
 
@@ -274,6 +296,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_log_look__plain_records__counted),
     CHECK_TEST(test_log_look__merges__family_noted_once),
     CHECK_TEST(test_log_look__compressed__looked_into),
+    CHECK_TEST(test_log_look__compressed_very_well__looked_into),
     CHECK_TEST(test_log_look__damaged_in_the_middle__loses_records),
     CHECK_TEST(test_log_look__transactions__those_that_have_not_ended),
     CHECK_TEST(test_log_look__torn_at_its_end__loses_nothing),

@@ -191,6 +191,17 @@ static void test_store_look_open__table_cut_or_gone__its_number(void)
     end();
 }
 
+/* RocksDB's own error says why it cannot read one that is there. */
+static void test_store_look_open__table_that_cannot_be_opened__not_missing(void)
+{
+    begin();
+    check_or_stop(unlink(table) == 0 && symlink(table, table) == 0); /* a loop */
+    look_at(NULL);
+    check_equal(look.missing_table, 0);
+    check_equal(look.cut_table, 0);
+    end();
+}
+
 /* Names from before RocksDB 3: LevelDB's. */
 static void test_store_look_open__table_of_the_older_name__found(void)
 {
@@ -344,6 +355,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_store_look_open__blob_dir__only_a_directory_counts),
     CHECK_TEST(test_store_look_open__footers__kind_and_format),
     CHECK_TEST(test_store_look_open__table_cut_or_gone__its_number),
+    CHECK_TEST(test_store_look_open__table_that_cannot_be_opened__not_missing),
     CHECK_TEST(test_store_look_open__table_of_the_older_name__found),
     CHECK_TEST(test_store_look_open__log_directory_is_named__whose_it_is),
     CHECK_TEST(test_store_look_open__named_directory_is_gone_or_a_database__here_with_logs),

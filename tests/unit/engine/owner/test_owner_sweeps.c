@@ -190,6 +190,54 @@ static void test_owner_forget__nth_call_fails__told_and_unchanged(void)
     sweep(forget_unconfirmed, look_unchanged, 4, 0);
 }
 
+/* --- a damaged record ------------------------------------------------------------------------- */
+
+static void record_is_damaged(void)
+{
+    leave_all();
+    struct fake_inode *file = fake_disk_find(&failing.disk, "/db/haul/ownership");
+    check_or_stop(file != NULL);
+    memset(file->bytes, 0x55, file->size);
+    memset(file->platter, 0x55, file->size);
+}
+
+/* It is not damaged any more: done before. */
+static enum haul_status rebuild(void)
+{
+    enum haul_status status = owner_rebuild(&failing.disk.calls, "/db/haul", true, &error);
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
+static void look_rebuilt(bool was_failed)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    bool moved = false;
+    uint64_t new_version = 0;
+    struct plan plan;
+    (void)was_failed;
+    memset(job, DECIDED, sizeof(job));
+    check_status(config_version_released(&failing.base, job, &moved, &new_version, &error),
+                 HAUL_OK);
+    check(moved);
+    check_equal(new_version, 5);
+    make_plan(&plan, "t", "u");
+    check_status(config_version_check(&failing.base, &no_hooks, &plan, &error), HAUL_MISMATCH);
+    plan_fini(&plan);
+    count_phases("in memory");
+}
+
+static void test_owner_rebuild__decided_and_nth_call_fails__told_and_the_same_when_done_again(void)
+{
+    const struct failing_step step = {.error = &error,
+                                      .prepare = record_is_damaged,
+                                      .act = rebuild,
+                                      .look = look_rebuilt,
+                                      .disk_calls_min = 20,
+                                      .silent = 1, /* the search for a free name */
+                                      .fixed_path = true};
+    failing_sweep(&step);
+}
+
 /* --- an operator ends jobs -------------------------------------------------------------------- */
 
 static struct haul_job job_of(uint8_t number)
@@ -341,5 +389,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner_adopt__nth_call_fails__told_and_adopted_when_done_again),
     CHECK_TEST(test_owner_look_origin__nth_call_fails__told),
     CHECK_TEST(test_owner_forget__nth_call_fails__told_and_unchanged),
+    CHECK_TEST(test_owner_rebuild__decided_and_nth_call_fails__told_and_the_same_when_done_again),
 };
 CHECK_MAIN("owner_sweeps", tests)

@@ -35,12 +35,24 @@ static struct haul_hooks version_hooks(void)
     return (struct haul_hooks){.context = &hook_version, .version_get = get_hook_version};
 }
 
+/* As the other side decodes it: with memory for what it has, and none behind. */
+static void decode_plan(void)
+{
+    struct message message;
+    plan.new_version = plan.old_version + 1;
+    check_or_stop(plan_to_message(&plan, &message) == HAUL_OK);
+    plan_fini(&plan);
+    check_or_stop(plan_from_message(&plan, &message, &error) == HAUL_OK);
+    message_release(&message);
+}
+
 static void start(void)
 {
     struct haul_source_options options = {.lane = HAUL_LANE_WRITE_BATCH};
     rocks_fixture_open(&fixture);
     memset(&error, 0, sizeof(error));
     check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    decode_plan();
 }
 
 static void finish(void)

@@ -149,6 +149,27 @@ static void test_source_done_check_returned__not_known_and_owned_here__no_matter
     finish();
 }
 
+static enum haul_status get_version(void *context, uint64_t *version, struct haul_error *failed)
+{
+    (void)context;
+    (void)failed;
+    *version = 7;
+    return HAUL_OK;
+}
+
+/* The embedder's register knows who owns; what lies beside the database does not count. */
+static void test_source_done_check_returned__embedder_has_a_register__no_matter(void)
+{
+    start();
+    move(VERSION_RELEASED, job, "b", "k");
+    options.hooks.version_get = get_version;
+    check_status(returned("b", "k", VERSION_RETURNED, false), HAUL_OK);
+    check_status(returned("b", "k", VERSION_PERHAPS_RETURNED, true), HAUL_OK);
+    options.hooks.version_get = NULL;
+    check_status(returned("b", "k", VERSION_RETURNED, false), HAUL_MISMATCH);
+    finish();
+}
+
 /* --- waiting ---------------------------------------------------------------------------------- */
 
 static enum haul_status answer(const uint8_t *waiting, size_t count, struct message *commit,
@@ -260,6 +281,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_done_check_returned__not_named__the_map_tells),
     CHECK_TEST(test_source_done_check_returned__known_here__settled_and_no_matter),
     CHECK_TEST(test_source_done_check_returned__not_known_and_owned_here__no_matter),
+    CHECK_TEST(test_source_done_check_returned__embedder_has_a_register__no_matter),
     CHECK_TEST(test_source_done_answer__first_one_came_back__the_other_one_is_answered),
     CHECK_TEST(test_source_done_answer__both_can_be_answered__the_first_and_the_others_are_counted),
     CHECK_TEST(test_source_done_answer__all_came_back__the_first_ones_reason),

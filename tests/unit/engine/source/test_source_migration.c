@@ -44,6 +44,8 @@ static enum message_type rate_behind; /* the program changes the rate when this 
 static unsigned trusted;              /* connections */
 static unsigned noted;                /* the target's timeouts */
 static bool options_differ;           /* the target reports one */
+static uint32_t job_phase;            /* the target's, of the job */
+static haul_control_Commit commit;    /* only its numbers */
 
 /* --- the target ------------------------------------------------------------------------------- */
 
@@ -56,6 +58,7 @@ static void say_welcome(void)
     said.as.welcome.slot_count = 8;
     said.as.welcome.slot_size_bytes = HAUL_SLOT_SIZE_BYTES_DEFAULT;
     said.as.welcome.peer_timeout_ms = PEER_TIMEOUT_MS;
+    said.as.welcome.job_phase = job_phase;
     said.as.welcome.session.size = LINK_SESSION_BYTES;
     said.as.welcome.token.size = LINK_TOKEN_BYTES;
     memset(said.as.welcome.token.bytes, 7, LINK_TOKEN_BYTES);
@@ -114,6 +117,14 @@ static void say_aborted(void)
     control_peer_say(&peer, &said);
 }
 
+static void say_committed(void)
+{
+    struct message said;
+    message_init(&said, MESSAGE_COMMITTED);
+    said.as.committed.new_version = commit.new_version;
+    control_peer_say(&peer, &said);
+}
+
 static void connected_peer_take(struct message *message)
 {
     heard[message->type]++;
@@ -125,6 +136,9 @@ static void connected_peer_take(struct message *message)
         answer(on_plan, say_accepted);
     } else if (message->type == MESSAGE_ABORT) {
         say_aborted();
+    } else if (message->type == MESSAGE_COMMIT) {
+        commit = message->as.commit;
+        say_committed();
     }
     if (message->type == stop_behind) {
         haul_migration_stop(migration);
@@ -232,6 +246,7 @@ static void begin(void)
     released_version = 0;
     resolves = two_addresses = options_differ = false;
     links_port = trusted = noted = 0;
+    job_phase = 0;
     on_hello = on_plan = ANSWER_AS_IT_SHOULD;
     stop_behind = cancel_behind = rate_behind = 0;
     opened = NULL;
@@ -448,6 +463,7 @@ static void leave_decided(void)
     decided.new_version = 5;
     source_journal_init(&journal, &options);
     memset(journal.job, 3, sizeof(journal.job));
+    journal.moved = (struct digest){.count = 11, .bytes = 222};
     check_status(source_journal_begin(&journal, &decided, 0, &error), HAUL_OK);
     check_status(source_journal_bind(&journal, "target/1", &decided, &error), HAUL_OK);
     check_status(source_journal_frozen(&journal, &error), HAUL_OK);
@@ -467,6 +483,27 @@ static void test_run_source__resolve__released_again(void)
     check_equal(released_version, 5);
     check_equal(heard[MESSAGE_HELLO], 1);
     check_equal(job_count(), 1);
+    finish();
+}
+
+/* The earlier process has moved what this one confirms. */
+static void test_run_source__resolve__target_owns_and_figures_are_the_jobs(void)
+{
+    begin();
+    leave_decided();
+    resolves = true;
+    job_phase = JOB_PREPARED;
+    const struct haul_result *result = run();
+    check_status(result->status, HAUL_OK);
+    check_equal(heard[MESSAGE_COMMIT], 1);
+    check_equal(commit.new_version, 5);
+    check_equal(commit.records, 11);
+    check_equal(commit.bytes, 222);
+    check_equal(result->progress.records, 11);
+    check_equal(result->progress.bytes, 222);
+    check_equal(result->new_version, 5);
+    check_equal(result->link_count, 0);
+    check_equal(job_count(), 0);
     finish();
 }
 
@@ -548,6 +585,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_run_source__stop__told_once_and_kept),
     CHECK_TEST(test_run_source__cancel__told_once_and_nothing_left),
     CHECK_TEST(test_run_source__resolve__released_again),
+    CHECK_TEST(test_run_source__resolve__target_owns_and_figures_are_the_jobs),
     CHECK_TEST(test_run_source__target_hangs_up__comes_back_and_warns_once),
     CHECK_TEST(test_run_source__target_answers__trusted_and_its_timeout_noted),
     CHECK_TEST(test_run_source__first_address_fails__links_go_to_the_second),

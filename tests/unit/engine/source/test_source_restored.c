@@ -187,6 +187,26 @@ static void test_source_left_over_give_up__restored_and_over_already__ok(void)
     rocks_fixture_close(&source);
 }
 
+/* Given up before, and in doubt since its target owns by it: the target knows the end of it. */
+static void test_source_left_over_give_up__given_up_and_restored__removed(void)
+{
+    uint8_t id[HAUL_JOB_BYTES];
+    struct journal *file = NULL;
+    memset(id, 3, sizeof(id));
+    start();
+    leave(3, "id", false);
+    abandon(3);
+    check_status(job_journal_open_existing(source.store, JOURNAL_SOURCE, id, &file, &error),
+                 HAUL_OK);
+    check_status(job_journal_mark(file, JOURNAL_RESTORED, true, &error), HAUL_OK);
+    journal_close(file);
+    check_error(source_left_over_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED, error);
+    check_equal(left_job_count(source.path), 1);
+    check_status(source_left_over_give_up(source.store, id, true, &error), HAUL_OK);
+    check_equal(left_job_count(source.path), 0);
+    rocks_fixture_close(&source);
+}
+
 /* --- other jobs ------------------------------------------------------------------------------- */
 
 /* A refused command changes nothing: neither the restored job nor the one beside it. */
@@ -481,6 +501,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_journal_end__owned_by_an_earlier_one__that_one_is_in_doubt),
     CHECK_TEST(test_source_journal_bind__restored_without_a_peer__unconfirmed_and_not_bound),
     CHECK_TEST(test_source_left_over_give_up__restored_and_over_already__ok),
+    CHECK_TEST(test_source_left_over_give_up__given_up_and_restored__removed),
     CHECK_TEST(test_source_journal_bind__restored_of_another_meets__nothing_is_given_up),
     CHECK_TEST(test_source_earlier_abort_overtaken__restored__stays),
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "raw_batch.h"
@@ -56,7 +57,48 @@ static void test_rocks_sync__behind_a_write_that_failed__the_same_error(void)
     rocks_fixture_close(&fixture);
 }
 
+static enum haul_status sync_with(const char *name, const char *points_to)
+{
+    char path[600];
+    (void)snprintf(path, sizeof(path), "%s/%s", fixture.path, name);
+    check_or_stop(symlink(points_to, path) == 0);
+    enum haul_status status = fixture.store->ops->sync(fixture.store, &error);
+    check_or_stop(unlink(path) == 0);
+    return status;
+}
+
+static void open_reading(bool keep_log)
+{
+    const struct haul_rocks_options options = {.read_only = true, .keep_log = keep_log};
+    check_or_stop(haul_rocks_store_open(fixture.path, &options, &fixture.store, &error) == HAUL_OK);
+}
+
+/* A source that only reads syncs what the owner has written. One of the files may go meanwhile. */
+static void test_rocks_sync__only_reading__each_file_of_the_log(void)
+{
+    char aside[600];
+    rocks_fixture_open(&fixture);
+    check_status(write_batch(0), HAUL_OK);
+    haul_store_close(fixture.store);
+    open_reading(true);
+    check_status(fixture.store->ops->sync(fixture.store, &error), HAUL_OK);
+    check_error(sync_with("999998.log", "999998.log"), HAUL_IO, error); /* a loop */
+    check(strstr(error.text, "999998.log") != NULL);
+    check_status(sync_with("999998.log", "/nonexistent/haul"), HAUL_OK);
+    check_status(sync_with("999998.other", "999998.other"), HAUL_OK);
+    (void)snprintf(aside, sizeof(aside), "%s.aside", fixture.path);
+    check_or_stop(rename(fixture.path, aside) == 0);
+    check_error(fixture.store->ops->sync(fixture.store, &error), HAUL_IO, error);
+    check(strstr(error.text, fixture.path) != NULL);
+    check_or_stop(rename(aside, fixture.path) == 0);
+    haul_store_close(fixture.store);
+    open_reading(false);
+    check_status(sync_with("999998.log", "999998.log"), HAUL_OK);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_rocks_sync__only_reading__each_file_of_the_log),
     CHECK_TEST(test_rocks_sync__behind_a_write_that_failed__the_same_error),
 };
 

@@ -94,6 +94,22 @@ static void test_family_create_like__value_that_leaves_its_option__left_out(void
     rocks_fixture_close(&fixture);
 }
 
+/* Cut off, it would be another value. */
+static void test_family_create_like__value_too_long__left_out(void)
+{
+    enum { PARSER_BYTES_MAX = 512 }; /* with the terminator */
+    char options[600];
+    for (int longer = 0; longer < 2; longer++) {
+        (void)snprintf(options, sizeof(options), "min_blob_size=%0*d\nnum_levels=4\n",
+                       PARSER_BYTES_MAX - 1 + longer, 77);
+        open_fixture();
+        check_status(make("new", options), HAUL_OK);
+        check_text(option_of(family.id, "min_blob_size"), longer != 0 ? "0" : "77");
+        check_text(option_of(family.id, "num_levels"), "4");
+        rocks_fixture_close(&fixture);
+    }
+}
+
 static void test_family_create_like__default_of_a_new_store__made_anew_under_its_identity(void)
 {
     open_fixture();
@@ -228,6 +244,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_family_create_like__options__in_force_and_said),
     CHECK_TEST(test_family_create_like__unknown_name_or_value__left_out),
     CHECK_TEST(test_family_create_like__value_that_leaves_its_option__left_out),
+    CHECK_TEST(test_family_create_like__value_too_long__left_out),
     CHECK_TEST(test_family_create_like__default_of_a_new_store__made_anew_under_its_identity),
     CHECK_TEST(test_family_create_like__died_before_its_identity__completed_at_the_next_open),
     CHECK_TEST(test_family_create_like__cannot_be_made_anew__as_before),
