@@ -42,6 +42,7 @@ set(MIGRATE_RDMA_SOURCES
   rdma_info
   rdma_ingest
   rdma_kept
+  rdma_links
   rdma_migrate
   rdma_moved
   rdma_peer

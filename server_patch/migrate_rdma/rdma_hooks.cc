@@ -71,9 +71,13 @@ void RdmaRemoveFiles(Server *srv) {
   }
 }
 
-bool RdmaTakesImport(Server *srv, const SlotRange &range) {
-  return srv->rdma_import->IsActive() || srv->rdma_import->OwnsAnyOf(range);
+bool RdmaTakesImport(Server *srv, redis::Connection *conn, const SlotRange &range, int state) {
+  if (srv->rdma_import->IsActive() || srv->rdma_import->OwnsAnyOf(range)) return true;
+  if (state == kImportStart) srv->rdma_import->links.Add(range, conn->GetID());
+  return false;
 }
+
+bool RdmaIsImporting(Server *srv) { return srv->rdma_import && srv->rdma_import->IsActive(); }
 
 Status RdmaImportState(Server *srv, const SlotRange &range, int state) {
   return srv->rdma_import->Command(range, state);

@@ -26,9 +26,11 @@ void RdmaRemoveFiles(Server *srv);
 // End all threads: the server is about to be destroyed.
 void RdmaStop(Server *srv);
 
-// CLUSTER IMPORT: would it interfere with an import by haul?
-bool RdmaTakesImport(Server *srv, const SlotRange &range);
+// CLUSTER IMPORT: would it interfere with an import by haul? If not, a beginning is noted.
+bool RdmaTakesImport(Server *srv, redis::Connection *conn, const SlotRange &range, int state);
 Status RdmaImportState(Server *srv, const SlotRange &range, int state);
+// A connection of Kvrocks' own import has closed: is the import that runs another one, by haul?
+bool RdmaIsImporting(Server *srv);
 
 // FLUSHDB and FLUSHALL are refused during a hand-over, when it is undecided which side they apply to.
 Status RdmaCheckFlush(Server *srv);

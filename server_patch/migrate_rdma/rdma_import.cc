@@ -146,7 +146,8 @@ StatusOr<std::string> RdmaImport::Begin(const RdmaImportRequest &request) {
   std::lock_guard<std::mutex> lock(mutex_);
   GET_OR_RET(checkRequest(request));
   if (active_) return beginWhileActive(request);
-  if (auto range = srv_->slot_import->GetSlotRange(); range.IsValid()) {
+  // As upstream: the same slots may be imported anew, for example when the source of that import is lost.
+  if (auto range = srv_->slot_import->GetSlotRange(); range.IsValid() && range != request.range) {
     return {Status::NotOK, fmt::format("only one importing job is allowed, current importing: {}", range.String())};
   }
   if (request.token.empty()) {
@@ -169,7 +170,12 @@ StatusOr<std::string> RdmaImport::Begin(const RdmaImportRequest &request) {
   doubt_.clear();
   source_host_.clear();
   quiet_since_ = std::chrono::steady_clock::now();
+  srv_->rdma_slots->EndImportingLinks();
+  // What one of them still writes is a command that waits for this guard: the job removes that when it begins to copy.
+  links.CloseAll(srv_);
   active_ = true;
+  // Behind active_: from then on no closed connection ends the import that this names (RdmaIsImporting()).
+  if (is_new_) markImport(job_.range, kImportStart);
   changed_.notify_all();
   return job_.token;
 }
@@ -212,7 +218,6 @@ Status RdmaImport::beginNew(const RdmaImportRequest &request) {
   // From now on a replica that continues with the log might miss a file.
   ingesting_ = job_.ingest;
   srv_->rdma_slots->Forget(request.range);
-  markImport(request.range, kImportStart);
   // Slots that this node had handed over return.
   auto *migrator = srv_->slot_migrator.get();
   if (request.range.HasOverlap(migrator->GetForbiddenSlotRange())) migrator->ReleaseForbiddenSlotRange();
@@ -240,8 +245,14 @@ StatusOr<std::string> RdmaImport::Endpoint(const std::string &token) const {
   return endpoint_.empty() ? std::string("preparing") : endpoint_;
 }
 
+bool RdmaImport::hasImported(const SlotRange &range) const {
+  std::lock_guard<std::mutex> guard(srv_->slot_import->mutex_);
+  return srv_->slot_import->import_status_ == kImportSuccess && srv_->slot_import->import_slot_range_ == range;
+}
+
 Status RdmaImport::Command(const SlotRange &range, int state) {
   std::lock_guard<std::mutex> lock(mutex_);
+  if (state == kImportSuccess && hasImported(range)) return Status::OK();
   if (OwnsAnyOf(range)) {
     return {Status::NotOK, fmt::format("too late: slot(s) {} are this node's, with what clients have written to them",
                                        range.String())};

@@ -29,6 +29,7 @@
 
 #include "cluster/cluster_defs.h"
 #include "cluster/slot_import.h"
+#include "rdma_links.h"
 #include "rdma_options.h"
 #include "rdma_report.h"
 #include "rdma_state.h"
@@ -63,8 +64,8 @@ class RdmaImport {
   StatusOr<std::string> Begin(const RdmaImportRequest &request);
   // HAUL ENDPOINT: "preparing", "<port>", or "<port> <host>" if data must go to another address.
   StatusOr<std::string> Endpoint(const std::string &token) const;
-  // A state of CLUSTER IMPORT, while an import by haul runs: kImportFailed cancels it, others are refused. Exclusive
-  // guard.
+  // A state of CLUSTER IMPORT, while an import by haul runs: kImportFailed cancels it, others are refused, but for
+  // kImportSuccess of what has been imported. Exclusive guard.
   Status Command(const SlotRange &range, int state);
 
   bool IsActive() const { return active_; }
@@ -83,12 +84,14 @@ class RdmaImport {
   void GetInfo(RdmaFields *fields) const { report.Append(fields); }
 
   RdmaReport report{"import"};
+  RdmaLinks links;
 
  private:
   Status checkRequest(const RdmaImportRequest &request) const;
   StatusOr<std::string> beginWhileActive(const RdmaImportRequest &request);
   Status beginNew(const RdmaImportRequest &request);
   bool isKnown(const std::string &token) const;
+  bool hasImported(const SlotRange &range) const;
   int countOwned(const SlotRange &range, const std::vector<std::string> &nodes) const;
   bool isOwnedBy(const SlotRange &range, const std::vector<std::string> &nodes) const;
   void chooseEndpoint(const std::string &arrival_host);

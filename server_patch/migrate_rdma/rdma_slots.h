@@ -111,6 +111,8 @@ class RdmaSlots {
   // As WasGiven().
   bool WasTaken(const std::string &job) const;
   std::vector<RdmaMoved> FindTaken(const SlotRange &range) const;
+  // Connections of Kvrocks' own import, and those that say ASKING, reach its slots no longer. Exclusive guard.
+  void EndImportingLinks();
 
   // Forget entries that overlap, in both lists: the topology alone counts for them. Exclusive guard. True: there were.
   bool Forget(const SlotRange &range);

@@ -44,6 +44,10 @@ bool RdmaSlots::ServeTaken(const std::string &job) {
   return served;
 }
 
+void RdmaSlots::EndImportingLinks() {
+  if (auto &myself = srv_->cluster->myself_) myself->importing_slot_range = SlotRange{-1, -1};
+}
+
 bool RdmaSlots::IsOwner(const SlotRange &range, const std::string &node) const {
   for (int slot = range.start; slot <= range.end; slot++) {
     const auto &owner = srv_->cluster->slots_nodes_[slot];

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """import_request.py: what a destination answers to HAUL IMPORT and HAUL ENDPOINT, what a source answers to HAUL
-DECISION, and what becomes of an import whose source does not come.
+DECISION, what becomes of an import whose source does not come, and of Kvrocks' own imports beside it.
 
     import_request.py HAUL_TOOL [unittest arguments]
 """
@@ -180,6 +180,62 @@ class ImportRequest(SlotCase, ImportAnswers):
 
     def test_lane__the_topology_has_replicas__write_batches(self):
         self.assertEqual(self.lane_after(self.open(3, replica_of={"c": "b"})), "writebatch")
+
+
+class ImportBesideUpstream(SlotCase):
+    """Kvrocks' own import was begun on the destination, over a connection that is still open."""
+
+    def begin_import(self, node, slots, name):
+        link = node.client()
+        self.assertEqual(link.call("client", "setname", name), b"OK")
+        self.assertEqual(link.call("cluster", "import", slots, 0), b"OK")
+        return link
+
+    def wait_for_end(self, node, name):
+        """The node has done what it does when a connection ends."""
+        node.wait_for(lambda: f"name={name} " not in node.call("client", "list").decode(), f"the end of {name}")
+
+    def test_import__upstreams_of_the_same_slots_runs__takes_its_place(self):
+        """As upstream does, for example when the source of that import is lost."""
+        a, b = self.open()
+        a.call("set", "k", "v")
+        link = self.begin_import(b, ALL, "link")
+        self.migrate(a, b)
+        self.wait_for_end(b, "link")
+        self.assertEqual(b.call("get", "k"), b"v")
+        self.cluster.raises = False
+        self.assertEqual(b.call("cluster", "import", ALL, 1), b"OK")
+        self.assertEqual(b.cluster_info()["import_state"], "success")
+        link.close()
+
+    def test_import__upstreams_of_other_slots_runs__refused(self):
+        a, b = self.open()
+        link = self.begin_import(b, "1", "link")
+        with self.assertRaisesRegex(Error, "only one importing job"):
+            self.cluster.migrate(a, b, "2", "sync")
+        self.assertEqual(b.cluster_info()["importing_slot(s)"], "1")
+        link.close()
+
+    def test_import__connections_of_upstreams_have_stayed__they_neither_write_nor_remove(self):
+        a, b = self.open(settings={"b": {"migrate-rdma-lane": "writebatch"}})
+        # A topology would take the right to write from them.
+        self.cluster.raises = False
+        earlier = self.begin_import(b, "0-100", "earlier")
+        b.call("cluster", "import", "0-100", 2)
+        last = self.begin_import(b, ALL, "last")
+        b.call("cluster", "import", ALL, 2)
+        self.begin_slow(a, b, keys=8000)
+        self.wait_for_end(b, "last")
+        last.close()
+        asking = b.client()
+        asking.call("asking")
+        with self.assertRaisesRegex(Error, "MOVED"):
+            asking.call("set", "fill:1", "foreign")
+        earlier.close()
+        self.wait_for_end(b, "earlier")
+        self.assertEqual(b.cluster_info()["import_state"], "start")
+        self.wait_for_state(a, "success")
+        self.assertEqual(b.client().pipeline([("exists", f"fill:{i}") for i in range(8000)]), [1] * 8000)
 
 
 class Decision(SlotCase, ImportAnswers):
