@@ -134,7 +134,7 @@ static void test_log_look__compressed__looked_into(void)
     foreign_fini(&foreign);
 }
 
-/* What it unpacks to needs more memory than the first record, when all of it is read already. */
+/* What it unpacks to needs more memory than the record before it. */
 static void test_log_look__compressed_very_well__looked_into(void)
 {
     enum { LARGE = 100 << 10 }; /* one block of zstd, and more than the first piece of memory */

@@ -142,6 +142,26 @@ static void test_target_left_over_give_up__another_journal_is_damaged__given_up(
     finish();
 }
 
+/* Its source was greeted, and was gone before its plan came. */
+static void test_target_left_over_give_up__no_plan_yet__gone(void)
+{
+    struct journal *file = NULL;
+    bool existed = false;
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, 3, sizeof(job));
+    start();
+    rocks_fixture_put(&target, 0, text_slice("k"), text_slice("of the target"));
+    check_or_stop(job_journal_open(target.store, JOURNAL_TARGET, job, &file, &existed, &error) ==
+                  HAUL_OK);
+    check_status(job_journal_bind(file, "source/1", "host:1", &error), HAUL_OK);
+    journal_close(file);
+    check_equal(job_count(), 1);
+    check_status(target_left_over_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
+    check_equal(job_count(), 0);
+    check_equal(rocks_fixture_count(&target, "default"), 1);
+    finish();
+}
+
 static void test_target_admission_check__families_of_a_job_that_is_over__belong_to_the_next(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
@@ -326,6 +346,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_journal_clear__family_of_a_range_that_is_owned__stays),
     CHECK_TEST(test_target_journal_clear__another_journal_is_damaged__ends_and_the_family_stays),
     CHECK_TEST(test_target_left_over_give_up__another_journal_is_damaged__given_up),
+    CHECK_TEST(test_target_left_over_give_up__no_plan_yet__gone),
     CHECK_TEST(test_target_admission_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_journal_clear__another_job_needs_its_families__they_stay),
     CHECK_TEST(test_target_journal_clear__another_job_is_being_let_in__its_family_stays),
