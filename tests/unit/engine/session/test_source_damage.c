@@ -185,7 +185,27 @@ static void test_source_session__damage_and_progress__goes_on(void)
     source_session_destroy(session);
 }
 
+/* What has arrived goes anyway. */
+static void test_source_session__damaged_too_often_while_it_aborts__cancelled(void)
+{
+    struct source_session_figures figures;
+    open_copying();
+    for (int i = 0; i < 2; i++) {
+        feed_damaged_stop();
+        come_back();
+    }
+    feed_type(SOURCE_EVENT_CANCEL, HAUL_CANCELLED, now_ns);
+    check_equal(source_session_state(session), SOURCE_ABORTING);
+    feed_type(SOURCE_EVENT_LINKS_DOWN, HAUL_CORRUPT, now_ns);
+    source_session_figures(session, &figures);
+    check_equal(figures.crc_errors, 3);
+    check_status(source_session_outcome(session)->status, HAUL_CANCELLED);
+    check(!figures.kept);
+    source_session_destroy(session);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_session__damaged_too_often_while_it_aborts__cancelled),
     CHECK_TEST(test_source_session__damage_anywhere__comes_back_and_counts),
     CHECK_TEST(test_source_session__lost_without_damage__counts_none),
     CHECK_TEST(test_source_session__damage_told_on_return__counts_once),

@@ -120,19 +120,24 @@ static void say(struct message *message)
     message_release(message);
 }
 
-static void come(void)
+static void connect_to_it(void)
 {
     const struct link_config config = {.clock = &clock_monotonic,
                                        .options = {.peer_timeout_ms = PEER_TIMEOUT_MS}};
     const struct link_ticket ticket = {.version_min = 0};
     struct link_address address;
     struct control_event event;
-    struct message said;
     check_or_stop(link_address_parse(haul_migration_address(migration), &address, &error) ==
                   HAUL_OK);
     check_or_stop(control_channel_connect(&address, &ticket, &config, &channel, &error) == HAUL_OK);
     control_channel_trust(channel);
     check_or_stop(next(&event) && event.type == CONTROL_CONNECTED);
+}
+
+static void come(void)
+{
+    struct message said;
+    connect_to_it();
     message_init(&said, MESSAGE_HELLO);
     said.as.hello.wire_version = MESSAGE_WIRE_VERSION;
     said.as.hello.journal_version = JOURNAL_FORMAT_VERSION;
@@ -211,6 +216,36 @@ static void test_target_migration__cancelled_with_a_job__source_is_told(void)
     hear(MESSAGE_ABORT);
     check_status(migration_wait(migration, TURNS_MAX, &result), HAUL_CANCELLED);
     check_equal(result.job[0], 1);
+    finish();
+}
+
+/* --- callers that are no source --------------------------------------------------------------- */
+
+static void count_refusals(void *context, enum haul_log_level level, const char *line)
+{
+    if (level == HAUL_LOG_WARNING && strstr(line, " refused: ") != NULL) {
+        (void)atomic_fetch_add((atomic_uint *)context, 1);
+    }
+}
+
+static void test_target_migration__caller_says_nothing_known__logged(void)
+{
+    atomic_uint refusals = 0;
+    const struct haul_log log = {
+        .write = count_refusals, .context = &refusals, .level_max = HAUL_LOG_WARNING};
+    open_databases();
+    struct haul_target_options options = options_of(false);
+    options.log = &log;
+    start_with(&options);
+    connect_to_it();
+    check_status(control_channel_send(channel, 9999, "x", 1), HAUL_OK);
+    for (int i = 0; i < TURNS_MAX && atomic_load(&refusals) == 0; i++) {
+        struct control_event event;
+        (void)control_channel_poll(channel, &event);
+        pause_briefly();
+    }
+    check_equal(atomic_load(&refusals), 1);
+    check_equal(atomic_load(&ended_count), 0);
     finish();
 }
 
@@ -480,6 +515,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_migration__a_job_comes_and_goes__progress_says_so),
     CHECK_TEST(test_target_migration__stopped_with_a_job__kept_and_source_is_told),
     CHECK_TEST(test_target_migration__cancelled_with_a_job__source_is_told),
+    CHECK_TEST(test_target_migration__caller_says_nothing_known__logged),
     CHECK_TEST(test_target_migration__source_leaves__hook_has_the_result),
     CHECK_TEST(test_target_migration__stopped_or_cancelled_without_a_job__says_so),
     CHECK_TEST(test_target_migration__source_stays_away__ends_with_the_jobs_result),
