@@ -30,6 +30,19 @@ static enum haul_status write_batch(struct haul_store *store, struct haul_slice 
     return status;
 }
 
+static enum haul_status write_pieces(struct haul_store *store, const struct haul_slice *pieces,
+                                     size_t piece_count, unsigned flags, struct haul_error *failed)
+{
+    (void)store;
+    (void)flags;
+    enum haul_status status = failing_call(failed);
+    written_bytes = 0;
+    for (size_t i = 0; status == HAUL_OK && i < piece_count; i++) {
+        written_bytes += pieces[i].size;
+    }
+    return status;
+}
+
 static enum haul_status get_nothing(struct haul_store *store, const struct haul_snapshot *snapshot,
                                     uint32_t family_id, struct haul_slice wanted, uint8_t **value,
                                     size_t *value_size, struct haul_error *failed)
@@ -68,6 +81,7 @@ static void start(void)
     failing_store_init(NULL, 0);
     ops = failing_ops;
     ops.write = write_batch;
+    ops.write_pieces = write_pieces;
     ops.get = get_nothing;
     failing.base.ops = &ops;
     memset(&error, 0, sizeof(error));
