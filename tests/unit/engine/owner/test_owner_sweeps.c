@@ -109,6 +109,7 @@ static enum haul_status adopt_unconfirmed(void)
     const struct instance_place place = here("repaired");
     enum haul_status status = owner_adopt(&place, false, &error);
     check(status != HAUL_OK);
+    check(status != HAUL_UNCONFIRMED || strstr(error.hint, "--accept-two-owners") != NULL);
     return status == HAUL_UNCONFIRMED ? HAUL_OK : status;
 }
 
@@ -117,6 +118,7 @@ static enum haul_status forget_unconfirmed(void)
     const struct instance_place place = here("in memory");
     enum haul_status status = owner_forget(&place, false, &error);
     check(status != HAUL_OK);
+    check(status != HAUL_UNCONFIRMED || strstr(error.hint, "--accept-two-owners") != NULL);
     return status == HAUL_UNCONFIRMED ? HAUL_OK : status;
 }
 
@@ -178,6 +180,17 @@ static void test_owner_adopt__nth_call_fails__told_and_adopted_when_done_again(v
 {
     sweep(adopt, look_adopted, 30, 3);
     sweep(adopt_unconfirmed, look_unchanged, 2, 0);
+}
+
+static void test_owner_adopt__lost_its_last_writes__asks_and_says_how(void)
+{
+    leave_all();
+    struct instance_place place = here("in memory");
+    place.sequence = 0;
+    check_error(owner_adopt(&place, false, &error), HAUL_UNCONFIRMED, error);
+    check(strstr(error.text, "has lost its last writes") != NULL);
+    check(strstr(error.hint, "--accept-two-owners") != NULL);
+    failing_store_fini();
 }
 
 static void test_owner_look_origin__nth_call_fails__told(void)
@@ -387,6 +400,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_job__nth_call_fails__told_and_ended_when_done_again),
     CHECK_TEST(test_job__database_is_a_copy__each_call_refused),
     CHECK_TEST(test_owner_adopt__nth_call_fails__told_and_adopted_when_done_again),
+    CHECK_TEST(test_owner_adopt__lost_its_last_writes__asks_and_says_how),
     CHECK_TEST(test_owner_look_origin__nth_call_fails__told),
     CHECK_TEST(test_owner_forget__nth_call_fails__told_and_unchanged),
     CHECK_TEST(test_owner_rebuild__decided_and_nth_call_fails__told_and_the_same_when_done_again),
