@@ -168,7 +168,7 @@ void RdmaSlots::OnTopology(bool force) {
     // The master's lists count, and arrive with its database.
     std::lock_guard<std::mutex> lock(mutex_);
     given_ = taken_ = {};
-  moving_.reset();
+    moving_.reset();
     dirty_ = false;
     return;
   }

@@ -38,9 +38,7 @@ Status RdmaMigrator::Recover() {
   if (job_.moving && left == Left::kDecided) {
     recoverDecided();
   } else if (job_.moving && left == Left::kUndecided && !slots_->IsReplica()) {
-    migrator_->dst_node_ = job_.node;
-    migrator_->migrate_failed_slot_range_ = job_.range;
-    migrator_->migration_state_ = MigrationState::kFailed;
+    showFailed(handOver());
     keep(job_);
   } else {
     showLast();
