@@ -180,21 +180,28 @@ static inline void open_links(bool rdma_offered)
     sender_links_open(&links, &ticket, offers, CHECK_COUNT(offers));
 }
 
-static inline void begin(void)
+/* Links that are not opened yet, and blocks for all their slots. */
+static inline void make_links(uint32_t link_count, uint32_t slot_count,
+                              struct haul_transport_list transports)
 {
     reset_fakes();
     check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
-    check_or_stop(outbox_init(&outbox, BLOCKS, BLOCK_BYTES, 1, NULL) == HAUL_OK);
+    check_or_stop(outbox_init(&outbox, link_count * slot_count, BLOCK_BYTES, 1, NULL) == HAUL_OK);
     const struct sender_links_options options = {
-        .transports = {{HAUL_TRANSPORT_NONE}},
-        .config = {.options = {.slot_count = BLOCKS, .slot_size_bytes = BLOCK_BYTES}},
-        .link_count = 1,
+        .transports = transports,
+        .config = {.options = {.slot_count = slot_count, .slot_size_bytes = BLOCK_BYTES}},
+        .link_count = link_count,
         .batch_bytes_min = 1024,
         .batch_bytes_max = BLOCK_BYTES,
         .clock = &clock_monotonic,
         .group = group,
     };
     check_or_stop(sender_links_init(&links, &options, &outbox) == HAUL_OK);
+}
+
+static inline void begin(void)
+{
+    make_links(1, BLOCKS, (struct haul_transport_list){{HAUL_TRANSPORT_NONE}});
     open_links(true);
 }
 

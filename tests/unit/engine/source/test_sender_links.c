@@ -91,18 +91,7 @@ static void test_sender_links_stats__link_is_gone__its_figures_stay(void)
 
 static void test_sender_links_use__fewer_links_and_more_again__blocks_for_these(void)
 {
-    check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
-    check_or_stop(outbox_init(&outbox, BLOCKS, BLOCK_BYTES, 1, NULL) == HAUL_OK);
-    const struct sender_links_options options = {
-        .config = {.options = {.slot_count = BLOCKS / 4, .slot_size_bytes = BLOCK_BYTES}},
-        .link_count = 4,
-        .batch_bytes_min = 1024,
-        .batch_bytes_max = BLOCK_BYTES,
-        .clock = &clock_monotonic,
-        .group = group,
-    };
-    made_count = 0;
-    check_or_stop(sender_links_init(&links, &options, &outbox) == HAUL_OK);
+    make_links(4, BLOCKS / 4, (struct haul_transport_list){{HAUL_TRANSPORT_NONE}});
     sender_links_use(&links, 1);
     check_equal(block_pool_count(outbox.pool), BLOCKS / 4);
     sender_links_use(&links, 3);
@@ -115,20 +104,7 @@ static void test_sender_links_use__fewer_links_and_more_again__blocks_for_these(
 /* Sixteen slots were left to us; the number is set before the links are opened. */
 static void begin_near(bool near, const struct haul_transport_list *transports)
 {
-    enum { SLOTS_OF_OPTIONS = 16 };
-    reset_fakes();
-    check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
-    check_or_stop(outbox_init(&outbox, SLOTS_OF_OPTIONS, BLOCK_BYTES, 1, NULL) == HAUL_OK);
-    const struct sender_links_options options = {
-        .transports = *transports,
-        .config = {.options = {.slot_count = SLOTS_OF_OPTIONS, .slot_size_bytes = BLOCK_BYTES}},
-        .link_count = 1,
-        .batch_bytes_min = 1024,
-        .batch_bytes_max = BLOCK_BYTES,
-        .clock = &clock_monotonic,
-        .group = group,
-    };
-    check_or_stop(sender_links_init(&links, &options, &outbox) == HAUL_OK);
+    make_links(1, 16, *transports);
     links.is_near = near;
     sender_links_use(&links, 1);
 }

@@ -183,6 +183,15 @@ static enum haul_status answer(const uint8_t *waiting, size_t count, struct mess
     return source_done_answer(&journal, &peer, commit, asks_again, &error);
 }
 
+/* The target waits for both jobs, of which nothing is left here; the last Hello named the first. */
+static void both_are_waited_for(uint8_t waiting[2 * HAUL_JOB_BYTES])
+{
+    memcpy(waiting, job, HAUL_JOB_BYTES);
+    memcpy(waiting + HAUL_JOB_BYTES, second_job, HAUL_JOB_BYTES);
+    check_status(source_done_adopt(&journal, &error), HAUL_OK);
+    memcpy(journal.job, job, HAUL_JOB_BYTES);
+}
+
 /* The target waits for a job of which nothing is left, and for another one. */
 static void test_source_done_answer__first_one_came_back__the_other_one_is_answered(void)
 {
@@ -193,10 +202,7 @@ static void test_source_done_answer__first_one_came_back__the_other_one_is_answe
     move(VERSION_RELEASED, job, "b", "k");
     move(VERSION_RELEASED, second_job, "m", "y");
     move(VERSION_IMPORTED, return_job, "b", "k");
-    memcpy(waiting, job, HAUL_JOB_BYTES);
-    memcpy(waiting + HAUL_JOB_BYTES, second_job, HAUL_JOB_BYTES);
-    check_status(source_done_adopt(&journal, &error), HAUL_OK);
-    memcpy(journal.job, job, HAUL_JOB_BYTES); /* as in the last Hello */
+    both_are_waited_for(waiting);
     check_error(answer(waiting, 2, &commit, &asks_again), HAUL_UNCONFIRMED, error);
     check(!asks_again && !journal.answered && commit.type != MESSAGE_COMMIT);
     check(strstr(error.hint, "--accept-two-owners") != NULL);
@@ -221,10 +227,7 @@ test_source_done_answer__both_can_be_answered__the_first_and_the_others_are_coun
     start();
     move(VERSION_RELEASED, job, "b", "k");
     move(VERSION_RELEASED, second_job, "m", "y");
-    memcpy(waiting, job, HAUL_JOB_BYTES);
-    memcpy(waiting + HAUL_JOB_BYTES, second_job, HAUL_JOB_BYTES);
-    check_status(source_done_adopt(&journal, &error), HAUL_OK);
-    memcpy(journal.job, job, HAUL_JOB_BYTES);
+    both_are_waited_for(waiting);
     options.accept_two_owners = true;
     check_status(answer(waiting, 2, &commit, &asks_again), HAUL_OK);
     check(!asks_again && journal.answered && commit.type == MESSAGE_COMMIT);

@@ -37,6 +37,15 @@ static void test_target_journal_clear__families_made_for_the_job__gone_with_it(v
     finish();
 }
 
+/* Job 1 has made two families and is away; job 2 is here, over other ranges of them. */
+static void make_two_jobs(void)
+{
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+}
+
 static void test_target_journal_clear__family_has_records_of_others__stays(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
@@ -58,10 +67,7 @@ static void test_target_journal_clear__family_made_for_a_job_that_ended_before__
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     start();
-    make_two_families();
-    leave();
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(check_range("m", "n", false), HAUL_OK);
+    make_two_jobs();
     leave();
     check_equal(come(1, true), JOB_COPYING);
     check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
@@ -81,10 +87,7 @@ static void test_target_journal_clear__family_of_a_range_that_is_owned__stays(vo
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     start();
-    make_two_families();
-    leave();
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(check_range("m", "n", false), HAUL_OK);
+    make_two_jobs();
     leave();
     check_equal(come(1, true), JOB_COPYING);
     prepare();
@@ -114,10 +117,7 @@ static void test_target_journal_clear__another_journal_is_damaged__ends_and_the_
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     start();
-    make_two_families();
-    leave();
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(check_range("m", "n", false), HAUL_OK);
+    make_two_jobs();
     damage_journal(1);
     check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
@@ -131,10 +131,7 @@ static void test_target_left_over_give_up__another_journal_is_damaged__given_up(
     uint8_t job[HAUL_JOB_BYTES];
     memset(job, 2, sizeof(job));
     start();
-    make_two_families();
-    leave();
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(check_range("m", "n", false), HAUL_OK);
+    make_two_jobs();
     leave();
     damage_journal(1);
     check_status(target_left_over_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
@@ -188,10 +185,7 @@ static void test_target_journal_clear__another_job_needs_its_families__they_stay
     struct haul_error reason = {.status = HAUL_CANCELLED};
     uint8_t job[HAUL_JOB_BYTES];
     start();
-    make_two_families();
-    leave();
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(check_range("m", "n", false), HAUL_OK);
+    make_two_jobs();
     leave();
     memset(job, 1, sizeof(job));
     check_equal(come(1, false), JOB_UNKNOWN);
@@ -229,10 +223,7 @@ static void test_target_journal_clear__another_job_is_aborted__keeps_no_family(v
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     start();
-    make_two_families();
-    leave();
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(check_range("m", "n", false), HAUL_OK);
+    make_two_jobs();
     check_status(job_journal_aborted(journal.file, HAUL_CANCELLED, "given up", &error), HAUL_OK);
     leave();
     check_equal(come(1, true), JOB_COPYING);
@@ -326,10 +317,7 @@ static void test_target_others_was_made__another_journal_is_damaged__told_by_the
 {
     bool made = false;
     start();
-    make_two_families();
-    leave();
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(check_range("m", "n", false), HAUL_OK);
+    make_two_jobs();
     leave();
     for (uint8_t damaged = 1; damaged <= 2; damaged++) {
         damage_journal(damaged);
