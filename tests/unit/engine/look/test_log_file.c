@@ -2,6 +2,7 @@
 /* test_log_file.c — records of fragments: complete, damaged in the middle, and truncated. */
 #include "log_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,6 +90,19 @@ static void test_log_file_next__fragments__joined(void)
     check_equal(log_file_offset(tested), HEAD_BYTES + 3);
     check_status(log_file_next(tested, &record, &error), HAUL_NOT_FOUND);
     check(!log_file_is_torn(tested));
+    end();
+}
+
+/* An earlier call of the thread was interrupted: reading that succeeds leaves errno as it was. */
+static void test_log_file_next__errno_of_an_earlier_call__not_looked_at(void)
+{
+    begin();
+    fragment(WHOLE, "one", true);
+    open_log();
+    errno = EINTR;
+    expect("one");
+    errno = EINTR;
+    check_status(log_file_next(tested, &record, &error), HAUL_NOT_FOUND);
     end();
 }
 
@@ -254,6 +268,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_log_file_next__type_of_a_later_release__version),
     CHECK_TEST(test_log_file_is_foreign__files__judged_by_what_they_hold),
     CHECK_TEST(test_log_file_next__fragments__joined),
+    CHECK_TEST(test_log_file_next__errno_of_an_earlier_call__not_looked_at),
     CHECK_TEST(test_log_file_next__first_fragment_is_damaged__told_once_and_the_next_record),
     CHECK_TEST(test_log_file_next__record_without_its_beginning__corrupt),
     CHECK_TEST(test_log_file_next__record_without_its_end__corrupt_or_torn),

@@ -234,6 +234,33 @@ static void test_config_version_move__nth_call_fails__told_and_moved_when_done_a
     failing_sweep(&step);
 }
 
+/* A change of all families: that the last one worked must not hide that another one did not. */
+static void test_ownership_put__all_families_and_memory_runs_out__told(void)
+{
+    enum { ALLOCATIONS_MIN = 3, ALLOCATIONS_MAX = 50 }; /* one a family at least */
+    static const char *const families[] = {"one", "two", ""};
+    unsigned at = 1;
+    for (bool failed = true; failed && at < ALLOCATIONS_MAX; at++) {
+        struct key_range range;
+        ownership_init(&given);
+        check_or_stop(key_range_init(&range, slice_of("b", 1), slice_of("k", 1)) == HAUL_OK);
+        struct ownership_move move = {
+            .ranges = &range, .range_count = 1, .mark = {.state = OWNERSHIP_RELEASED}};
+        for (size_t i = 0; i < CHECK_COUNT(families); i++) {
+            move.family = families[i];
+            check_status(ownership_put(&given, &move), HAUL_OK);
+        }
+        move.mark.state = OWNERSHIP_IMPORTED;
+        failing_memory_fail(at);
+        enum haul_status status = ownership_put(&given, &move);
+        failed = failing_memory_failed();
+        check_status(status, failed ? HAUL_NO_MEMORY : HAUL_OK);
+        key_range_fini(&range);
+        ownership_fini(&given);
+    }
+    check(at > ALLOCATIONS_MIN && at < ALLOCATIONS_MAX);
+}
+
 /* --- an embedder's register ------------------------------------------------------------------- */
 
 static enum haul_status register_fails(void *context, uint64_t *version, struct haul_error *failed)
@@ -359,6 +386,7 @@ static void test_lost_jobs__nth_call_fails__told_and_no_answer(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_config_version__nth_call_fails__told_and_no_answer),
     CHECK_TEST(test_config_version_move__nth_call_fails__told_and_moved_when_done_again),
+    CHECK_TEST(test_ownership_put__all_families_and_memory_runs_out__told),
     CHECK_TEST(test_config_version__register_does_not_answer__told),
     CHECK_TEST(test_given_ranges__nth_call_fails__told_and_no_answer),
     CHECK_TEST(test_lost_jobs__nth_call_fails__told_and_no_answer),

@@ -71,6 +71,27 @@ static void test_call_worker_submit__one_call__result_and_error_come_back(void)
     call_worker_destroy(worker);
 }
 
+static void run_well(void *context, struct haul_error *error)
+{
+    (void)context;
+    (void)error;
+}
+
+static void test_call_worker_submit__failed_before__error_of_then_is_gone(void)
+{
+    start();
+    call_worker_submit(worker, &calls[0]);
+    check_or_stop(wait_for_result());
+    check(call_worker_result(worker) == &calls[0]);
+    calls[0].run = run_well;
+    call_worker_submit(worker, &calls[0]);
+    check_or_stop(wait_for_result());
+    check(call_worker_result(worker) == &calls[0]);
+    check_status(calls[0].error.status, HAUL_OK);
+    check_text(calls[0].error.text, "");
+    call_worker_destroy(worker);
+}
+
 /* More than any fixed queue would hold, all of them after one that blocks. */
 static void test_call_worker_submit__many_behind_one_that_blocks__all_run_in_order(void)
 {
@@ -135,6 +156,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_call_worker_create__no_descriptor__limit),
     CHECK_TEST(test_call_worker_result__nothing_submitted__none),
     CHECK_TEST(test_call_worker_submit__one_call__result_and_error_come_back),
+    CHECK_TEST(test_call_worker_submit__failed_before__error_of_then_is_gone),
     CHECK_TEST(test_call_worker_submit__many_behind_one_that_blocks__all_run_in_order),
     CHECK_TEST(test_call_worker_submit__result_taken__may_be_submitted_again),
     CHECK_TEST(test_call_worker_destroy__calls_wait__they_are_run),

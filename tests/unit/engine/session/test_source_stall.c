@@ -74,6 +74,7 @@ static void test_source_session__records_are_not_written__ends_and_keeps(void)
     check(sends(MESSAGE_STOP, &resume));
     check_equal(source_session_state(session), SOURCE_ENDED);
     check_status(source_session_outcome(session)->status, HAUL_TIMEOUT);
+    check(strstr(source_session_outcome(session)->hint, "embedder's hooks") != NULL);
     struct source_session_figures figures;
     source_session_figures(session, &figures);
     check(figures.kept);

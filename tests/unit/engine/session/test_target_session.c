@@ -342,9 +342,22 @@ static void test_target_session_event__resumed_prepared_commit__owned(void)
     feed(TARGET_EVENT_OWNED, HAUL_OK);
     if (take_message(MESSAGE_COMMITTED)) {
         check_equal(action.message.as.committed.new_version, NEW_VERSION);
+        check_text(action.message.as.committed.warning, "");
     }
     take_end();
     check_status(outcome()->status, HAUL_OK);
+    finish();
+}
+
+static void test_target_session_event__owned_with_a_warning__committed_has_it(void)
+{
+    const struct target_event owned = {.type = TARGET_EVENT_OWNED, .warning = "a hook failed"};
+    start();
+    walk_to(TARGET_OWNING);
+    target_session_event(session, &owned, now_ns);
+    check(take_message(MESSAGE_COMMITTED));
+    check_text(action.message.as.committed.warning, "a hook failed");
+    take_end();
     finish();
 }
 
@@ -662,6 +675,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__resumed_unknown_older_version__refused),
     CHECK_TEST(test_target_session_event__stale_epoch_in_records__refused_fenced),
     CHECK_TEST(test_target_session_event__resumed_prepared_commit__owned),
+    CHECK_TEST(test_target_session_event__owned_with_a_warning__committed_has_it),
     CHECK_TEST(test_target_session_event__resumed_prepared_other_commit__in_doubt),
     CHECK_TEST(test_target_session_event__resumed_prepared_plan__commit_needs_prepare),
     CHECK_TEST(test_target_session_event__resumed_copying_or_new__commit_refused),

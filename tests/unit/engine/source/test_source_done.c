@@ -278,6 +278,20 @@ static void test_source_done_frozen_at__each_step_of_a_job__that_of_the_decision
     }
 }
 
+/* --- what an operator can do ------------------------------------------------------------------ */
+
+static void test_source_done_hint__nothing_given_and_a_range_given__names_resolve_then(void)
+{
+    start();
+    source_done_hint(&journal, &error);
+    check(strstr(error.hint, "`haul send` begins a new one") != NULL);
+    check(strstr(error.hint, "haul resolve") == NULL);
+    move(VERSION_RELEASED, job, "b", "k");
+    source_done_hint(&journal, &error);
+    check(strstr(error.hint, "waits for a finished one: `haul resolve --db DIR") != NULL);
+    finish();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_done_check_returned__not_known_here__each_job_is_in_doubt),
     CHECK_TEST(test_source_done_check_returned__a_part_not_known_here__nobody_knows_which),
@@ -288,6 +302,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_done_answer__first_one_came_back__the_other_one_is_answered),
     CHECK_TEST(test_source_done_answer__both_can_be_answered__the_first_and_the_others_are_counted),
     CHECK_TEST(test_source_done_answer__all_came_back__the_first_ones_reason),
+    CHECK_TEST(test_source_done_hint__nothing_given_and_a_range_given__names_resolve_then),
     CHECK_TEST(test_source_done_frozen_at__each_step_of_a_job__that_of_the_decision),
 };
 

@@ -207,9 +207,58 @@ static void test_source_intent_init__a_size_given__window_is_not_ours(void)
     }
 }
 
+/* --- streams ---------------------------------------------------------------------------------- */
+
+static size_t cuts_wanted;
+
+static enum haul_status large_range(struct haul_store *store, uint32_t family_id,
+                                    struct haul_slice start_key, struct haul_slice end_key,
+                                    uint64_t *bytes, struct haul_error *failed)
+{
+    (void)store, (void)family_id, (void)start_key, (void)end_key, (void)failed;
+    *bytes = 250 << 20;
+    return HAUL_OK;
+}
+
+static enum haul_status count_cuts(struct haul_store *store, uint32_t family_id,
+                                   struct haul_slice start_key, struct haul_slice end_key,
+                                   struct haul_slice *keys, size_t capacity, size_t *count,
+                                   struct haul_error *failed)
+{
+    (void)store, (void)family_id, (void)start_key, (void)end_key, (void)keys, (void)failed;
+    cuts_wanted = capacity;
+    *count = 0;
+    return HAUL_OK;
+}
+
+/* Chosen by haul, the number of readers is known only when the target is: a stream for each. */
+static void test_source_intent_begin__readers_given_or_not__streams_for_them(void)
+{
+    static const struct {
+        uint32_t readers;
+        size_t cuts;
+    } table[] = {{0, 3}, {1, 0}, {2, 3}};
+    for (size_t i = 0; i < CHECK_COUNT(table); i++) {
+        rocks_fixture_open(&fixture);
+        struct haul_store_ops ops = *fixture.store->ops;
+        ops.range_size = large_range;
+        ops.range_split = count_cuts;
+        fixture.store->ops = &ops;
+        const struct haul_source_options options = {
+            .to = "127.0.0.1:7447", .store = fixture.store, .reader_count = table[i].readers};
+        sent = (struct source_intent){.snapshot = NULL};
+        cuts_wanted = 0;
+        check_or_stop(source_intent_init(&sent, &options, &error) == HAUL_OK);
+        check_status(source_intent_begin(&sent, &error), HAUL_OK);
+        check_equal(cuts_wanted, table[i].cuts);
+        finish();
+    }
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_intent_begin__no_random_numbers__io),
     CHECK_TEST(test_source_intent_begin__began_with_a_given_version__not_without_it),
+    CHECK_TEST(test_source_intent_begin__readers_given_or_not__streams_for_them),
     CHECK_TEST(test_source_intent_check_again__nothing_has_moved__ok),
     CHECK_TEST(test_source_intent_check_again__a_neighbour_has_moved__ok),
     CHECK_TEST(test_source_intent_check_again__a_part_has_moved__fenced),

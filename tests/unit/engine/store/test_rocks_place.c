@@ -20,14 +20,19 @@ static char away[300];
 static struct plan plan;
 static struct haul_error error;
 
-static void start(void)
+static void start_empty(void)
 {
     struct haul_source_options options = {.lane = HAUL_LANE_WRITE_BATCH};
     memset(&error, 0, sizeof(error));
     rocks_fixture_open(&fixture);
-    rocks_fixture_put(&fixture, 0, text_slice("a"), text_slice("1"));
     check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
     (void)snprintf(away, sizeof(away), "%s-away", fixture.path);
+}
+
+static void start(void)
+{
+    start_empty();
+    rocks_fixture_put(&fixture, 0, text_slice("a"), text_slice("1"));
 }
 
 /* Another directory takes its place. */
@@ -107,6 +112,22 @@ static void test_store_flush__directory_replaced__writes_nothing_there(void)
     finish();
 }
 
+/* To give its only family options, an empty database is opened anew: at the same place. */
+static void test_family_create_like__directory_replaced__opens_nothing_there(void)
+{
+    struct haul_family family;
+    start_empty();
+    take_the_place();
+    check_error(
+        fixture.store->ops->family_create_like(fixture.store, "default", "", &family, &error),
+        HAUL_NOT_FOUND, error);
+    put_back();
+    check_status(
+        fixture.store->ops->family_create_like(fixture.store, "default", "", &family, &error),
+        HAUL_OK);
+    finish();
+}
+
 static void test_haul_rocks_store_open__link_switched__stays_with_what_it_opened(void)
 {
     char link[300];
@@ -132,6 +153,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_config_version_move__directory_replaced__nothing_is_decided),
     CHECK_TEST(test_config_version_move__directory_gone__nothing_is_decided),
     CHECK_TEST(test_store_flush__directory_replaced__writes_nothing_there),
+    CHECK_TEST(test_family_create_like__directory_replaced__opens_nothing_there),
     CHECK_TEST(test_haul_rocks_store_open__link_switched__stays_with_what_it_opened),
 };
 CHECK_MAIN("rocks_place", tests)

@@ -590,6 +590,11 @@ static void test_message_decode__unknown_fields__ignored(void)
     check_status(decode(MESSAGE_STOP, stop, sizeof(stop) - 1), HAUL_OK);
     check_text(decoded.as.stop.text, "why");
     message_release(&decoded);
+    /* What would be a family whose name has a NUL byte, in an unknown field behind a family. */
+    static const char plan[] = "\x0a\x03\x0a\x01k\xfa\x07\x04\x0a\x02n\0";
+    check_status(decode(MESSAGE_PLAN, plan, sizeof(plan) - 1), HAUL_OK);
+    check_equal(decoded.as.plan.families_count, 1);
+    message_release(&decoded);
 }
 
 /* Two bytes each on the wire, and hundreds in memory. */
