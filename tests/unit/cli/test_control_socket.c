@@ -188,6 +188,7 @@ static void test_control_client_open__nobody_there__not_found(void)
     begin();
     end();
     check_error(control_client_open(directory, &fd, &error), HAUL_NOT_FOUND, error);
+    check(strstr(error.hint, "`haul status` shows its jobs") != NULL);
     check_equal(fd, -1);
 }
 

@@ -92,6 +92,7 @@ static void test_database_open__new_one__made_with_its_last_directory_only(void)
     check_status(open_it(deep, true), HAUL_NOT_FOUND);
     check(strstr(error.text, "no directory ") != NULL &&
           strstr(error.text, "/absent in which to create db"));
+    check(strstr(error.hint, "create it first (mkdir -p)") != NULL);
     check_status(open_it(path, true), HAUL_OK);
     check_status(open_it(path, false), HAUL_OK);
     (void)snprintf(deep, sizeof(deep), "%s/other///", directory); /* trailing slashes */

@@ -96,6 +96,7 @@ static void test_option_prefix__no_byte_or_half_of_one__invalid(void)
     for (size_t i = 0; i < CHECK_COUNT(texts); i++) {
         struct range_list list = {.count = 0};
         check_error(option_prefix(NULL, texts[i], &list, &error), HAUL_INVALID, error);
+        check(strstr(error.hint, "at least one byte, as text or 0x") != NULL);
         check_equal(list.count, 0);
         range_list_fini(&list);
     }

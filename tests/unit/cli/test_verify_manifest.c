@@ -247,6 +247,7 @@ static void test_manifest_open__cut_anywhere__corrupt(void)
     text[size] = text[size - 1]; /* and more after its end */
     write_text(text, size + 1);
     check_status(open_and_close(), HAUL_CORRUPT);
+    check(strstr(error.hint, "with this release's `haul verify --write-manifest`") != NULL);
     end();
 }
 

@@ -523,6 +523,7 @@ static inline void failing_sweep_path(const struct failing_step *step)
     check_status(status, HAUL_INVALID);
     check_equal(step->error->status, HAUL_INVALID);
     check(strstr(step->error->text, "too long") != NULL);
+    check(strstr(step->error->hint, "use a shorter path") != NULL);
     check_status(step->act(), HAUL_OK);
     step->look(true);
     failing_store_fini();

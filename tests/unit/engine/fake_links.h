@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "clock.h"
+#include "kept_log.h"
 #include "link_ops.h"
 #include "sender_links.h"
 
@@ -195,6 +196,7 @@ static inline void make_links(uint32_t link_count, uint32_t slot_count,
         .batch_bytes_max = BLOCK_BYTES,
         .clock = &clock_monotonic,
         .group = group,
+        .log = &kept_log,
     };
     check_or_stop(sender_links_init(&links, &options, &outbox) == HAUL_OK);
 }
@@ -267,6 +269,7 @@ static inline void begin_closed(const struct haul_transport_list *transports, ui
         .rate_bytes_per_second = rate,
         .clock = &still_clock,
         .group = group,
+        .log = &kept_log,
     };
     check_or_stop(sender_links_init(&links, &options, &outbox) == HAUL_OK);
 }

@@ -336,6 +336,7 @@ static void test_instance_look__newer_format__version(void)
     file_of("/db/haul/instance")->bytes[8] = 2;
     file_of("/db/haul/instance")->bytes[100] ^= 1; /* with other bytes */
     check_error(instance_look(&place, &view, &error), HAUL_VERSION, error);
+    check(strstr(error.hint, "use that release, or a newer one") != NULL);
     finish();
 }
 
@@ -536,6 +537,7 @@ static void test_instance_hold__forgotten_meanwhile__busy(void)
     check_equal(state(), INSTANCE_NONE);
     check(!instance_is_current(&store, name));
     check_error(instance_hold(&store, name, &lock_fd, &error), HAUL_BUSY, error);
+    check(strstr(error.hint, "run the command again") != NULL);
     check_status(instance_begin(&store, after, &error), HAUL_OK);
     check_error(instance_hold(&store, name, &lock_fd, &error), HAUL_BUSY, error);
     check_status(instance_hold(&store, after, &lock_fd, &error), HAUL_OK);
@@ -563,6 +565,7 @@ static void test_instance_remove__a_job_has_begun__busy_and_it_stays(void)
     const struct instance_place place = here();
     write_file("/db/haul/source-03030303030303030303030303030303.journal", "x", 1);
     check_error(instance_remove(&place, &error), HAUL_BUSY, error);
+    check(strstr(error.hint, "run the command again when it is over") != NULL);
     check_equal(state(), INSTANCE_SAME);
     finish();
 }

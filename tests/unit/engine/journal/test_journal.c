@@ -227,6 +227,7 @@ static void test_journal_open__other_database__mismatch(void)
     config.identity = "database-two";
     struct journal *journal = NULL;
     check_error(journal_open(&config, &journal, &error), HAUL_MISMATCH, error);
+    check(strstr(error.hint, "the database was replaced, restored or repaired") != NULL);
     fake_disk_fini(&disk);
 }
 
@@ -274,6 +275,7 @@ static void test_journal_open__other_format_version__version(void)
     struct journal_config config = config_of(JOURNAL_TARGET);
     struct journal *journal = NULL;
     check_error(journal_open(&config, &journal, &error), HAUL_VERSION, error);
+    check(strstr(error.hint, "with the haul that began it") != NULL);
     fake_disk_fini(&disk);
 }
 
@@ -607,6 +609,7 @@ static void test_journal_remove__not_done__invalid_and_kept(void)
     struct journal *journal = create(JOURNAL_TARGET);
     check_status(journal_append(journal, &sample_target[0], true, &error), HAUL_OK);
     check_error(journal_remove(journal, &error), HAUL_INVALID, error);
+    check(strstr(error.hint, "finish or abort it first") != NULL);
     static const struct journal_record aborted = SAMPLE_ABORTED;
     check_status(journal_append(journal, &aborted, true, &error), HAUL_OK);
     check_error(journal_remove(journal, &error), HAUL_INVALID, error); /* its target may not know */

@@ -66,6 +66,7 @@ static void test_owner_reclaim__unconfirmed__the_risk_and_unchanged(void)
     check_error(haul_owner_reclaim(fixture.path, &everything, false, &error), HAUL_UNCONFIRMED,
                 error);
     check(strstr(error.text, "the other") != NULL);
+    check(strstr(error.hint, "records that `haul drop` has deleted here do not come back") != NULL);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     finish();
 }
@@ -80,6 +81,7 @@ static void test_owner_reclaim__a_part__only_that(void)
     check_equal(state_of("b", "b5"), HAUL_OWNER_RELEASED);
     check_equal(state_of("b5", "c"), HAUL_OWNER_OWN);
     check_status(haul_owner_reclaim(fixture.path, &part, true, &error), HAUL_NOT_FOUND);
+    check(strstr(error.hint, "`haul owner --db DIR` lists those that were") != NULL);
     finish();
 }
 
@@ -141,10 +143,29 @@ static void test_owner_reclaim__a_job_decides_behind_the_question__busy(void)
     move(VERSION_RELEASED, "b", "c");
     check(haul_directory_of(fixture.store, directory, sizeof(directory)));
     check_error(owner_reclaim(&calls, directory, &everything, true, &error), HAUL_BUSY, error);
+    check(strstr(error.hint, "look at `haul owner --db DIR`, and try again") != NULL);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     check_equal(state_of("c", "d"), HAUL_OWNER_RELEASED);
     check_status(owner_reclaim(&calls, directory, &everything, true, &error), HAUL_OK);
     check_equal(state_of("b", "d"), HAUL_OWNER_OWN);
+    finish();
+}
+
+/* Its target has not confirmed it; when nothing of the job is given away any more, it is over. */
+static void test_owner_reclaim__decided_job_in_two_parts__ends_with_the_last(void)
+{
+    static const struct haul_range parts[] = {
+        {.start = {(const uint8_t *)"b", 1}, .end = {(const uint8_t *)"b5", 2}},
+        {.start = {(const uint8_t *)"b5", 2}, .end = {(const uint8_t *)"c", 1}}};
+    start();
+    leave_decided();
+    for (size_t i = 0; i < CHECK_COUNT(parts); i++) {
+        const struct haul_owner_selection part = {.ranges = &parts[i], .range_count = 1};
+        check_equal(job_count(), 1);
+        check_status(haul_owner_reclaim(fixture.path, &part, true, &error), HAUL_OK);
+    }
+    check_equal(job_count(), 0);
+    check_equal(state_of("b", "c"), HAUL_OWNER_OWN);
     finish();
 }
 
@@ -157,6 +178,7 @@ static void test_owner_reclaim__a_target_waits_for_its_plan__busy(void)
     check_status(job_journal_open(fixture.store, JOURNAL_TARGET, job, &journal, &existed, &error),
                  HAUL_OK);
     check_error(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_BUSY, error);
+    check(strstr(error.hint, "wait for its end, or stop it") != NULL);
     journal_close(journal);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_OK);
@@ -172,6 +194,7 @@ static void test_owner_reclaim__a_target_journal_is_damaged__corrupt_and_the_way
     damage_journal(JOURNAL_TARGET);
     check_error(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_CORRUPT, error);
     check(strstr(error.hint, "haul cancel") != NULL);
+    check(strstr(error.hint, "--accept-two-owners` moves the journal aside") != NULL);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     finish();
 }
@@ -272,7 +295,9 @@ static void test_owner_rebuild__damaged__what_the_journals_tell(void)
     check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_NOT_FOUND);
     damage("ownership");
     check_error(haul_owner_read(fixture.path, &owner, &error), HAUL_CORRUPT, error);
+    check(strstr(error.hint, "`haul owner --db DIR --rebuild` makes a new one") != NULL);
     check_error(haul_owner_rebuild(fixture.path, false, &error), HAUL_UNCONFIRMED, error);
+    check(strstr(error.hint, "from a backup that is not older than the last hand-over") != NULL);
     check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_OK);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     check_equal(state_of("c", "d"), HAUL_OWNER_OWN);
@@ -312,6 +337,7 @@ static void test_owner_rebuild__a_journal_is_damaged_too__corrupt_until_it_is_as
     damage_journal(JOURNAL_SOURCE);
     check_error(haul_owner_rebuild(fixture.path, true, &error), HAUL_CORRUPT, error);
     check(strstr(error.hint, "haul cancel") != NULL);
+    check(strstr(error.hint, "look at the other side's `haul status`") != NULL);
     check_equal(list_jobs(&left), 1);
     check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
     check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_OK);
@@ -328,8 +354,11 @@ static void test_job_force_give_up__prepared__only_with_the_risk_accepted(void)
     check_equal(list_jobs(&left), 1);
     check_text(left.peer, "the other");
     check_error(haul_job_give_up(fixture.store, &left, &error), HAUL_IN_DOUBT, error);
+    check(strstr(error.hint,
+                 "its ownership record shows which: run `haul resolve` on the source") != NULL);
     check_error(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED,
                 error);
+    check(strstr(error.hint, "when the source is lost for good") != NULL);
     check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
     check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
     check_equal(job_count(), 0);
@@ -358,6 +387,7 @@ static void test_job_force_give_up__damaged_journal__moved_aside(void)
     check_equal(left.condition, HAUL_JOB_DAMAGED);
     check_error(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED,
                 error);
+    check(strstr(error.hint, "moves the journal aside; what it received stays") != NULL);
     check_equal(job_count(), 1);
     check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
     check_equal(job_count(), 0);
@@ -401,6 +431,7 @@ static void test_job_end_decided__risk_accepted__over_and_still_released(void)
     leave_decided();
     check_equal(list_jobs(&left), 1);
     check_error(haul_job_end_decided(fixture.store, &left, false, &error), HAUL_UNCONFIRMED, error);
+    check(strstr(error.hint, "shows that it does, or its record was lost") != NULL);
     check_equal(job_count(), 1);
     check_status(haul_job_end_decided(fixture.store, &left, true, &error), HAUL_OK);
     check_equal(job_count() + (state_of("b", "c") != HAUL_OWNER_RELEASED), 0);
@@ -478,6 +509,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner_reclaim__a_part_of_a_decided_job__the_job_stays),
     CHECK_TEST(test_owner_reclaim__a_source_runs__busy_when_it_meets_a_piece),
     CHECK_TEST(test_owner_reclaim__a_job_decides_behind_the_question__busy),
+    CHECK_TEST(test_owner_reclaim__decided_job_in_two_parts__ends_with_the_last),
     CHECK_TEST(test_owner_reclaim__a_target_waits_for_its_plan__busy),
     CHECK_TEST(test_owner_reclaim__a_target_journal_is_damaged__corrupt_and_the_way_out),
     CHECK_TEST(test_owner_forget__handed_over_or_brought__unconfirmed),

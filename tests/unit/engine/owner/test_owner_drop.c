@@ -25,6 +25,7 @@ static void test_owner_drop__not_confirmed__in_doubt_and_all_stays(void)
     leave_decided();
     check_error(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_IN_DOUBT,
                 error);
+    check(strstr(error.hint, "run `haul resolve --db DIR --to ADDR:PORT` first") != NULL);
     check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
     finish();
 }

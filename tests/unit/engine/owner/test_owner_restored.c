@@ -150,6 +150,7 @@ static void test_owner_adopt__job_with_or_without_a_peer__in_doubt(void)
         check_or_stop(count == 1);
         check_equal(jobs[0].claim, HAUL_JOB_IN_DOUBT);
         check_error(haul_job_give_up(fixture.store, &jobs[0], &error), HAUL_UNCONFIRMED, error);
+        check(strstr(error.hint, "ask it with `haul resolve --db DIR --to") != NULL);
         check_status(haul_job_force_give_up(fixture.store, &jobs[0], true, &error), HAUL_OK);
         free(jobs);
         rocks_fixture_close(&fixture);

@@ -287,6 +287,7 @@ static void test_config_version_move__a_part_is_given__the_rest_is_the_peers(voi
     check_status(given_ranges_commit(fixture.store, job, "peer/1", &message, &error), HAUL_OK);
     check_or_stop(given_ranges_read(&given, &message.as.commit, &error) == HAUL_OK);
     check_status(move(VERSION_IMPORTED, other_job, "m", "z", &given), HAUL_MISMATCH);
+    check(strstr(error.hint, "compare (`haul verify --to` on the source)") != NULL);
     check_status(move(VERSION_IMPORTED, other_job, "c", "z", &given), HAUL_OK);
     make_plan(&plan, "c", "k");
     check_status(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);

@@ -165,6 +165,7 @@ static void test_ownership_update__file_damaged__corrupt_and_kept(void)
     check_status(update(1), HAUL_OK);
     fake_disk_find(&disk, "/db/haul/ownership")->bytes[20] ^= 1;
     check_status(update(2), HAUL_CORRUPT);
+    check(strstr(error.hint, "`haul owner --db DIR --rebuild`") != NULL);
     check_equal(version_now(), UINT64_MAX);
     fake_disk_fini(&disk);
 }

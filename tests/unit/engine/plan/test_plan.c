@@ -105,6 +105,7 @@ static void test_plan_make__unknown_family__not_found_by_name(void)
     struct haul_source_options options = {.families = &name, .family_count = 1};
     check_status(make(&options, 0), HAUL_NOT_FOUND);
     check(strstr(error.text, "nobody") != NULL);
+    check(strstr(error.hint, "list_column_families") != NULL);
     check_empty(&plan);
     options = (struct haul_source_options){.metadata_families = &name, .metadata_family_count = 1};
     check_status(make(&options, 0), HAUL_NOT_FOUND);
@@ -134,6 +135,7 @@ static void test_plan_make__overlapping_ranges__invalid(void)
     check_status(make(&options, 0), HAUL_INVALID);
     check(strstr(error.text, "one begins at key 'm', and the one before it ends at key 'n'") !=
           NULL);
+    check(strstr(error.hint, "cover each key by one range") != NULL);
     check_empty(&plan);
     struct haul_range unbounded[] = {range_of("b", "c"), range_of("a", "")};
     options.ranges = unbounded;

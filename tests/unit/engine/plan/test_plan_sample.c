@@ -44,6 +44,7 @@ static void test_plan_sample__entity_in_any_family__unsupported_by_key(void)
     rocks_fixture_put_entity(&fixture, other, text_slice("b"), "name", "value");
     check_status(sample("", ""), HAUL_UNSUPPORTED);
     check(strstr(error.text, "'b'") != NULL);
+    check(strstr(error.hint, "store them as plain values first") != NULL);
     rocks_fixture_close(&fixture);
 }
 

@@ -61,6 +61,7 @@ static void test_version_claim_check__too_far__version(void)
     const struct version_claim target = {5, false};
     check_error(version_claim_check(&source, &target, 7, &error), HAUL_VERSION, error);
     check_error(version_claim_check(&source, &target, UINT64_MAX, &error), HAUL_VERSION, error);
+    check(strstr(error.hint, "give both sides the same --config-version") != NULL);
     check_error(version_claim_check(&boastful, &target, UINT64_MAX, &error), HAUL_VERSION, error);
     check_error(version_claim_check(&boastful, &target, 6 + VERSION_STEP_MAX, &error), HAUL_VERSION,
                 error);

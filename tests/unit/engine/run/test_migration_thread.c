@@ -182,6 +182,7 @@ static void test_migration_start__processors_that_are_none__invalid(void)
     begin();
     migration.cpu_list = "no list";
     check_error(migration_start(&migration, &error), HAUL_INVALID, error);
+    check_text(error.hint, "write it as 0-3,8");
     check(!migration.started);
     finish();
 }

@@ -182,6 +182,8 @@ static void test_source_hand_over_on_hook_late__hook_never_returns__kept_with_ti
     feed_type(SOURCE_EVENT_TICK, HAUL_OK, last_ns);
     check(does(SOURCE_ACTION_UNFREEZE));
     check_ended_kept(HAUL_TIMEOUT);
+    check(strstr(source_session_outcome(session)->hint, "a freeze hook has to fail with TIMEOUT") !=
+          NULL);
     source_session_destroy(session);
 }
 

@@ -69,6 +69,8 @@ static void test_source_session__targets_version_is_too_far__no_plan(void)
     check(does(SOURCE_ACTION_STOP));
     check(sends(MESSAGE_ABORT, &resume));
     check_status(source_session_outcome(session)->status, HAUL_VERSION);
+    check(strstr(source_session_outcome(session)->hint, "look at the target with `haul owner`") !=
+          NULL);
     source_session_destroy(session);
 }
 
@@ -146,6 +148,9 @@ static void check_owned_there(enum haul_status recorded)
     check(does(SOURCE_ACTION_STOP));
     check(does(SOURCE_ACTION_END)); /* no Plan, and no Abort */
     check_status(source_session_outcome(session)->status, HAUL_IN_DOUBT);
+    check(recorded != HAUL_OK ||
+          strstr(source_session_outcome(session)->hint,
+                 "`haul resolve --db DIR --to ADDR:PORT` ends the job") != NULL);
     source_session_destroy(session);
 }
 
@@ -398,6 +403,7 @@ static void test_source_session__target_stops__comes_back(void)
     check(does(SOURCE_ACTION_DISCONNECT));
     check_equal(source_session_state(session), SOURCE_RETRYING);
     check_status(source_session_loss(session)->status, HAUL_CLOSED);
+    check(strstr(source_session_loss(session)->hint, "start `haul recv` again") != NULL);
     source_session_destroy(session);
 }
 
@@ -496,6 +502,8 @@ static void test_source_session__stop_behind_the_decision_without_a_path__in_dou
     feed_stop(2);
     check_equal(source_session_state(session), SOURCE_ENDED);
     check_status(source_session_outcome(session)->status, HAUL_IN_DOUBT);
+    check(strstr(source_session_outcome(session)->hint,
+                 "run `haul resolve` when it is reachable") != NULL);
     source_session_destroy(session);
 }
 
@@ -665,6 +673,7 @@ static void test_source_session__owned_and_not_recorded__in_doubt(void)
             check_status(outcome->status, HAUL_IN_DOUBT);
             bool all = causes[i] == HAUL_FENCED;
             check((strstr(outcome->text, "cannot be recorded: the cause") == NULL) == all);
+            check((strstr(outcome->hint, "run the same command again") == NULL) == all);
             check((strcmp(outcome->hint, "the way out") == 0) == all);
             source_session_destroy(session);
         }

@@ -54,6 +54,8 @@ static void test_source_session__nothing_moves__comes_back_at_the_deadline(void)
         tick(0, 1 + limit_ns);
         check_equal(source_session_state(session), SOURCE_RETRYING);
         check_status(source_session_loss(session)->status, HAUL_TIMEOUT);
+        check(strstr(source_session_loss(session)->hint, "look at the target's log and disk") !=
+              NULL);
         source_session_destroy(session);
     }
 }

@@ -143,6 +143,13 @@ static void test_target_session_event__abort_before_committed_is_known__refused(
     finish();
 }
 
+static const char *channel_lost_hint(enum target_state at)
+{
+    return at >= TARGET_PREPARED   ? "the source's record decides"
+           : at >= TARGET_CHECKING ? "run `haul send` again"
+                                   : "";
+}
+
 static void test_target_session_event__channel_lost__kept_or_in_doubt(void)
 {
     for (int at = TARGET_WAITING; at <= TARGET_PREPARED; at++) {
@@ -151,6 +158,7 @@ static void test_target_session_event__channel_lost__kept_or_in_doubt(void)
         feed(TARGET_EVENT_CHANNEL_DOWN, HAUL_CLOSED);
         take_end(); /* nothing sent, nothing cleared */
         check_status(outcome()->status, at < TARGET_PREPARED ? HAUL_CLOSED : HAUL_IN_DOUBT);
+        check(strstr(outcome()->hint, channel_lost_hint((enum target_state)at)) != NULL);
         finish();
     }
 }
@@ -297,6 +305,7 @@ static void test_target_session_event__stop__source_is_told_and_nothing_cleared(
         take_end();
         check_status(outcome()->status, HAUL_STOPPED);
         check(target_session_is_resumable(session));
+        check(at != TARGET_PREPARED || strstr(outcome()->hint, "start `haul recv` again") != NULL);
         finish();
     }
 }
@@ -316,6 +325,8 @@ static void test_target_session_event__source_stops__kept_or_in_doubt(void)
         take_end();
         check_status(outcome()->status, at < TARGET_PREPARED ? HAUL_CLOSED : HAUL_IN_DOUBT);
         check(target_session_is_resumable(session));
+        check(at >= TARGET_PREPARED ||
+              strstr(outcome()->hint, "on the source to continue") != NULL);
         finish();
     }
 }

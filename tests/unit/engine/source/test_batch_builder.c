@@ -374,6 +374,7 @@ static void test_batch_builder_send__more_than_the_peer_takes__limit(void)
     open_builder();
     struct haul_slice batch = slice_of(large, FRAGMENT_TOTAL_BYTES_MAX + 1);
     check_error(batch_builder_send(&builder, batch, 1, &error), HAUL_LIMIT, error);
+    check(strstr(error.hint, "its snapshot then includes the batch") != NULL);
     check_equal(error.status, HAUL_LIMIT);
     check(outbox_take(&outbox) == NULL);
     close_builder();

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "raw_batch.h"
 #include "rocks_fixture.h"
 
 enum { KEY_COUNT = 3000, SMALL_LEDGER_BYTES = 2 << 20 };
@@ -68,13 +69,13 @@ static enum haul_status sync_or_fail(struct haul_store *store, struct haul_error
                                   : haul_error_set(failed, sync_status, "fsync", 0, "no sync");
 }
 
-static struct digest scan(const struct haul_snapshot *view)
+static struct digest scan_family(uint32_t family_id, const struct haul_snapshot *view)
 {
     const struct haul_slice none = {NULL, 0};
     struct digest digest = {.count = 0};
     struct haul_scan *scan = NULL;
     struct haul_record record;
-    check_or_stop(fixture.store->ops->scan_open(fixture.store, view, 0, none, none, &scan,
+    check_or_stop(fixture.store->ops->scan_open(fixture.store, view, family_id, none, none, &scan,
                                                 &error) == HAUL_OK);
     while (fixture.store->ops->scan_next(scan, &record, &error) == HAUL_OK) {
         digest_add(&digest, record.key, record.value);
@@ -83,11 +84,16 @@ static struct digest scan(const struct haul_snapshot *view)
     return digest;
 }
 
-static void begin(void)
+static struct digest scan(const struct haul_snapshot *view)
+{
+    return scan_family(0, view);
+}
+
+/* Over whatever families the fixture has. */
+static void begin_opened(void)
 {
     struct haul_source_options options = {.lane = HAUL_LANE_WRITE_BATCH};
     uint64_t sequence = 0;
-    rocks_fixture_open(&fixture);
     watched = *fixture.store->ops;
     open_view = watched.snapshot_open;
     watched.snapshot_open = take_view;
@@ -113,6 +119,12 @@ static void begin(void)
                                             .sequence = sequence,
                                             .memory_bytes_max = SMALL_LEDGER_BYTES};
     check_or_stop(log_digest_create(&made, &follower, &error) == HAUL_OK);
+}
+
+static void begin(void)
+{
+    rocks_fixture_open(&fixture);
+    begin_opened();
 }
 
 static void end(void)
@@ -240,12 +252,83 @@ static void test_log_digest_follow__end_cannot_be_had__what_failed(void)
     end();
 }
 
+/* --- merges ----------------------------------------------------------------------------------- */
+
+static struct haul_family merged; /* the greatest value of a key counts */
+static bool merges_when_read;
+static enum haul_status (*get_now)(struct haul_store *store, const struct haul_snapshot *view,
+                                   uint32_t family_id, struct haul_slice key, uint8_t **value,
+                                   size_t *size, struct haul_error *error);
+
+static void merge(char value)
+{
+    const uint8_t batch[RAW_BATCH_HEADER_BYTES + 6] = {
+        [8] = 1, /* record */
+        [12] = RAW_FAMILY_MERGE,
+        (uint8_t)merged.id,
+        1,
+        'x',
+        1,
+        (uint8_t)value,
+    };
+    check_status(watched.write(fixture.store, slice_of(batch, sizeof(batch)), 0, &error), HAUL_OK);
+}
+
+static enum haul_status merge_and_get(struct haul_store *store, const struct haul_snapshot *view,
+                                      uint32_t family_id, struct haul_slice key, uint8_t **value,
+                                      size_t *size, struct haul_error *failed)
+{
+    if (merges_when_read) {
+        merges_when_read = false;
+        merge('2');
+    }
+    return get_now(store, view, family_id, key, value, size, failed);
+}
+
+static void check_merged_agrees(void)
+{
+    struct digest digest = {.count = 0};
+    struct digest now = scan_family(merged.id, NULL);
+    check_status(log_digest_follow(follower, &never, &error), HAUL_OK);
+    check_status(log_digest_join(follower, 1, &digest), HAUL_OK);
+    check(digest_equal(&digest, &now));
+    check_equal(now.count, 1);
+}
+
+/* What a merge makes of a key is read from the database, which is ahead of the log: by a merge that
+ * the newer view does not have, and that comes in the log only behind it. */
+static void test_log_digest_renew__merged_again_while_it_is_read__equals_a_scan(void)
+{
+    rocks_fixture_open(&fixture);
+    check_or_stop(fixture.store->ops->family_create_like(fixture.store, "merged",
+                                                         "merge_operator=MaxOperator\n", &merged,
+                                                         &error) == HAUL_OK);
+    begin_opened();
+    get_now = watched.get;
+    watched.get = merge_and_get;
+    for (uint32_t i = 0; i < KEY_COUNT; i++) {
+        put(i, "a value of this round");
+    }
+    check_status(log_digest_follow(follower, &never, &error), HAUL_OK);
+    merge('1');
+    log_digest_renew(follower);
+    check_equal(view_count, 1);
+    merges_when_read = true;
+    check_status(log_digest_follow(follower, &never, &error), HAUL_OK);
+    check(!merges_when_read);
+    log_digest_renew(follower); /* the newer view succeeds */
+    check_merged_agrees();
+    check_agrees();
+    end();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_log_digest_follow__end_is_not_on_disk__synced_and_read_again),
     CHECK_TEST(test_log_digest_follow__end_cannot_be_had__what_failed),
     CHECK_TEST(test_log_digest_join__written_behind_the_view__equals_a_scan),
     CHECK_TEST(test_log_digest_renew__writes_while_the_view_is_taken__equals_a_scan),
     CHECK_TEST(test_log_digest_renew__writes_are_about_to_be_frozen__no_newer_view),
+    CHECK_TEST(test_log_digest_renew__merged_again_while_it_is_read__equals_a_scan),
     CHECK_TEST(test_log_digest_follow_ahead__writes_are_about_to_be_frozen__leaves),
     CHECK_TEST(test_log_digest_follow_ahead__nothing_is_frozen__to_the_end),
 };

@@ -128,6 +128,7 @@ static void test_sender_links_use__near_tcp__eight_slots_and_batches_that_stay_s
         check_equal(block_pool_count(outbox.pool), near == 1 ? 8 : 16);
         open_links(true);
         check_equal(bind_first(0), near == 1 ? 8 : 16);
+        check(kept_log_had("info: 1 tcp link(s), 8 slots each")); /* that the fakes have */
         check_equal(links.batch_size.bytes_min, 1024);
         check((links.batch_size.bytes_max == 1024) == (near == 1));
         end();
@@ -197,6 +198,7 @@ static void test_sender_links_open__lists_and_offers__transport_and_reason(void)
         check_equal(links.transport, cases[i].transport);
         check_equal(links.state, cases[i].state);
         check_equal(strstr(links.fallback_reason, "it has no card") != NULL, cases[i].refused);
+        check(kept_log_had("info: no rdma, falling back to tcp") == cases[i].refused);
         check_equal(made_count, cases[i].state == SENDER_LINKS_OPENING);
         if (cases[i].state == SENDER_LINKS_DOWN) {
             check_status(links.error.status, HAUL_UNSUPPORTED);
@@ -239,10 +241,12 @@ static void test_sender_links_open__connect_fails__smaller_or_tcp(void)
         unsigned failures;
         uint32_t blocks;
         enum haul_transport transport;
+        const char *logged;
     } cases[] = {
-        {HAUL_LIMIT, 1, BLOCKS / 2, HAUL_TRANSPORT_VERBS},
-        {HAUL_LIMIT, 2, BLOCKS, HAUL_TRANSPORT_TCP},
-        {HAUL_UNREACHABLE, 1, BLOCKS, HAUL_TRANSPORT_TCP},
+        {HAUL_LIMIT, 1, BLOCKS / 2, HAUL_TRANSPORT_VERBS,
+         "warning: not to be had; trying 4 blocks"},
+        {HAUL_LIMIT, 2, BLOCKS, HAUL_TRANSPORT_TCP, "warning: no rdma, falling back to tcp: not"},
+        {HAUL_UNREACHABLE, 1, BLOCKS, HAUL_TRANSPORT_TCP, "warning: no rdma, falling back to tcp"},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         begin_closed(&automatic, 1, 0);
@@ -253,6 +257,7 @@ static void test_sender_links_open__connect_fails__smaller_or_tcp(void)
         check_equal(links.transport, cases[i].transport);
         check_equal(links.state, SENDER_LINKS_OPENING);
         check_equal(links.fallback_reason[0] != '\0', cases[i].transport == HAUL_TRANSPORT_TCP);
+        check(kept_log_had(cases[i].logged));
         end();
     }
 }

@@ -60,6 +60,7 @@ static void test_sender_links_pack__links_are_behind__tried_and_kept_when_it_pay
             }
             check_equal(links.pack.state, PACK_PACKING);
             check(atomic_load(&outbox.packs));
+            check(kept_log_had("the links are slow: compressing payloads"));
         } else {
             send_until_packing_is(false, false);
             check_equal(links.pack.state, PACK_RESTING);

@@ -105,6 +105,7 @@ static void test_source_done_check_returned__a_part_not_known_here__nobody_knows
     move(VERSION_RELEASED, job, "b", "k");
     check_status(returned("b", "k", VERSION_PERHAPS_RETURNED, true), HAUL_MISMATCH);
     check(strstr(error.text, "nobody knows which") != NULL);
+    check(strstr(error.hint, "for those that it gave back: `haul owner --reclaim") != NULL);
     finish();
 }
 

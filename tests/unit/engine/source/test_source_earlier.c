@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "job_journal.h"
+#include "kept_log.h"
 #include "rocks_fixture.h"
 #include "source_journal.h"
 
@@ -40,8 +41,8 @@ static void leave_job(struct plan *plan)
     static struct haul_range range;
     range = (struct haul_range){.start = text_slice("k"), .end = text_slice("l")};
     rocks_fixture_open(&source);
-    options =
-        (struct haul_source_options){.store = source.store, .ranges = &range, .range_count = 1};
+    options = (struct haul_source_options){
+        .store = source.store, .log = &kept_log, .ranges = &range, .range_count = 1};
     check_or_stop(plan_make(plan, source.store, &options, 0, &error) == HAUL_OK);
     plan->new_version = 1;
     source_journal_init(&journal, &options);
@@ -142,6 +143,7 @@ static void test_source_earlier_were_told__one_fails__the_other_goes(void)
         check_equal(journal.earlier.told_count, 3);
         check(has_journal(damaged, true));
         check_error(source_earlier_were_told(&journal.earlier, &error), HAUL_CORRUPT, error);
+        check(kept_log_had("warning: an earlier job is kept: "));
         source_journal_fini(&journal);
         for (uint8_t number = 3; number <= 5; number++) {
             check_equal(has_journal(number, false), number == damaged);

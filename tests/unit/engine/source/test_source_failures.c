@@ -219,6 +219,7 @@ static void test_source_left_over_plan__overtaken_or_given_up__nothing_to_contin
             plan_fini(&plan);
         } else {
             check_error(source_left_over_plan(&journal, &plan, &error), HAUL_NOT_FOUND, error);
+            check(strstr(error.hint, "`haul status` lists its jobs") != NULL);
         }
         source_journal_fini(&journal);
     }

@@ -92,6 +92,7 @@ static void test_source_intent_check_again__a_part_has_moved__fenced(void)
     start();
     hand_over("kb", "kc");
     check_error(source_intent_check_again(&sent, &error), HAUL_FENCED, error);
+    check(strstr(error.hint, "send from the database that owns it") != NULL);
     check_status(error.status, HAUL_FENCED);
     finish();
 }

@@ -151,6 +151,7 @@ static void test_source_left_over_give_up__decided__in_doubt_and_the_job_stays(v
         memset(journal.job, 3, sizeof(journal.job));
         check_error(source_left_over_give_up(source.store, journal.job, false, &error),
                     HAUL_IN_DOUBT, error);
+        check(strstr(error.hint, "finish it with `haul resolve --db DIR") != NULL);
         check_equal(left_job_count(source.path), 1);
         source_journal_init(&journal, &options);
         check_status(find_from(""), HAUL_IN_DOUBT);

@@ -123,6 +123,7 @@ static void test_database_lock_acquire__another_process_has_it__busy_names_it(vo
     (void)snprintf(expected, sizeof(expected), "the database in %s is in use by process %ld",
                    fixture.path, (long)other);
     check_text(error.text, expected);
+    check_text(error.hint, "stop that process first");
     check_equal(lock.fd, -1);
     end_other(other);
     check_status(database_lock_acquire(fixture.path, &lock, &error), HAUL_OK);
@@ -138,6 +139,7 @@ static void check_second_is_refused(void)
     start(false);
     check_status(database_lock_acquire(fixture.path, &lock, &error), HAUL_OK);
     check_error(database_lock_acquire(fixture.path, &second, &error), HAUL_BUSY, error);
+    check(strstr(error.hint, "it is open already, here or in another process") != NULL);
     pid_t pid = fork();
     check_or_stop(pid >= 0);
     if (pid == 0) {

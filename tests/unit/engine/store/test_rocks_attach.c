@@ -181,8 +181,7 @@ static size_t count_closed(uint64_t since, size_t *batches)
     while ((status = store->ops->wal_next(reader, &batch, &error)) == HAUL_OK) {
         size_t size = batch.data.size;
         bool ends = size > sizeof(lineage) &&
-                    memcmp(batch.data.data + size - sizeof(lineage), lineage,
-                           sizeof(lineage)) == 0;
+                    memcmp(batch.data.data + size - sizeof(lineage), lineage, sizeof(lineage)) == 0;
         closed += ends;
         (*batches)++;
     }
@@ -196,8 +195,7 @@ static void write_one(unsigned flags)
     uint8_t memory[64];
     struct raw_batch_writer writer;
     raw_batch_begin(&writer, memory, sizeof(memory));
-    check(raw_batch_put(&writer, 1, slice_of("key", 3),
-                        slice_of("value", 5)));
+    check(raw_batch_put(&writer, 1, slice_of("key", 3), slice_of("value", 5)));
     check_status(
         store->ops->write(store, slice_of(memory, raw_batch_finish(&writer)), flags, &error),
         HAUL_OK);
@@ -215,9 +213,9 @@ static void test_haul_rocks_store_attach__log_data_of_the_owner__ends_each_batch
     size_t batches = 0;
     check_status(store->ops->wal_pin(store, &error), HAUL_OK);
     write_one(0);
-    check_status(store->ops->range_clear(store, 1, slice_of(NULL, 0), slice_of(NULL, 0),
-                                         NULL, &error),
-                 HAUL_OK);
+    check_status(
+        store->ops->range_clear(store, 1, slice_of(NULL, 0), slice_of(NULL, 0), NULL, &error),
+        HAUL_OK);
     write_one(HAUL_WRITE_PUTS);
     check_equal(count_closed(since, &batches), 3);
     check_equal(batches, 3);
@@ -373,6 +371,7 @@ static void test_haul_rocks_store_attach__folder_is_a_link__corrupt(void)
     (void)snprintf(path, sizeof(path), "%s/haul", fixture.path);
     check_or_stop(symlink("/tmp", path) == 0);
     check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_CORRUPT, error);
+    check(strstr(error.hint, "if it was a link, put the directory") != NULL);
     close_database();
 }
 

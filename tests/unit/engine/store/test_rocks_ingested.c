@@ -166,6 +166,7 @@ static void test_table_ingest__fewer_entries_are_live__corrupt(void)
     check_status(rocks_ingested_note(store, 0, path, &facts, &error), HAUL_OK);
     check_status(ingest(), HAUL_CORRUPT);
     check(strstr(error.text, "101 records, and has only 100 there") != NULL);
+    check(strstr(error.hint, "check the LOG file of the database") != NULL);
     rocks_fixture_close(&fixture);
 }
 

@@ -329,6 +329,7 @@ static void test_open__current_is_empty__corrupt(void)
     file_path(path, "CURRENT");
     overwrite(path, "");
     check_status(try_open((struct haul_rocks_options){0}), HAUL_CORRUPT);
+    check(strstr(error.hint, "nothing was changed; restore a backup") != NULL);
     foreign_fini(&foreign);
 }
 
@@ -371,6 +372,7 @@ static void test_open__current_lost_create__corrupt_and_keeps_data(void)
     check_equal(unlink(path), 0);
     check_status(try_open((struct haul_rocks_options){.create_if_missing = true}), HAUL_CORRUPT);
     check(strstr(error.text, "CURRENT") != NULL);
+    check(strstr(error.hint, "restore a backup or use `ldb repair`; nothing was changed") != NULL);
     find_file(path, "MANIFEST-");
     foreign_fini(&foreign);
 }
@@ -383,6 +385,7 @@ static void test_open__manifest_is_garbage__unsupported(void)
     find_file(path, "MANIFEST-");
     overwrite(path, "this is not a list of files, and it is long enough to be read as one");
     check_status(try_open((struct haul_rocks_options){0}), HAUL_UNSUPPORTED);
+    check(strstr(error.hint, "in the program that can read it") != NULL);
     foreign_fini(&foreign);
 }
 

@@ -261,6 +261,7 @@ static void test_open__rocksdb_replays_less_than_the_log_has__unsupported(void)
                 error);
     sequence_lost = 0;
     check(strstr(error.text, "up to record 0 of 1") != NULL);
+    check(strstr(error.hint, "the program that opens the database") != NULL);
     foreign_open(&foreign); /* nobody has it open, or locked */
     check_status(open_with((struct haul_rocks_options){.read_only = false}), HAUL_OK);
     stop();

@@ -71,6 +71,7 @@ static void test_rocks_place_check__directory_replaced__not_found_until_it_is_ba
     take_the_place();
     check_error(haul_place_check(fixture.store, &error), HAUL_NOT_FOUND, error);
     check(strstr(error.text, "no longer the directory of the database that was opened") != NULL);
+    check(strstr(error.hint, "put it back, or run haul again") != NULL);
     put_back();
     check_status(haul_place_check(fixture.store, &error), HAUL_OK);
     finish();

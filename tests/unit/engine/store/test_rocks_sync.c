@@ -48,6 +48,7 @@ static void test_rocks_sync__behind_a_write_that_failed__the_same_error(void)
     check(failed != HAUL_OK);
     check_status(ops->sync(fixture.store, &error), failed);
     check(strstr(error.text, "an earlier write to the log has failed") != NULL);
+    check(strstr(error.hint, "and open the database again") != NULL);
     limit_files(RLIM_INFINITY);
     check(write_batch(HAUL_WRITE_SYNC) != HAUL_OK); /* RocksDB must be reopened */
     check(ops->sync(fixture.store, &error) != HAUL_OK);

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "job_journal.h"
+#include "kept_log.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
 #include "target_admission.h"
@@ -33,7 +34,7 @@ static void start(void)
     memset(&left, 0, sizeof(left));
     ranges = NULL;
     range_count = 0;
-    options = (struct haul_target_options){.store = target.store};
+    options = (struct haul_target_options){.store = target.store, .log = &kept_log};
 }
 
 static void finish(void)
@@ -106,6 +107,7 @@ static void go_on(bool *anew)
     come(true);
     check_status(check_plan(), HAUL_OK);
     *anew = journal.begun_anew[0] != '\0';
+    check_equal(kept_log_had("warning: the job is copied from the start: "), *anew);
     check_equal(journal.positions[0].next_batch, *anew ? 0 : 1);
     check_equal(journal.positions[0].digest.count == 0, *anew);
     check_equal(journal_state(journal.file)->stream_count == 0, *anew);

@@ -212,6 +212,7 @@ static void test_target_commit_finish_all__prepared_and_owned_by_the_record__own
     plan_fini(&plan);
     rocks_fixture_fill(&fixture, 0, "k", 3, 10);
     check_error(target_left_over_force_give_up(fixture.store, job, &error), HAUL_IN_DOUBT, error);
+    check(strstr(error.hint, "`haul recv --db DIR` finishes the job") != NULL);
     check_error(target_left_over_give_up(fixture.store, job, NULL, NULL, &error), HAUL_IN_DOUBT,
                 error);
     check_equal(rocks_fixture_count(&fixture, "default"), 3);
@@ -391,6 +392,7 @@ static void test_target_admission_check__resumed_and_the_source_was_set_back__mi
     check_equal(come_back(&journal), JOB_COPYING);
     check_error(target_admission_check(&journal, &plan, &error), HAUL_MISMATCH, error);
     check(strstr(error.text, "set back") != NULL);
+    check(strstr(error.hint, "on this side lists what it gave") != NULL);
     target_journal_fini(&journal);
     check_equal(file_count(), 1);
     finish();
@@ -412,15 +414,20 @@ static void test_source_check__target_job_in_any_state__not_sent_on(void)
     static const struct {
         enum journal_type last;
         enum haul_status expected;
+        const char *hint;
     } cases[] = {
-        {JOURNAL_PLAN, HAUL_BUSY},      {JOURNAL_PREPARED, HAUL_IN_DOUBT},
-        {JOURNAL_COMMITTED, HAUL_BUSY}, {JOURNAL_ABORTED, HAUL_BUSY},
-        {JOURNAL_DONE, HAUL_OK},
+        {JOURNAL_PLAN, HAUL_BUSY, "let its source finish it (`haul send`), or give it up"},
+        {JOURNAL_PREPARED, HAUL_IN_DOUBT, "its source finishes it (`haul status` there)"},
+        {JOURNAL_COMMITTED, HAUL_BUSY, "`haul recv` or `haul cancel` on this database finishes it"},
+        {JOURNAL_ABORTED, HAUL_BUSY, "let its source finish it"},
+        {JOURNAL_DONE, HAUL_OK, ""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         start();
         leave_at(cases[i].last);
+        error.hint[0] = '\0';
         check_status(check_sent("k", "kz"), cases[i].expected);
+        check(strstr(error.hint, cases[i].hint) != NULL);
         check_status(check_sent("l", "m"), HAUL_OK);
         finish();
     }

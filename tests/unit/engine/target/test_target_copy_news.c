@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "clock.h"
+#include "kept_log.h"
 #include "link_ops.h"
 #include "target_copy.h"
 #include "target_plan.h"
@@ -159,6 +160,7 @@ static void begin(void)
     ops = (struct haul_store_ops){.sequence = tell_sequence, .space = tell_space};
     memset(&target, 0, sizeof(target));
     target.store = &store;
+    target.log = &kept_log;
     memset(&journal, 0, sizeof(journal));
     journal.plan = (struct plan){.families = families,
                                  .family_count = FAMILIES,
@@ -270,6 +272,23 @@ static void test_target_copy_next__failed__the_appliers_error(void)
     check_equal(next(&failed), TARGET_COPY_FAILED);
     check_status(error.status, HAUL_NO_SPACE);
     check_text(error.text, "full");
+    end();
+}
+
+/* They wait until the records can take them, in the order in which they came. */
+static void test_target_copy_next__durable__its_positions_wait(void)
+{
+    begin();
+    for (uint32_t stream = 0; stream < STREAMS; stream++) {
+        struct stream_position *position = calloc(1, sizeof(*position));
+        check_or_stop(position != NULL);
+        *position = (struct stream_position){.stream = stream, .resumable = true};
+        check_equal(next(&(struct applier_note){
+                        .type = APPLIER_DURABLE, .positions = position, .position_count = 1}),
+                    TARGET_COPY_DURABLE);
+        check_or_stop(copy.positions.waiting_count == stream + 1);
+        check_equal(copy.positions.waiting[stream].stream, stream);
+    }
     end();
 }
 
@@ -442,6 +461,7 @@ static void test_target_copy_take_digests__each_reason_to_scan__alone(void)
     accumulated = HAUL_OK;
     sequence += 5; /* of other writers */
     check(!take_digests(false));
+    check(kept_log_had("info: others write to this database (5 records): the range is scanned"));
     check_equal(wanted(), 3);
     written_by_us = 5;
     check(take_digests(false));
@@ -468,6 +488,7 @@ static void test_target_copy_scan_digests__tables_have_changed__that_family_alon
     check_equal(scanned, 0);
     tables_status = HAUL_OK;
     check_status(target_copy_scan_digests(&copy, &error), HAUL_OK);
+    check(kept_log_had("info: column family 'data': ingested tables have changed: the range"));
     check_equal(scanned, 2);
     check_equal(copy.digests[0].count, 10);
     check_equal(copy.digests[1].count, 1001);
@@ -561,6 +582,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_copy_next__somebody_waits__progress_at_once),
     CHECK_TEST(test_target_copy_flush__every_thread_answers__flushed_with_the_last),
     CHECK_TEST(test_target_copy_next__failed__the_appliers_error),
+    CHECK_TEST(test_target_copy_next__durable__its_positions_wait),
     CHECK_TEST(test_target_copy_next__block_is_free__lent_no_more),
     CHECK_TEST(test_target_copy_stopped__blocks_are_lent__no_more),
     CHECK_TEST(test_target_copy_progress__due__each_figure),

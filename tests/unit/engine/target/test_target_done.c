@@ -57,6 +57,7 @@ static void test_target_done_check__decided_on_as_many_of_other_bytes__refused(v
     prepare_bytes();
     check_status(told(EPOCH, RECORD_COUNT, BYTE_COUNT - 1), HAUL_MISMATCH);
     check(strstr(error.text, "set back to before the decision") != NULL);
+    check(strstr(error.hint, "the source's copy is whole: `haul owner --db DIR --reclaim") != NULL);
     check_status(told(EPOCH, RECORD_COUNT, BYTE_COUNT), HAUL_OK);
     leave();
     finish();

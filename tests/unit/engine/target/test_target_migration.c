@@ -491,6 +491,7 @@ static void test_haul_target_start__options__at_their_limits(void)
     options.secret = slice_of(NULL, 0);
     options.listen = "nonsense";
     check_start(&options, HAUL_INVALID);
+    check(strstr(error.hint, "for example 10.0.0.7:7447") != NULL);
     rocks_fixture_close(&source);
     rocks_fixture_close(&target);
 }

@@ -115,7 +115,29 @@ static void test_target_overwrite_check__register_of_the_embedder__not_looked_at
     finish();
 }
 
+/* Its source may have decided: whatever a new job brings, the prepared one stays unchanged. */
+static void test_target_admission_check__other_ranges_prepared__it_is_kept(void)
+{
+    static const bool overwrite[] = {false, true};
+    for (size_t i = 0; i < CHECK_COUNT(overwrite); i++) {
+        start();
+        check_equal(come(1, false), JOB_UNKNOWN);
+        check_status(check_range("k", "l", false), HAUL_OK);
+        rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+        prepare();
+        leave();
+        check_equal(come(2, false), JOB_UNKNOWN);
+        (void)check_range("m", "n", overwrite[i]);
+        leave();
+        check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+        check_equal(come(1, true), JOB_PREPARED);
+        leave();
+        finish();
+    }
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_target_admission_check__other_ranges_prepared__it_is_kept),
     CHECK_TEST(test_target_overwrite_check__owned_records_beside_given_ones__refused_by_key),
     CHECK_TEST(test_target_overwrite_check__only_given_or_only_owned__cleared),
     CHECK_TEST(test_target_overwrite_check__brought_by_an_unfinished_job__cleared),

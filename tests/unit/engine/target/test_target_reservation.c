@@ -91,6 +91,7 @@ static void test_target_admission_check__another_plan_is_refused__only_that_is_u
     keep_one();
     check_equal(come(2, false), JOB_UNKNOWN);
     check_status(check_range("k", "l", false), HAUL_BUSY);
+    check(strstr(error.hint, "resume it from its source (`haul send`)") != NULL);
     check(reserved[1]);
     check(!reserved[2]);
     leave();
