@@ -11,8 +11,8 @@
 //   HAUL CONFIRM <slots> <job> <source-id>                rdma_confirm.h
 //   HAUL GIVEN <slots> <job> <version> <taker-id>         rdma_confirm.h
 //   HAUL ABANDON <slots> FORCE                            from an operator: rdma_confirm.h. OK
-//   HAUL CANCEL <slots>                                   from an operator, to a source: end the migration of these slots,
-//                                                         or take them off the queue. OK
+//   HAUL CANCEL <slots>                                   from an operator, to a source: end the migration of these
+//                                                         slots, or take them off the queue. OK
 #include <unordered_map>
 
 #include "cluster/cluster.h"
@@ -61,12 +61,9 @@ class CommandHaul : public Commander {
 
   static const std::unordered_map<std::string, Subcommand> &subcommands() {
     static const std::unordered_map<std::string, Subcommand> table = {
-        {"import", {5, 6, &CommandHaul::import}},
-        {"endpoint", {3, 3, &CommandHaul::endpoint}},
-        {"decision", {3, 3, &CommandHaul::decision}},
-        {"confirm", {5, 5, &CommandHaul::confirm}},
-        {"given", {6, 6, &CommandHaul::given}},
-        {"abandon", {4, 4, &CommandHaul::abandon}},
+        {"import", {5, 6, &CommandHaul::import}},     {"endpoint", {3, 3, &CommandHaul::endpoint}},
+        {"decision", {3, 3, &CommandHaul::decision}}, {"confirm", {5, 5, &CommandHaul::confirm}},
+        {"given", {6, 6, &CommandHaul::given}},       {"abandon", {4, 4, &CommandHaul::abandon}},
         {"cancel", {3, 3, &CommandHaul::cancel}},
     };
     return table;

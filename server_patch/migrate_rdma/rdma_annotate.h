@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // rdma_annotate.h — readers of the write-ahead log (POLLUPDATES, kvrocks2redis) know the type of a subkey only from the
-// LogData in front of it. What arrives with the source's log has it; what is copied gets it here, as upstream's raw-key-value
-// does it.
+// LogData in front of it. What arrives with the source's log has it; what is copied gets it here, as upstream's
+// raw-key-value does it.
 #pragma once
 
 #include <cstddef>

@@ -74,7 +74,8 @@ void RdmaImport::askSource() {
 }
 
 StatusOr<std::string> RdmaImport::askForDecision(const std::string &host, int port, const std::string &token) {
-  auto fd = GET_OR_RET(RdmaConnect(srv_, host, port, [this] { return isEnding(); }, kAnswerMs));
+  auto fd = GET_OR_RET(RdmaConnect(
+      srv_, host, port, [this] { return isEnding(); }, kAnswerMs));
   return RdmaExchange(*fd, {"haul", "decision", token});
 }
 

@@ -15,8 +15,8 @@ inline std::atomic<bool> rdma_recovered = false;
 
 // For the filters.
 inline bool RdmaKeepsAll(bool cluster_enabled) {
-  return cluster_enabled && (rdma_moving_count.load(std::memory_order_relaxed) > 0 ||
-                             !rdma_recovered.load(std::memory_order_relaxed));
+  return cluster_enabled &&
+         (rdma_moving_count.load(std::memory_order_relaxed) > 0 || !rdma_recovered.load(std::memory_order_relaxed));
 }
 
 class RdmaMovingGuard {

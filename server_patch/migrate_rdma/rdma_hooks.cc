@@ -60,8 +60,8 @@ void RdmaOnReset(Server *srv) {
   RdmaRemoveFiles(srv);
 }
 
-// The jobs in <db-dir>/haul belong to what this node was. A full synchronization has moved the database that it replaced
-// to <db-dir>.tmp, where RocksDB's DestroyDB leaves foreign files, and the next one cannot move anything there.
+// The jobs in <db-dir>/haul belong to what this node was. A full synchronization has moved the database before to
+// <db-dir>.tmp, where RocksDB's DestroyDB leaves foreign files, and the next one cannot move anything there.
 void RdmaRemoveFiles(Server *srv) {
   const auto &directory = srv->GetConfig()->db_dir;
   for (const auto &path : {directory + "/haul", directory + ".tmp/haul"}) {

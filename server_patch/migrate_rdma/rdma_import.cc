@@ -134,10 +134,11 @@ Status RdmaImport::checkRequest(const RdmaImportRequest &request) const {
   }
   for (const auto &entry : srv_->rdma_slots->FindTaken(request.range)) {
     if (entry.suspended) continue;
-    return {Status::NotOK,
-            fmt::format("this node has taken over slot(s) {} already: let the topology show it. Only if what was written "
-                        "to them here since may be lost: HAUL ABANDON {} FORCE",
-                        entry.range.String(), entry.range.String())};
+    return {
+        Status::NotOK,
+        fmt::format("this node has taken over slot(s) {} already: let the topology show it. Only if what was written "
+                    "to them here since may be lost: HAUL ABANDON {} FORCE",
+                    entry.range.String(), entry.range.String())};
   }
   return Status::OK();
 }
@@ -279,16 +280,17 @@ void RdmaImport::OnTopology(bool force) {
   // The source has passed this one, and the slots are its own by a newer one.
   if (srv_->cluster->GetVersion() < source_version_) return;
   if (in_doubt_) {
-    RDMA_WARN("[import] Slot(s) {} no longer belong to their source, and it may have decided: the next import, or HAUL "
-              "ABANDON {} FORCE, gives them up",
-              job_.range.String(), job_.range.String());
+    RDMA_WARN(
+        "[import] Slot(s) {} no longer belong to their source, and it may have decided: the next import, or HAUL "
+        "ABANDON {} FORCE, gives them up",
+        job_.range.String(), job_.range.String());
     return;
   }
   cancelWithLock("by the topology the slots no longer belong to their source");
 }
 
-// The topology has made this node the owner, not the source's decision. From now on clients' writes count, and nothing that
-// the job still writes or removes may come behind them. With the exclusive guard.
+// The topology has made this node the owner, not the source's decision. From now on clients' writes count, and nothing
+// that the job still writes or removes may come behind them. With the exclusive guard.
 void RdmaImport::yield() {
   if (yields_) return;
   RDMA_WARN("[import] Slot(s) {} are this node's by the topology: the import ends, and what has arrived of it stays",

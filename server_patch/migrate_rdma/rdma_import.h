@@ -137,10 +137,10 @@ class RdmaImport {
   std::atomic<bool> active_ = false;
   std::atomic<bool> cancelled_ = false;
   std::atomic<bool> abandoned_ = false;  // cancelled, even if the source may have decided
-  std::atomic<bool> yields_ = false;     // the slots are this node's by the topology: nothing more is written or removed
-  std::atomic<bool> closing_ = false;    // take no guard of the server any more
-  std::atomic<bool> owned_ = false;      // the job has reached its end
-  std::atomic<bool> in_doubt_ = false;   // the source may have decided, and is away
+  std::atomic<bool> yields_ = false;    // the slots are this node's by the topology: nothing more is written or removed
+  std::atomic<bool> closing_ = false;   // take no guard of the server any more
+  std::atomic<bool> owned_ = false;     // the job has reached its end
+  std::atomic<bool> in_doubt_ = false;  // the source may have decided, and is away
   std::atomic<bool> connected_ = false;  // a source is at work
   std::atomic<bool> ingesting_ = false;
 
@@ -156,7 +156,7 @@ class RdmaImport {
   bool is_new_ = false;   // a job of which nothing exists yet
   bool forgets_ = false;  // what an earlier job has left is not to be removed
   bool listens_by_default_ = false;
-  RdmaOptions options_;   // as of the beginning of the job
+  RdmaOptions options_;    // as of the beginning of the job
   std::string told_host_;  // the source must send data there; empty: to the host that it has connected to
   // Of the topology by which the source owns the slots. An older one does not count.
   int64_t source_version_ = -1;
@@ -165,9 +165,9 @@ class RdmaImport {
   std::string source_host_;  // its Redis port, by the topology; empty: unknown
   int source_port_ = 0;
   std::chrono::steady_clock::time_point quiet_since_;  // the source is away
-  RdmaState job_;         // the running job, or the last one
-  std::string failure_;   // why the last job did not listen
-  std::string endpoint_;  // the answer to HAUL ENDPOINT; empty: not yet
+  RdmaState job_;                                      // the running job, or the last one
+  std::string failure_;                                // why the last job did not listen
+  std::string endpoint_;                               // the answer to HAUL ENDPOINT; empty: not yet
   haul_migration *migration_ = nullptr;
   std::thread thread_;
 };

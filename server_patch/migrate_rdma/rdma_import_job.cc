@@ -160,8 +160,8 @@ void RdmaImport::publish(const RdmaState &job) {
   std::lock_guard<std::mutex> lock(mutex_);
   job_.endpoint = job.endpoint;
   failure_.clear();
-  // The source has reached this node by a name of its own, which is the right one also behind a translator of addresses,
-  // unless data have an address of their own.
+  // The source has reached this node by a name of its own, which is the right one also behind a translator of
+  // addresses, unless data have an address of their own.
   bool own_host = address && address->host == told_host_ && !told_host_.empty();
   endpoint_ = fmt::format("{}{}", address ? address->port : 0, own_host ? " " + address->host : "");
   quiet_since_ = std::chrono::steady_clock::now();
@@ -286,8 +286,8 @@ void RdmaImport::removeLeftOvers(bool force) {
   free(jobs);
 }
 
-// The data of a left-over job is not this node's to remove any more: it belongs to slots that are served here by now, or
-// to another master's database. So only the journal goes.
+// The data of a left-over job is not this node's to remove any more: it belongs to slots that are served here by now,
+// or to another master's database. So only the journal goes.
 void RdmaImport::forgetLeftOvers() {
   auto folder = srv_->GetConfig()->db_dir + "/haul";
   DIR *directory = opendir(folder.c_str());
@@ -315,8 +315,8 @@ bool RdmaImport::mayBeDecided() const {
 // --- hooks -------------------------------------------------------------------------------------------------------
 
 haul_status RdmaImport::reserve(const haul_reservation &wanted, haul_error *error) const {
-  // Only the slots that were agreed upon. Clients cannot write to them: an import by haul marks no connection as one that
-  // may.
+  // Only the slots that were agreed upon. Clients cannot write to them: an import by haul marks no connection as one
+  // that may.
   SlotRange range;
   {
     std::lock_guard<std::mutex> lock(mutex_);

@@ -6,8 +6,8 @@
 //   from its beginning to its end a replica is told to come back later; after it, one that is as far as the log was
 //   before needs a full synchronization
 //
-// The second rule's mark is in the database (column family "propagate", key "haul.ingested"), so that a replica, a backup
-// and a promoted replica have it.
+// The second rule's mark is in the database (column family "propagate", key "haul.ingested"), so that a replica, a
+// backup and a promoted replica have it.
 #pragma once
 
 #include <cstdint>

@@ -338,7 +338,8 @@ void RdmaMigrator::waitForEnd(haul_migration *migration) {
 
 // libhaul would try until kRetryMs to reach a destination that has ended the job, or that has lost it.
 void RdmaMigrator::askWhetherEnded() {
-  auto fd = RdmaConnect(srv_, job_.host, job_.port, [this] { return isUnwanted(); }, kAskEndedLimitMs);
+  auto fd = RdmaConnect(
+      srv_, job_.host, job_.port, [this] { return isUnwanted(); }, kAskEndedLimitMs);
   if (!fd) return;
   auto answer = RdmaExchange(**fd, {"haul", "endpoint", job_.token});
   if (!answer || answer->rfind("-ERR ", 0) != 0) return;

@@ -71,7 +71,7 @@ class RdmaMigrator {
   // HAUL ABANDON, after RdmaSlots has forgotten the slots: end what belongs to them. Exclusive guard. True: there was.
   bool Abandon(const SlotRange &range);
 
-  // Refuse writes to slots that the topology has given to this node, until an import of them has ended. Exclusive guard.
+  // Refuse writes to slots that the topology has given to this node, until their import has ended. Exclusive guard.
   void ForbidWrites(const SlotRange &range);
   void AllowWrites();
 
@@ -169,7 +169,7 @@ class RdmaMigrator {
   std::atomic<bool> telling_ = false;
   std::atomic<bool> announcing_ = false;  // a predecessor's hand-over is shown as a running job until announce() ends
   std::atomic<bool> moving_ = false;
-  std::atomic<SlotRange> shown_range_ = SlotRange{-1, -1};  // of the last success
+  std::atomic<SlotRange> shown_range_ = SlotRange{-1, -1};       // of the last success
   std::atomic<SlotRange> import_range_ = SlotRange{-1, -1};      // of ForbidWrites()
   std::atomic<SlotRange> forbidden_before_ = SlotRange{-1, -1};  // what it has replaced
   std::atomic<bool> lost_ = false;       // the slots of the running job are no longer this node's, or it was cancelled
@@ -208,5 +208,5 @@ class RdmaMigrator {
   std::string kept_end_;               // why it is given up when its time is over
   std::string open_token_;             // of the job that may still be decided; statePath() has it, too
   std::set<std::string> void_tokens_;  // those about which Decision() has answered so
-  std::string doubt_;  // why the owner of the running job's slots is unknown here
+  std::string doubt_;                  // why the owner of the running job's slots is unknown here
 };

@@ -21,7 +21,7 @@ struct RdmaMoved {
   bool suspended = false;  // taken: not in service
   bool succeeded = false;  // given: by the topology another node has replaced `to`. Not stored
   bool unsure = false;     // it was read from the database, under a newer topology than its own. Not stored
-  std::string owner;       // taken and suspended: id of the owner by the topology, and `address` its address. Not stored
+  std::string owner;  // taken and suspended: id of the owner by the topology, and `address` its address. Not stored
 
   // Of `address`: everything before its last colon, also of an IPv6 address, which has no brackets here.
   StatusOr<RdmaAddress> Address() const;

@@ -71,7 +71,8 @@ Status RdmaQueue::Cancel(const SlotRange &range) {
 
 std::string RdmaQueue::Waiting() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return util::StringJoin(entries_, [](const Entry &entry) { return entry.range.String(); }, " ");
+  return util::StringJoin(
+      entries_, [](const Entry &entry) { return entry.range.String(); }, " ");
 }
 
 void RdmaQueue::run() {

@@ -350,7 +350,8 @@ std::vector<RdmaMoved> RdmaSlots::ToAnnounce() const {
   std::lock_guard<std::mutex> lock(mutex_);
   std::vector<RdmaMoved> found;
   for (const auto &entry : given_.entries) {
-    if (!my_id_.empty() && (entry.from != my_id_ || !entry.confirmed || entry.succeeded || entry.unsure)) found.push_back(entry);
+    bool unsettled = entry.from != my_id_ || !entry.confirmed || entry.succeeded || entry.unsure;
+    if (!my_id_.empty() && unsettled) found.push_back(entry);
   }
   return found;
 }

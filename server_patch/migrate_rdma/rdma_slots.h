@@ -6,8 +6,8 @@
 //
 // Both lists are in the database (column family "propagate", keys "haul.given" and "haul.taken"), so replicas, backups
 // and checkpoints have them, and a full synchronization replaces them with the rest. A third key, "haul.moving", names
-// the slots of the job that runs: only to show it on replicas, and after the node's end. Every change of the topology is
-// compared with them. What it does with a slot depends on the owner that the topology names:
+// the slots of the job that runs: only to show it on replicas, and after the node's end. Every change of the topology
+// is compared with them. What it does with a slot depends on the owner that the topology names:
 //
 //   given  this node: the topology does not know of the hand-over, the slot keeps answering MOVED
 //          another node: it knows, the entry ends
@@ -24,9 +24,10 @@
 // the only topology that it has. FORCE ends everything.
 //
 // A record can outlive its truth: a backup, a copy of the database and a replica that lost its master have it, and have
-// not seen what the topology did since. So what is read from the database counts at once only under the topology that it
-// was written in. Under a newer one, taken slots are out of service until the owner by the topology says that it gave
-// them (HAUL GIVEN, asked by RdmaMigrator's watch), and given slots answer MOVED while the taker is asked (HAUL CONFIRM).
+// not seen what the topology did since. So what is read from the database counts at once only under the topology that
+// it was written in. Under a newer one, taken slots are out of service until the owner by the topology says that it
+// gave them (HAUL GIVEN, asked by RdmaMigrator's watch), and given slots answer MOVED while HAUL CONFIRM asks the
+// taker.
 #pragma once
 
 #include <atomic>

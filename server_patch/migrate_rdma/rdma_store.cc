@@ -97,10 +97,13 @@ Status RdmaCheckIndexes(Server *srv) {
   auto indexes = util::UniqueIterator(srv->storage->GetDB()->NewIterator(rocksdb::ReadOptions(), family));
   indexes->SeekToFirst();
   if (indexes->Valid()) {
-    return {Status::NotOK, "the column family 'index' is not empty, and its keys belong to no slot: delete the time "
-                           "series with labels, or set migrate-transport redis"};
+    return {Status::NotOK,
+            "the column family 'index' is not empty, and its keys belong to no slot: delete the time "
+            "series with labels, or set migrate-transport redis"};
   }
-  if (auto s = indexes->status(); !s.ok()) return {Status::NotOK, "cannot read the column family 'index': " + s.ToString()};
+  if (auto s = indexes->status(); !s.ok()) {
+    return {Status::NotOK, "cannot read the column family 'index': " + s.ToString()};
+  }
   return Status::OK();
 }
 

@@ -115,8 +115,8 @@ void RdmaMigrator::watch() {
 // A record of slots that were taken over, from another time of the topology: only their owner knows whether it holds.
 // False: it did not say.
 bool RdmaMigrator::ask(const RdmaMoved &entry) {
-  auto answer = askNode(entry, {"haul", "given", entry.range.String(), entry.job, std::to_string(slots_->Version()),
-                                slots_->MyId()});
+  auto answer = askNode(
+      entry, {"haul", "given", entry.range.String(), entry.job, std::to_string(slots_->Version()), slots_->MyId()});
   if (!answer) {
     RDMA_WARN("[import] Cannot ask {} about slot(s) {}: {}", entry.address, entry.range.String(), answer.Msg());
     return false;

@@ -41,6 +41,8 @@ without=$(awk 'function finish() { if (calls && !includes) print file }
     /^\+/ && /[^a-z_]Rdma[A-Za-z]*\(|[^_]rdma_(transports|lanes)|RdmaOptions/ { calls = 1 }
     END { finish() }' "$patch")
 check test_patch__files_that_call_without_an_include__none "$without" ""
+check test_sources__lines_of_more_than_120_columns__none \
+    "$(cd "$sources" && LC_ALL=C.UTF-8 grep -nE '^.{121}' ./* | cut -d: -f1,2)" ""
 listed=$(sed -n '/^set(MIGRATE_RDMA_SOURCES$/,/^)$/s/^  \(.*\)$/\1/p' "$sources/migrate_rdma.cmake")
 check test_sources__units_that_cmake_lists__there \
     "$(for unit in ${listed:-no_list}; do [[ -e $sources/$unit.cc ]] || echo "$unit"; done)" ""
