@@ -105,8 +105,7 @@ Status RdmaMigrator::takeBack(Confirmation answer) {
 // One command to the node at the entry's address. Its answer is one line.
 StatusOr<std::string> RdmaMigrator::askNode(const RdmaMoved &entry, const std::vector<std::string> &words) {
   auto address = GET_OR_RET(entry.Address());
-  auto fd = GET_OR_RET(RdmaConnect(srv_, address.host, address.port, [this] { return isLeaving(); }));
-  return RdmaExchange(*fd, words);
+  return RdmaAskNode(srv_, address, words, [this] { return isLeaving(); });
 }
 
 StatusOr<RdmaMigrator::Confirmation> RdmaMigrator::askConfirmed(const RdmaMoved &entry) {

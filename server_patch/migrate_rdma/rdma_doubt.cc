@@ -47,36 +47,29 @@ void RdmaImport::findSource() {
   if (!srv_->cluster->GetSlotsInfo(&infos)) return;
   for (const auto &info : infos) {
     if (info.nodes.front().id != job_.node) continue;
-    source_host_ = info.nodes.front().host;
-    source_port_ = info.nodes.front().port;
+    source_ = {info.nodes.front().host, info.nodes.front().port};
     return;
   }
 }
 
 // Of the thread: the question, if it is due.
 void RdmaImport::askSource() {
-  std::string token, host;
-  int port = 0;
+  std::string token;
+  RdmaAddress source;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (!std::exchange(asks_, false) || !in_doubt_ || source_host_.empty()) return;
+    if (!std::exchange(asks_, false) || !in_doubt_ || source_.host.empty()) return;
     token = job_.token;
-    host = source_host_;
-    port = source_port_;
+    source = source_;
   }
-  auto answer = askForDecision(host, port, token);
+  auto answer = RdmaAskNode(
+      srv_, source, {"haul", "decision", token}, [this] { return isEnding(); }, kAnswerMs);
   std::lock_guard<std::mutex> lock(mutex_);
   if (!in_doubt_ || owned_ || token != job_.token) return;
   if (answer && *answer == "+haul void") return abandonWithLock("its source has not decided, and has given it up");
   auto doubt = !answer ? answer.Msg() : *answer == "+haul decided" ? "which has decided" : "which answers " + *answer;
   if (doubt != doubt_) RDMA_WARN("[import] Slot(s) {} wait for their source: {}", job_.range.String(), doubt);
   doubt_ = doubt;
-}
-
-StatusOr<std::string> RdmaImport::askForDecision(const std::string &host, int port, const std::string &token) {
-  auto fd = GET_OR_RET(RdmaConnect(
-      srv_, host, port, [this] { return isEnding(); }, kAnswerMs));
-  return RdmaExchange(*fd, {"haul", "decision", token});
 }
 
 // With mutex_: end the job even if it is prepared.

@@ -169,7 +169,7 @@ StatusOr<std::string> RdmaImport::Begin(const RdmaImportRequest &request) {
   cancelled_ = abandoned_ = in_doubt_ = connected_ = yields_ = false;
   asks_ = false;
   doubt_.clear();
-  source_host_.clear();
+  source_ = {};
   quiet_since_ = std::chrono::steady_clock::now();
   srv_->rdma_slots->EndImportingLinks();
   // What one of them still writes is a command that waits for this guard: the job removes that when it begins to copy.

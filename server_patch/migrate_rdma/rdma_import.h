@@ -29,6 +29,7 @@
 
 #include "cluster/cluster_defs.h"
 #include "cluster/slot_import.h"
+#include "rdma_address.h"
 #include "rdma_links.h"
 #include "rdma_options.h"
 #include "rdma_report.h"
@@ -102,7 +103,6 @@ class RdmaImport {
   Status endDoubt();
   void findSource();
   void askSource();
-  StatusOr<std::string> askForDecision(const std::string &host, int port, const std::string &token);
   void abandonWithLock(const std::string &reason);
 
   void loop();
@@ -160,10 +160,9 @@ class RdmaImport {
   std::string told_host_;  // the source must send data there; empty: to the host that it has connected to
   // Of the topology by which the source owns the slots. An older one does not count.
   int64_t source_version_ = -1;
-  bool asks_ = false;        // in doubt, and another source needs the place: the source is to be asked
-  std::string doubt_;        // why the source's answer does not end the doubt
-  std::string source_host_;  // its Redis port, by the topology; empty: unknown
-  int source_port_ = 0;
+  bool asks_ = false;   // in doubt, and another source needs the place: the source is to be asked
+  std::string doubt_;   // why the source's answer does not end the doubt
+  RdmaAddress source_;  // of the job, by the topology; no host: unknown
   std::chrono::steady_clock::time_point quiet_since_;  // the source is away
   RdmaState job_;                                      // the running job, or the last one
   std::string failure_;                                // why the last job did not listen

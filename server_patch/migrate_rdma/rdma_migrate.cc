@@ -338,10 +338,9 @@ void RdmaMigrator::waitForEnd(haul_migration *migration) {
 
 // libhaul would try until kRetryMs to reach a destination that has ended the job, or that has lost it.
 void RdmaMigrator::askWhetherEnded() {
-  auto fd = RdmaConnect(
-      srv_, job_.host, job_.port, [this] { return isUnwanted(); }, kAskEndedLimitMs);
-  if (!fd) return;
-  auto answer = RdmaExchange(**fd, {"haul", "endpoint", job_.token});
+  auto answer = RdmaAskNode(
+      srv_, {job_.host, job_.port}, {"haul", "endpoint", job_.token}, [this] { return isUnwanted(); },
+      kAskEndedLimitMs);
   if (!answer || answer->rfind("-ERR ", 0) != 0) return;
   std::lock_guard<std::mutex> lock(mutex_);
   if (!lost_) lost_reason_ = "the destination has ended the job: " + answer->substr(5);

@@ -39,3 +39,9 @@ StatusOr<std::string> RdmaExchange(int fd, const std::vector<std::string> &words
   GET_OR_RET(util::SockSend(fd, redis::ArrayOfBulkStrings(words)).Prefixed("send"));
   return util::SockReadLine(fd).Prefixed("receive");
 }
+
+StatusOr<std::string> RdmaAskNode(Server *srv, const RdmaAddress &node, const std::vector<std::string> &words,
+                                  const RdmaGuard::GivesUp &gives_up, int limit_ms) {
+  auto fd = GET_OR_RET(RdmaConnect(srv, node.host, node.port, gives_up, limit_ms));
+  return RdmaExchange(*fd, words);
+}

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "rdma_address.h"
 #include "rdma_guard.h"
 #include "status.h"
 #include "unique_fd.h"
@@ -20,3 +21,6 @@ StatusOr<UniqueFD> RdmaConnect(Server *srv, const std::string &host, int port, c
                                int limit_ms = kRdmaPeerLimitMs);
 // Send one command; its answer is one line, with its first byte.
 StatusOr<std::string> RdmaExchange(int fd, const std::vector<std::string> &words);
+// The same on a connection of its own.
+StatusOr<std::string> RdmaAskNode(Server *srv, const RdmaAddress &node, const std::vector<std::string> &words,
+                                  const RdmaGuard::GivesUp &gives_up, int limit_ms = kRdmaPeerLimitMs);
