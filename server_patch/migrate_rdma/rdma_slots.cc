@@ -161,14 +161,20 @@ std::string RdmaSlots::MyId() const {
   return my_id_;
 }
 
+// With mutex_: nothing of what this node was counts any more.
+void RdmaSlots::clear() {
+  given_ = taken_ = {};
+  moving_.reset();
+  left_moving_.reset();
+}
+
 void RdmaSlots::OnTopology(bool force) {
   bool was_replica = is_replica_;
   note();
   if (is_replica_) {
     // The master's lists count, and arrive with its database.
     std::lock_guard<std::mutex> lock(mutex_);
-    given_ = taken_ = {};
-    moving_.reset();
+    clear();
     dirty_ = false;
     return;
   }
@@ -181,8 +187,7 @@ void RdmaSlots::OnTopology(bool force) {
 void RdmaSlots::OnReset() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!given_.entries.empty() || !taken_.entries.empty()) RDMA_WARN("[migrate] CLUSTER RESET: forget all hand-overs");
-  given_ = taken_ = {};
-  moving_.reset();
+  clear();
   my_id_.clear();
   is_replica_ = false;
   version_ = -1;

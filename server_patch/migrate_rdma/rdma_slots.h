@@ -128,6 +128,7 @@ class RdmaSlots {
   StatusOr<RdmaMovedList> read(bool is_given) const;
   Status load();
   void note();
+  void clear();
   void judge(bool force);
   void apply();
   void end(const RdmaMoved &entry, int slot, bool is_given);

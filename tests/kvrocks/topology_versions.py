@@ -155,6 +155,11 @@ class TopologyVersions(ProxiedCase):
         self.assert_takes(a)
         b.kill()
 
+    def be_alone(self, node):
+        """The only node of another cluster, at a low version."""
+        self.cluster.nodes, self.cluster.slots, self.cluster.version = [node], {node.id: ALL}, 1
+        self.cluster.repeat(node)
+
     def reset(self, node):
         """Refused until the thread that has migrated is through."""
         node.wait_for(lambda: node.call("cluster", "reset", "hard") == b"OK", "the reset")
@@ -165,17 +170,27 @@ class TopologyVersions(ProxiedCase):
             self.cluster.tell()
             a.call("flushall")
             self.reset(a)
-            self.cluster.nodes, self.cluster.slots, self.cluster.version = [a], {a.id: ALL}, 1
-            self.cluster.repeat(a)
+            self.be_alone(a)
         self.leave_for_another_cluster(leave)
 
     def test_reset__before_the_slots_were_published__the_record_is_gone(self):
         def leave(a, _):
             a.call("flushall")
             self.reset(a)
-            self.cluster.nodes, self.cluster.slots, self.cluster.version = [a], {a.id: ALL}, 1
-            self.cluster.repeat(a)
+            self.be_alone(a)
         self.leave_for_another_cluster(leave)
+
+    def test_reset__after_a_kill_while_it_copied__another_cluster_is_shown_nothing_of_that(self):
+        a, b = self.open()
+        self.cluster.raises = False
+        self.begin_slow(a, b)
+        self.restart(a)
+        self.assertEqual(a.cluster_info()["migrating_state"], "fail")
+        a.call("flushall")
+        self.reset(a)
+        self.be_alone(a)
+        self.assertNotIn("migrating_state", a.cluster_info())
+        b.kill()
 
     def test_setnodes__force_with_a_lower_version__its_word_is_the_last(self):
         def leave(a, _):
