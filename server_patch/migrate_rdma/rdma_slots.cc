@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "cluster/cluster.h"
@@ -76,6 +77,7 @@ Status RdmaSlots::load() {
   taken_ = std::move(taken);
   moving_.reset();
   left_moving_ = RdmaParseMoving(moving);
+  stored_.clear();
   dirty_ = false;
   if (left_moving_) markDirty();
   return Status::OK();
@@ -91,31 +93,39 @@ bool RdmaSlots::HasSucceeded(const std::string &former, const std::string &node)
 Status RdmaSlots::Store() {
   std::lock_guard<std::mutex> one(store_mutex_);
   std::shared_lock<std::shared_mutex> database;
+  Status s;
   {
     // Not while an EXEC gathers its writes. Nor after the database was closed for a full synchronization, which waits
     // for this guard first.
     auto concurrency = RdmaGuard::Shared(srv_, [this] { return isEnding(); });
     if (!concurrency || srv_->IsLoading()) return {Status::NotOK, "the database belongs to another node's master now"};
     database = srv_->storage->ReadLockGuard();
-    std::string given, taken, moving;
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      given = given_.Format(/*is_given=*/true);
-      taken = taken_.Format(/*is_given=*/false);
-      moving = RdmaFormatMoving(moving_);
-      dirty_ = false;
-    }
-    auto ctx = engine::Context::NoTransactionContext(srv_->storage);
-    auto s = srv_->storage->WriteToPropagateCF(ctx, RdmaMovedList::Key(true), given);
-    if (s) s = srv_->storage->WriteToPropagateCF(ctx, RdmaMovedList::Key(false), taken);
-    if (s) s = srv_->storage->WriteToPropagateCF(ctx, kMovingKey, moving);
-    if (!s) {
-      std::lock_guard<std::mutex> lock(mutex_);
-      dirty_ = !is_replica_;
-      return s.Prefixed("cannot record the slots that changed hands");
-    }
+    s = writeChanges();
   }
-  return srv_->storage->SyncWAL();
+  // Also without a change: who calls waits for all that is written.
+  if (s) s = srv_->storage->SyncWAL();
+  if (s) return s;
+  std::lock_guard<std::mutex> lock(mutex_);
+  stored_.clear();
+  if (!is_replica_) markDirty();
+  return s.Prefixed("cannot record the slots that changed hands");
+}
+
+// With the shared guard: the keys whose text the database does not have yet.
+Status RdmaSlots::writeChanges() {
+  Keys changed;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    Keys now = {{RdmaMovedList::Key(true), given_.Format(/*is_given=*/true)},
+                {RdmaMovedList::Key(false), taken_.Format(/*is_given=*/false)},
+                {kMovingKey, RdmaFormatMoving(moving_)}};
+    std::set_difference(now.begin(), now.end(), stored_.begin(), stored_.end(), std::inserter(changed, changed.end()));
+    stored_ = std::move(now);
+    dirty_ = false;
+  }
+  auto ctx = engine::Context::NoTransactionContext(srv_->storage);
+  for (const auto &[key, text] : changed) GET_OR_RET(srv_->storage->WriteToPropagateCF(ctx, key, text));
+  return Status::OK();
 }
 
 bool RdmaSlots::isEnding() const {
@@ -161,11 +171,12 @@ std::string RdmaSlots::MyId() const {
   return my_id_;
 }
 
-// With mutex_: nothing of what this node was counts any more.
+// With mutex_: nothing of what this node was counts any more, and its database may be another's.
 void RdmaSlots::clear() {
   given_ = taken_ = {};
   moving_.reset();
   left_moving_.reset();
+  stored_.clear();
 }
 
 void RdmaSlots::OnTopology(bool force) {

@@ -32,6 +32,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -123,10 +124,12 @@ class RdmaSlots {
 
  private:
   enum class Verdict { kKeep, kSuspend, kEnd };
+  using Keys = std::map<std::string, std::string>;
 
   StatusOr<std::string> readKey(const char *key) const;
   StatusOr<RdmaMovedList> read(bool is_given) const;
   Status load();
+  Status writeChanges();
   void note();
   void clear();
   void judge(bool force);
@@ -152,6 +155,7 @@ class RdmaSlots {
   std::condition_variable changed_;
   RdmaMovedList given_, taken_;
   std::optional<RdmaMoved> moving_, left_moving_;
+  Keys stored_;  // what Store() has written to the database; empty: it may have something else
   std::string my_id_;
   bool dirty_ = false;
   bool stopping_ = false;

@@ -147,6 +147,37 @@ class OperatorCommands(SlotCase):
             a.call("haul", "cancel", ALL)
         self.assert_moved(a, b)
 
+    def test_cancel__the_jobs_record_changes__the_lists_of_hand_overs_are_not_written(self):
+        """Every replica gets what is written, and the lists have 256 jobs."""
+        a, b = self.open()
+        self.begin_slow(a, b)
+        self.cancel_recorded(a, 0)  # a new process writes all of them once
+        since = int(a.info("keyspace")["sequence"])
+        self.assertEqual(self.cluster.migrate(a, b), b"OK")
+        self.wait_for_copy(a)
+        self.cancel_recorded(a, since)
+        self.assertEqual(self.count_written(a, since), {"haul.moving": 2, "haul.given": 0, "haul.taken": 0})
+
+    def cancel_recorded(self, node, since):
+        """Cancel the job when its beginning is in the log, and wait until its end is."""
+        node.wait_for(lambda: self.count_written(node, since)["haul.moving"] == 1, "the job's record")
+        self.assertEqual(node.call("haul", "cancel", ALL), b"OK")
+        node.wait_for(lambda: self.count_written(node, since)["haul.moving"] == 2, "the end of the job's record")
+
+    @staticmethod
+    def count_written(node, since):
+        """How often each key of the hand-overs is in the log after a sequence."""
+        counts, client = dict.fromkeys(("haul.moving", "haul.given", "haul.taken"), 0), node.client()
+        while True:
+            reply = client.call("pollupdates", since, "max", 1000)
+            fields = dict(zip(reply[::2], reply[1::2]))
+            for batch in fields[b"updates"]:
+                for key in counts:
+                    counts[key] += bytes.fromhex(batch.decode()).count(key.encode())
+            if not fields[b"updates"] or fields[b"next_sequence"] >= fields[b"latest_sequence"]:
+                return counts
+            since = fields[b"next_sequence"]
+
     # --- expired keys ----------------------------------------------------------------------------------------
 
     def test_restart__expired_keys_and_a_compaction__the_copy_continues(self):
