@@ -111,7 +111,7 @@ Status RdmaSlots::Store() {
   return s.Prefixed("cannot record the slots that changed hands");
 }
 
-// With the shared guard: the keys whose text the database does not have yet.
+// With the shared guard and store_mutex_, or the exclusive guard: the keys whose text the database does not have yet.
 Status RdmaSlots::writeChanges() {
   Keys changed;
   {
@@ -126,6 +126,19 @@ Status RdmaSlots::writeChanges() {
   auto ctx = engine::Context::NoTransactionContext(srv_->storage);
   for (const auto &[key, text] : changed) GET_OR_RET(srv_->storage->WriteToPropagateCF(ctx, key, text));
   return Status::OK();
+}
+
+// With the exclusive guard: a kill right after the command's answer does not bring back what it has ended. run() syncs
+// it, and tries again.
+void RdmaSlots::writeAtOnce() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!dirty_ || is_replica_ || srv_->IsLoading()) return;
+  }
+  auto s = writeChanges();
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!s) stored_.clear();
+  markDirty();
 }
 
 bool RdmaSlots::isEnding() const {
@@ -193,16 +206,19 @@ void RdmaSlots::OnTopology(bool force) {
     if (auto s = load(); !s) RDMA_ERROR("[migrate] {}", s.Msg());
   }
   judge(force);
+  writeAtOnce();
 }
 
 void RdmaSlots::OnReset() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   if (!given_.entries.empty() || !taken_.entries.empty()) RDMA_WARN("[migrate] CLUSTER RESET: forget all hand-overs");
   clear();
   my_id_.clear();
   is_replica_ = false;
   version_ = -1;
   markDirty();
+  lock.unlock();
+  writeAtOnce();
 }
 
 // What the topology's owner of a slot means for an entry that holds it.
@@ -416,7 +432,7 @@ std::optional<RdmaMoved> RdmaSlots::LastGiven() const {
 }
 
 bool RdmaSlots::Forget(const SlotRange &range) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   bool found = false;
   for (bool is_given : {true, false}) {
     auto &list = is_given ? given_ : taken_;
@@ -428,6 +444,9 @@ bool RdmaSlots::Forget(const SlotRange &range) {
     }
     list.Remove(range);
   }
-  if (found) markDirty();
-  return found;
+  if (!found) return false;
+  markDirty();
+  lock.unlock();
+  writeAtOnce();
+  return true;
 }

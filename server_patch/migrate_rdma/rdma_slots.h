@@ -130,6 +130,7 @@ class RdmaSlots {
   StatusOr<RdmaMovedList> read(bool is_given) const;
   Status load();
   Status writeChanges();
+  void writeAtOnce();
   void note();
   void clear();
   void judge(bool force);

@@ -164,20 +164,6 @@ class OperatorCommands(SlotCase):
         self.assertEqual(node.call("haul", "cancel", ALL), b"OK")
         node.wait_for(lambda: self.count_written(node, since)["haul.moving"] == 2, "the end of the job's record")
 
-    @staticmethod
-    def count_written(node, since):
-        """How often each key of the hand-overs is in the log after a sequence."""
-        counts, client = dict.fromkeys(("haul.moving", "haul.given", "haul.taken"), 0), node.client()
-        while True:
-            reply = client.call("pollupdates", since, "max", 1000)
-            fields = dict(zip(reply[::2], reply[1::2]))
-            for batch in fields[b"updates"]:
-                for key in counts:
-                    counts[key] += bytes.fromhex(batch.decode()).count(key.encode())
-            if not fields[b"updates"] or fields[b"next_sequence"] >= fields[b"latest_sequence"]:
-                return counts
-            since = fields[b"next_sequence"]
-
     # --- expired keys ----------------------------------------------------------------------------------------
 
     def test_restart__expired_keys_and_a_compaction__the_copy_continues(self):

@@ -202,6 +202,20 @@ class SlotCase(unittest.TestCase):
     def wait_for_state(self, source, state):
         source.wait_for(lambda: source.cluster_info().get("migrating_state") == state, state)
 
+    @staticmethod
+    def count_written(node, since):
+        """How often each key of the hand-overs is in the log after a sequence."""
+        counts, client = dict.fromkeys(("haul.moving", "haul.given", "haul.taken"), 0), node.client()
+        while True:
+            reply = client.call("pollupdates", since, "max", 1000)
+            fields = dict(zip(reply[::2], reply[1::2]))
+            for batch in fields[b"updates"]:
+                for key in counts:
+                    counts[key] += bytes.fromhex(batch.decode()).count(key.encode())
+            if not fields[b"updates"] or fields[b"next_sequence"] >= fields[b"latest_sequence"]:
+                return counts
+            since = fields[b"next_sequence"]
+
     def assert_moved(self, node, owner, key="probe"):
         port = self.cluster.ports_told.get(node, {}).get(owner, owner.port)
         with self.assertRaisesRegex(Error, f"MOVED .*:({owner.port}|{port})$"):

@@ -55,6 +55,24 @@ class SlowDisk(AnswersCase):
     def test_syncs__slow_at_the_destination__it_answers_during_the_hand_over(self):
         self.hand_over_with_slow_syncs("b")
 
+    def test_setnodes__force_during_a_slow_sync_and_killed_at_once__its_word_is_the_last(self):
+        """What a topology ends is written before it is answered, and not only after the sync that is under way."""
+        a, b = self.open()
+        self.migrate(a, b)
+        self.cluster.raises = False
+        since = int(a.info("keyspace")["sequence"])
+        self.disk = SystemCalls(a.process.pid, SYNCS, "delay_enter=5000000")
+        self.cluster.slots = {a.id: "1-16383", b.id: "0"}
+        self.cluster.tell([a])
+        a.wait_for(lambda: self.count_written(a, since)["haul.given"] == 1, "a change, which is being synced now")
+        self.cluster.nodes, self.cluster.slots, self.cluster.version = [a], {a.id: ALL}, 1
+        self.assertEqual(a.call("clusterx", "setnodes", self.cluster.text(a), 1, "force"), b"OK")
+        a.kill()
+        self.disk.end()
+        a.start()
+        self.assert_takes(a)
+        b.kill()
+
     # --- one job at a time in the files ----------------------------------------------------------------------
 
     @staticmethod
