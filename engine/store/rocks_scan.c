@@ -10,11 +10,13 @@
 #include "rocks_store.h"
 #include "rocks_view.h"
 
-/* Large reads from the file system: a scan touches every byte once. */
-enum { READAHEAD_BYTES = 2 << 20, KEY_TEXT_BYTES = 96 };
+enum { KEY_TEXT_BYTES = 96 };
 
 struct haul_scan {
     const struct rocks_family *family;
+    struct read_ahead *ahead;       /* of the store */
+    int64_t disk_blocks;            /* of the thread, when the scan began */
+    uint64_t bytes;                 /* of keys and values so far */
     rocksdb_readoptions_t *options; /* NULL: `pin` lends the iterator */
     rocksdb_iterator_t *iterator;
     struct rocks_pin *pin;
@@ -23,10 +25,11 @@ struct haul_scan {
     bool started;
 };
 
-rocksdb_readoptions_t *rocks_scan_options(const rocksdb_snapshot_t *snapshot)
+rocksdb_readoptions_t *rocks_scan_options(const rocksdb_snapshot_t *snapshot,
+                                          enum read_ahead_source source)
 {
     rocksdb_readoptions_t *options = rocksdb_readoptions_create();
-    rocksdb_readoptions_set_readahead_size(options, READAHEAD_BYTES);
+    rocksdb_readoptions_set_readahead_size(options, read_ahead_bytes(source));
     rocksdb_readoptions_set_fill_cache(options, 0);
     rocksdb_readoptions_set_verify_checksums(options, 1);
     rocksdb_readoptions_set_total_order_seek(options, !HAUL_PLANTED_BUG(PREFIX_ORDER));
@@ -74,12 +77,15 @@ enum haul_status rocks_scan_open(struct haul_store *base, const struct haul_snap
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a scan");
     }
     scan->family = family;
+    scan->ahead = &store->read_ahead;
+    scan->disk_blocks = read_ahead_disk_blocks();
+    enum read_ahead_source source = atomic_load(&scan->ahead->next);
     scan->pin = rocks_view_pin(snapshot, family_id);
     if (scan->pin != NULL) {
-        scan->iterator = rocks_pin_borrow(scan->pin);
+        scan->iterator = rocks_pin_borrow(scan->pin, source);
         scan->end = end;
     } else {
-        scan->options = rocks_scan_options(snapshot == NULL ? NULL : snapshot->snapshot);
+        scan->options = rocks_scan_options(snapshot == NULL ? NULL : snapshot->snapshot, source);
         set_bounds(scan->options, start, end);
         scan->iterator = rocksdb_create_iterator_cf(store->db, scan->options, family->handle);
     }
@@ -126,12 +132,14 @@ enum haul_status rocks_scan_next(struct haul_scan *scan, struct haul_record *rec
         scan->at = ROCKS_DOOR_END;
         return HAUL_NOT_FOUND;
     }
+    scan->bytes += record->key.size + record->value.size;
     return scan->at == ROCKS_DOOR_PLAIN ? HAUL_OK
                                         : rocks_refuse_columns(scan->family, record->key, error);
 }
 
 void rocks_scan_close(struct haul_scan *scan)
 {
+    read_ahead_note(scan->ahead, scan->bytes, scan->disk_blocks);
     if (scan->pin != NULL) {
         rocks_pin_return(scan->pin, scan->iterator);
     } else {
@@ -156,7 +164,7 @@ enum haul_status rocks_get(struct haul_store *base, const struct haul_snapshot *
         return rocks_pin_get(pin, key, value, value_size, error);
     }
     rocksdb_readoptions_t *options =
-        rocks_scan_options(snapshot == NULL ? NULL : snapshot->snapshot);
+        rocks_scan_options(snapshot == NULL ? NULL : snapshot->snapshot, READ_AHEAD_DISK);
     char *message = NULL;
     size_t size = 0;
     char *found = rocksdb_get_cf(store->db, options, family->handle, (const char *)key.data,

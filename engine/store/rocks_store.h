@@ -30,6 +30,7 @@
 
 #include "database_lock.h"
 #include "haul/store.h"
+#include "read_ahead.h"
 #include "rocks_door.h"
 
 struct rocks_stored;
@@ -76,6 +77,7 @@ struct rocks_store {
     rocksdb_writeoptions_t *write_options_no_wal;
     pthread_rwlock_t families_lock; /* a family may be created while readers look one up */
     pthread_mutex_t ingest_lock;    /* makes an ingestion and its count atomic */
+    struct read_ahead read_ahead;   /* of scans; a view begins it anew */
     uint64_t own_ingests;
     struct rocks_ingested *ingested; /* rocks_ingested.c's; protected by ingest_lock */
     size_t ingested_count;
@@ -210,7 +212,8 @@ enum haul_status rocks_send_check(struct haul_store *base, const uint32_t *famil
 /* --- rocks_view.c, rocks_scan.c --------------------------------------------------------------- */
 
 /* Options of a scan of everything; `snapshot` NULL: as of now. */
-rocksdb_readoptions_t *rocks_scan_options(const rocksdb_snapshot_t *snapshot);
+rocksdb_readoptions_t *rocks_scan_options(const rocksdb_snapshot_t *snapshot,
+                                          enum read_ahead_source source);
 /* Sets the error for a record that is not a plain value. */
 enum haul_status rocks_refuse_columns(const struct rocks_family *family, struct haul_slice key,
                                       struct haul_error *error);

@@ -10,23 +10,23 @@
 #include "rocks_door.h"
 
 /* If a compaction finishes while the iterators are created, all are created again. */
-enum { TAKES_MAX = 64 };
+enum { TAKES_MAX = 64, PIN_SCANS = READ_AHEAD_SOURCES * ROCKS_VIEW_SCANS };
 
 struct rocks_pin {
     uint32_t family_id;
     pthread_mutex_t lock;
     pthread_cond_t returned;
     pthread_mutex_t look_up_lock;
-    rocksdb_iterator_t *look_up; /* only for rocks_pin_get */
-    rocksdb_iterator_t *scans[ROCKS_VIEW_SCANS];
-    bool lent[ROCKS_VIEW_SCANS];
+    rocksdb_iterator_t *look_up;          /* only for rocks_pin_get */
+    rocksdb_iterator_t *scans[PIN_SCANS]; /* ROCKS_VIEW_SCANS for each source to read from */
+    bool lent[PIN_SCANS];
 };
 
 /* --- making ----------------------------------------------------------------------------------- */
 
 static void release_iterators(struct rocks_pin *pin)
 {
-    for (size_t i = 0; i < ROCKS_VIEW_SCANS; i++) {
+    for (size_t i = 0; i < PIN_SCANS; i++) {
         rocksdb_iter_destroy(pin->scans[i]);
     }
     rocksdb_iter_destroy(pin->look_up);
@@ -36,18 +36,24 @@ static void release_iterators(struct rocks_pin *pin)
 static bool take_iterators(struct rocks_pin *pin, struct rocks_store *store,
                            const struct rocks_family *family, const rocksdb_snapshot_t *snapshot)
 {
-    rocksdb_readoptions_t *options = rocks_scan_options(snapshot);
-    rocksdb_readoptions_t *single = rocks_scan_options(snapshot);
+    rocksdb_readoptions_t *options[READ_AHEAD_SOURCES];
+    for (enum read_ahead_source source = 0; source < READ_AHEAD_SOURCES; source++) {
+        options[source] = rocks_scan_options(snapshot, source);
+    }
+    rocksdb_readoptions_t *single = rocks_scan_options(snapshot, READ_AHEAD_DISK);
     rocksdb_readoptions_set_readahead_size(single, 0); /* each look-up reads another place */
     pin->look_up = rocksdb_create_iterator_cf(store->db, single, family->handle);
     bool same = true;
-    for (size_t i = 0; i < ROCKS_VIEW_SCANS; i++) {
-        pin->scans[i] = rocksdb_create_iterator_cf(store->db, options, family->handle);
+    for (size_t i = 0; i < PIN_SCANS; i++) {
+        pin->scans[i] =
+            rocksdb_create_iterator_cf(store->db, options[i / ROCKS_VIEW_SCANS], family->handle);
         same =
             same && rocks_door_view_number(pin->scans[i]) == rocks_door_view_number(pin->look_up);
     }
     rocksdb_readoptions_destroy(single); /* the iterators have copied the options */
-    rocksdb_readoptions_destroy(options);
+    for (enum read_ahead_source source = 0; source < READ_AHEAD_SOURCES; source++) {
+        rocksdb_readoptions_destroy(options[source]);
+    }
     if (!same) {
         release_iterators(pin);
     }
@@ -108,6 +114,7 @@ enum haul_status rocks_snapshot_open(struct haul_store *base, struct haul_snapsh
     if (view == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a snapshot");
     }
+    atomic_store(&store->read_ahead.next, READ_AHEAD_DISK);
     /* Read before the snapshot is taken, the number is at or below the snapshot's. */
     *sequence = rocksdb_get_latest_sequence_number(store->db);
     view->snapshot = rocksdb_create_snapshot(store->db);
@@ -150,20 +157,23 @@ struct rocks_pin *rocks_view_pin(const struct haul_snapshot *view, uint32_t fami
     return NULL;
 }
 
-static size_t find_free(const struct rocks_pin *pin)
+/* The index of an iterator that reads from there; PIN_SCANS: all are lent. */
+static size_t find_free(const struct rocks_pin *pin, enum read_ahead_source source)
 {
-    size_t index = 0;
-    while (index < ROCKS_VIEW_SCANS && pin->lent[index]) {
-        index++;
+    size_t first = (size_t)source * ROCKS_VIEW_SCANS;
+    for (size_t i = first; i < first + ROCKS_VIEW_SCANS; i++) {
+        if (!pin->lent[i]) {
+            return i;
+        }
     }
-    return index;
+    return PIN_SCANS;
 }
 
-rocksdb_iterator_t *rocks_pin_borrow(struct rocks_pin *pin)
+rocksdb_iterator_t *rocks_pin_borrow(struct rocks_pin *pin, enum read_ahead_source source)
 {
     (void)pthread_mutex_lock(&pin->lock);
     size_t index;
-    while ((index = find_free(pin)) == ROCKS_VIEW_SCANS) {
+    while ((index = find_free(pin, source)) == PIN_SCANS) {
         (void)pthread_cond_wait(&pin->returned, &pin->lock);
     }
     pin->lent[index] = true;
@@ -174,10 +184,10 @@ rocksdb_iterator_t *rocks_pin_borrow(struct rocks_pin *pin)
 void rocks_pin_return(struct rocks_pin *pin, rocksdb_iterator_t *iterator)
 {
     (void)pthread_mutex_lock(&pin->lock);
-    for (size_t i = 0; i < ROCKS_VIEW_SCANS; i++) {
+    for (size_t i = 0; i < PIN_SCANS; i++) {
         pin->lent[i] = pin->lent[i] && pin->scans[i] != iterator;
     }
-    (void)pthread_cond_signal(&pin->returned);
+    (void)pthread_cond_broadcast(&pin->returned); /* who waits for the other source goes on */
     (void)pthread_mutex_unlock(&pin->lock);
 }
 

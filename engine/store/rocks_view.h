@@ -13,7 +13,7 @@
 
 #include "rocks_store.h"
 
-/* At most this many scans of one such family run at a time; others wait. */
+/* At most this many scans of one such family read from one source at a time; others wait. */
 enum { ROCKS_VIEW_SCANS = 8 };
 
 struct rocks_pin;
@@ -28,7 +28,7 @@ struct haul_snapshot {
 struct rocks_pin *rocks_view_pin(const struct haul_snapshot *snapshot, uint32_t family_id);
 
 /* Borrow an iterator over the whole family until it is returned; waits for one. */
-rocksdb_iterator_t *rocks_pin_borrow(struct rocks_pin *pin);
+rocksdb_iterator_t *rocks_pin_borrow(struct rocks_pin *pin, enum read_ahead_source source);
 void rocks_pin_return(struct rocks_pin *pin, rocksdb_iterator_t *iterator);
 
 /* As haul_store_ops.get. */

@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "check.h"
 #include "haul/store.h"
+#include "process_reads.h"
 #include "rocks_fixture.h"
 
 enum { RECORDS = 100 };
@@ -102,6 +104,16 @@ uint64_t __wrap_rocks_door_view_number(const rocksdb_iterator_t *iterator)
     }
     changes_left--;
     return UINT64_MAX - ++changes;
+}
+
+/* Nothing is read from a disk. */
+int __wrap_getrusage(__rusage_who_t who, struct rusage *usage);
+
+int __wrap_getrusage(__rusage_who_t who, struct rusage *usage)
+{
+    (void)who;
+    memset(usage, 0, sizeof(*usage));
+    return 0;
 }
 
 static void open_filtered(void)
@@ -197,7 +209,7 @@ static void test_rocks_snapshot_open__filter_drops_records__looked_up(void)
     close_filtered();
 }
 
-enum { LARGE_RECORDS = 1000, LARGE_BYTES = 4096, LOOK_UPS = 50 };
+enum { LARGE_RECORDS = 4000, LARGE_BYTES = 4096, LOOK_UPS = 50 };
 
 /* In a table file, with values that do not compress. */
 static void put_large_records(void)
@@ -221,17 +233,6 @@ static void put_large_records(void)
     check_or_stop(message == NULL);
 }
 
-/* What this process has read so far, from disks or from memory. */
-static uint64_t bytes_read(void)
-{
-    unsigned long long bytes = 0;
-    FILE *file = fopen("/proc/self/io", "re");
-    check_or_stop(file != NULL);
-    check_or_stop(fscanf(file, "rchar: %llu", &bytes) == 1);
-    (void)fclose(file);
-    return bytes;
-}
-
 /* Each touched key is looked up: reading ahead for each costs more than the copy. */
 static void test_rocks_snapshot_open__filter_drops_records__a_look_up_reads_its_own_block(void)
 {
@@ -240,7 +241,7 @@ static void test_rocks_snapshot_open__filter_drops_records__a_look_up_reads_its_
     store->ops->snapshot_close(store, view);
     uint64_t sequence = 0;
     check_status(store->ops->snapshot_open(store, &view, &sequence, &error), HAUL_OK);
-    uint64_t before = bytes_read();
+    struct process_reads before = process_reads_now();
     for (int i = 0; i < LOOK_UPS; i++) {
         char key[16];
         uint8_t *value = NULL;
@@ -251,7 +252,30 @@ static void test_rocks_snapshot_open__filter_drops_records__a_look_up_reads_its_
         check_equal(size, LARGE_BYTES);
         free(value);
     }
-    check(bytes_read() - before < (uint64_t)LOOK_UPS * 4 * LARGE_BYTES);
+    check(process_reads_now().bytes - before.bytes < (uint64_t)LOOK_UPS * 4 * LARGE_BYTES);
+    close_filtered();
+}
+
+static uint64_t reads_of_large_records(void)
+{
+    struct process_reads before = process_reads_now();
+    check_equal(count_between("large", ""), LARGE_RECORDS);
+    return process_reads_now().calls - before.calls;
+}
+
+/* Each view begins with large reads, whatever the one before met. */
+static void test_rocks_snapshot_open__filter_drops_records__scans_choose_their_reads(void)
+{
+    open_filtered();
+    put_large_records();
+    for (int i = 0; i < 2; i++) {
+        store->ops->snapshot_close(store, view);
+        uint64_t sequence = 0;
+        check_status(store->ops->snapshot_open(store, &view, &sequence, &error), HAUL_OK);
+        uint64_t large = reads_of_large_records();
+        uint64_t small = reads_of_large_records();
+        check(small > 3 * large && small < LARGE_RECORDS / 10);
+    }
     close_filtered();
 }
 
@@ -323,6 +347,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__scan_sees_them),
     CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__looked_up),
     CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__a_look_up_reads_its_own_block),
+    CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__scans_choose_their_reads),
     CHECK_TEST(test_rocks_snapshot_open__written_behind_it__not_seen),
     CHECK_TEST(test_rocks_snapshot_open__written_meanwhile__sequence_is_before_it),
     CHECK_TEST(test_rocks_snapshot_open__files_change_meanwhile__taken_again_or_busy),
