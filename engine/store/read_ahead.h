@@ -3,10 +3,11 @@
  *
  * RocksDB waits for each read, so from a disk a scan needs large ones. Out of the page cache they
  * only cost: the first bytes of a large one have left the processor's second-level cache before
- * they are used. What a scan will meet is not known; what the last one met is the best guess. Linux
- * counts what each thread has read from a disk. A long scan that caused nothing of that is followed
- * by one with small reads. The first scan of a view reads from a disk: a wrong guess costs a disk
- * half its speed, and memory only a twentieth of the processor's time.
+ * they are used, the more so the more other threads do meanwhile. What a scan will meet is not
+ * known; what the last one met is the best guess. Linux counts what each thread has read from a
+ * disk. A long scan that caused nothing of that is followed by one with small reads. The first scan
+ * of a view reads from a disk: a wrong guess costs a disk half its speed, and memory a few
+ * hundredths of the processor's time.
  *
  * A file system that does not count (FUSE) is taken for memory.
  * Thread: any; a scan begins and ends in one. */
