@@ -6,6 +6,7 @@
 #include "commands/error_constants.h"
 #include "parse_util.h"
 #include "rdma_import.h"
+#include "rdma_key.h"
 #include "rdma_log.h"
 #include "rdma_store.h"
 #include "server/server.h"
@@ -13,7 +14,7 @@
 
 namespace {
 
-constexpr const char *kIngestedKey = "haul.ingested";
+constexpr const char *kIngested = "haul.ingested";
 
 // Somebody has polled for changes since this process started.
 bool HasCdcReaders(Server *srv) {
@@ -41,7 +42,7 @@ Status RdmaMarkIngested(Server *srv, const RdmaGuard::GivesUp &gives_up) {
   // No replica was let in since the import began, so none has more of the log than this, plus what this writes.
   auto last_seq = srv->storage->LatestSeqNumber() + 1;
   auto ctx = engine::Context::NoTransactionContext(srv->storage);
-  return srv->storage->WriteToPropagateCF(ctx, kIngestedKey, std::to_string(last_seq))
+  return srv->storage->WriteToPropagateCF(ctx, RdmaKey(kIngested), std::to_string(last_seq))
       .Prefixed("cannot record what replicas must not miss");
 }
 
@@ -51,7 +52,7 @@ Status RdmaCheckPSync(Server *srv, uint64_t next_seq) {
 
   std::string text;
   auto *family = srv->storage->GetCFHandle(ColumnFamilyID::Propagate);
-  auto s = srv->storage->GetDB()->Get(rocksdb::ReadOptions(), family, kIngestedKey, &text);
+  auto s = srv->storage->GetDB()->Get(rocksdb::ReadOptions(), family, RdmaKey(kIngested), &text);
   if (s.IsNotFound()) return Status::OK();
   auto last_seq = s.ok() ? ParseInt<uint64_t>(text, 10) : StatusOr<uint64_t>(UINT64_MAX);
   if (last_seq && next_seq > *last_seq) return Status::OK();

@@ -9,6 +9,7 @@
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
 #include "rdma_guard.h"
+#include "rdma_key.h"
 #include "rdma_log.h"
 #include "server/server.h"
 #include "storage/storage.h"
@@ -47,7 +48,7 @@ StatusOr<std::string> RdmaSlots::readKey(const char *key) const {
   std::string text;
   auto ctx = engine::Context::NoTransactionContext(srv_->storage);
   auto *family = srv_->storage->GetCFHandle(ColumnFamilyID::Propagate);
-  auto s = srv_->storage->Get(ctx, ctx.GetReadOptions(), family, key, &text);
+  auto s = srv_->storage->Get(ctx, ctx.GetReadOptions(), family, RdmaKey(key), &text);
   if (!s.ok() && !s.IsNotFound()) return {Status::NotOK, fmt::format("cannot read key {}: {}", key, s.ToString())};
   return text;
 }
@@ -124,7 +125,7 @@ Status RdmaSlots::writeChanges() {
     dirty_ = false;
   }
   auto ctx = engine::Context::NoTransactionContext(srv_->storage);
-  for (const auto &[key, text] : changed) GET_OR_RET(srv_->storage->WriteToPropagateCF(ctx, key, text));
+  for (const auto &[key, text] : changed) GET_OR_RET(srv_->storage->WriteToPropagateCF(ctx, RdmaKey(key), text));
   return Status::OK();
 }
 

@@ -8,9 +8,9 @@ Either is allowed: both migrations succeed, or the second is refused and succeed
 import os
 import time
 
-from kvrocks_node import Error
+from kvrocks_node import Cluster, Error
 from ledger import Ledger
-from slot_case import ALL, SlotCase, run_suite
+from slot_case import ALL, BINARY, SlotCase, run_suite
 
 LOW, HIGH = "0-8000", "8001-16383"
 
@@ -110,6 +110,22 @@ class TwoDirections(SlotCase):
         """The ingested files leave a gap in the log, which upstream's way takes for its end."""
         self.ingest_while_it_sends({
             "migrate-transport": "redis", "migrate-type": "raw-key-value", "migrate-batch-rate-limit-mb": 1})
+
+    def test_one_node__imports_and_sends_by_raw_key_value__its_records_stay_with_it(self):
+        """Upstream looks for a slot in each key of the log; ids of digits make one of those that "2" sends."""
+        raw = {"migrate-transport": "redis", "migrate-type": "raw-key-value", "migrate-batch-rate-limit-mb": 1}
+        self.cluster = Cluster(BINARY, 0)
+        a, b, c = (self.add_node(BINARY, name, raw if name == "2" else None) for name in "123")
+        self.cluster.slots = {a.id: LOW, b.id: HIGH}
+        self.cluster.tell()
+        b.client().pipeline([("set", f"fill:{i}", os.urandom(400).hex()) for i in range(12000)])
+        self.assertEqual(self.cluster.migrate(b, c, HIGH), b"OK")
+        b.wait_for(lambda: c.cluster_info().get("import_state") == "start", "the import")
+        self.migrate(a, b, LOW)
+        self.assertEqual(b.cluster_info()["migrating_state"], "start", "too fast to show anything")
+        self.wait_for_state(b, "success")
+        self.assertGreater(self.count_written(b, 0)["haul.taken"], 0)
+        self.assertEqual(self.count_written(c, 0)["haul.taken"], 0)
 
     def test_one_node__ingests_and_sends_by_rdma__nothing_acknowledged_is_lost(self):
         self.ingest_while_it_sends({})
