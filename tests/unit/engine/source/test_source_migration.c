@@ -399,6 +399,7 @@ static void test_run_source__plan_is_accepted__links_are_opened_once(void)
     check_equal(plan.new_version, 1);
     check_equal(opened_links, 1);
     check_status(result->status, HAUL_STOPPED);
+    check_text(result->error.text, "stopped; the target keeps what has arrived");
     finish();
 }
 
@@ -425,6 +426,7 @@ static void test_run_source__stop__told_once_and_kept(void)
     stop_behind = MESSAGE_PLAN;
     const struct haul_result *result = run();
     check_status(result->status, HAUL_STOPPED);
+    check_text(result->error.text, "stopped; the target keeps what has arrived");
     check_equal(events[SOURCE_EVENT_STOP], 1);
     check_equal(events[SOURCE_EVENT_CANCEL], 0);
     check_equal(heard[MESSAGE_ABORT], 0);
@@ -533,7 +535,9 @@ static void test_run_source__target_answers__trusted_and_its_timeout_noted(void)
     begin();
     on_hello = ANSWER_NOTHING;
     stop_behind = MESSAGE_HELLO;
-    (void)run();
+    const struct haul_result *result = run();
+    check_text(result->error.text, "stopped before anything was sent");
+    check_text(result->error.hint, "run the same command to begin again");
     check_equal(trusted, 1);
     check_equal(noted, 0);
     finish();

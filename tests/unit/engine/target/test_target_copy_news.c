@@ -292,6 +292,38 @@ static void test_target_copy_next__durable__its_positions_wait(void)
     end();
 }
 
+/* The journal has one more position: `count` records of the stream are durable. */
+static void record(uint32_t stream, uint64_t count, bool finished)
+{
+    struct stream_position *position = calloc(1, sizeof(*position));
+    check_or_stop(position != NULL);
+    *position = (struct stream_position){.stream = stream,
+                                         .resumable = true,
+                                         .finished = finished,
+                                         .digest = {.count = count, .bytes = 10 * count}};
+    check_equal(next(&(struct applier_note){
+                    .type = APPLIER_DURABLE, .positions = position, .position_count = 1}),
+                TARGET_COPY_DURABLE);
+    check(position_queue_take(&copy.positions));
+    target_copy_recorded(&copy);
+    check(!position_queue_is_busy(&copy.positions));
+}
+
+static void test_target_copy_recorded__streams_go_on__each_record_counts_once(void)
+{
+    begin();
+    record(1, 5, false);
+    record(1, 7, false);
+    record(2, 3, false);
+    check_equal(copy.durable_records, 10);
+    check_equal(copy.durable_bytes, 100);
+    check_equal(copy.recorded_streams, 0);
+    record(2, 4, true);
+    check_equal(copy.durable_records, 11);
+    check_equal(copy.recorded_streams, 1);
+    end();
+}
+
 static void test_target_copy_next__block_is_free__lent_no_more(void)
 {
     begin();
@@ -583,6 +615,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_copy_flush__every_thread_answers__flushed_with_the_last),
     CHECK_TEST(test_target_copy_next__failed__the_appliers_error),
     CHECK_TEST(test_target_copy_next__durable__its_positions_wait),
+    CHECK_TEST(test_target_copy_recorded__streams_go_on__each_record_counts_once),
     CHECK_TEST(test_target_copy_next__block_is_free__lent_no_more),
     CHECK_TEST(test_target_copy_stopped__blocks_are_lent__no_more),
     CHECK_TEST(test_target_copy_progress__due__each_figure),

@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "applier.h"
+#include "config_version.h"
 #include "failing_store.h"
 #include "raw_batch.h"
 #include "stream_position.h"
 #include "target_answer.h"
 #include "target_journal.h"
+#include "target_overwrite.h"
 
 enum { SLOT_BYTES = 4096, BLOCKS = 4, THREADS = 2, STREAMS = 2, EMPTY_BATCH_BYTES = 12 };
 
@@ -232,9 +234,60 @@ static void test_target_answer_accepted__nth_allocation_fails__no_memory_and_not
     failing_sweep(&step);
 }
 
+/* --- overwriting ------------------------------------------------------------------------------ */
+
+static void make_plan(const char *from, const char *to)
+{
+    const struct haul_range range = {.start = slice_of(from, 1), .end = slice_of(to, 1)};
+    const struct haul_source_options asked = {
+        .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH, .overwrite = true};
+    check_or_stop(plan_make(&plan, &failing.base, &asked, 0, &error) == HAUL_OK);
+}
+
+/* k to l was given away; the plan takes k to m, where there are no records. */
+static void start_given(void)
+{
+    static const uint8_t job[HAUL_JOB_BYTES] = {1};
+    static const struct haul_hooks no_hooks;
+    const struct version_move moved = {.outcome = VERSION_RELEASED,
+                                       .job = job,
+                                       .peer = "peer/1",
+                                       .plan = &plan,
+                                       .new_version = 1,
+                                       .epoch = 1};
+    failing_store_init(NULL, 0);
+    make_plan("k", "l");
+    check_status(config_version_move(&failing.base, &no_hooks, &moved, &error), HAUL_OK);
+    plan_fini(&plan);
+    make_plan("k", "m");
+}
+
+static enum haul_status check_overwrite(void)
+{
+    const struct haul_target_options target = {.store = &failing.base};
+    return target_overwrite_check(&target, &plan, NULL, 0, &error);
+}
+
+static void forget_plan(bool was_failed)
+{
+    (void)was_failed;
+    plan_fini(&plan);
+}
+
+static void test_target_overwrite_check__nth_call_fails__told(void)
+{
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = start_given,
+                                             .act = check_overwrite,
+                                             .look = forget_plan,
+                                             .disk_calls_min = 1};
+    failing_sweep(&step);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_applier_create__nth_allocation_fails__no_memory_and_nothing_is_left),
     CHECK_TEST(test_apply_stream_take__nth_call_fails__told_and_nothing_is_left),
     CHECK_TEST(test_target_answer_accepted__nth_allocation_fails__no_memory_and_nothing_is_left),
+    CHECK_TEST(test_target_overwrite_check__nth_call_fails__told),
 };
 CHECK_MAIN("target_memory", tests)
