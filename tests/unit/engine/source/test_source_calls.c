@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include "clock.h"
+#include "config_version.h"
 #include "failing_store.h"
 #include "job_journal.h"
 
@@ -267,6 +268,40 @@ static void test_source_calls_bind__owns_and_that_cannot_be_recorded__still_rest
     check(failures > 3 && failures < SWEEP_CALLS_MAX - 1);
 }
 
+/* A job moved x..y to t/1 before. */
+static void give_before(void)
+{
+    static const uint8_t earlier[HAUL_JOB_BYTES] = {9};
+    static const struct haul_hooks no_hooks;
+    struct plan plan;
+    const struct version_move moved = {.outcome = VERSION_RELEASED,
+                                       .job = earlier,
+                                       .peer = "t/1",
+                                       .plan = &plan,
+                                       .new_version = 1,
+                                       .epoch = 1};
+    make_plan(&plan, "x", "y");
+    check_status(config_version_move(&failing.base, &no_hooks, &moved, &error), HAUL_OK);
+    plan_fini(&plan);
+}
+
+/* Whoever does not know what it gave to the target before does not go on. */
+static void test_source_calls_bind__nth_allocation_fails__told(void)
+{
+    unsigned at = 1;
+    for (bool failed = true; failed && at < SWEEP_CALLS_MAX; at++) {
+        start();
+        give_before();
+        failing_memory_fail(at);
+        welcome("t/1", false);
+        check_equal(next(), SOURCE_CALLS_EVENT);
+        failed = failing_memory_failed();
+        check_equal(event.error.status == HAUL_NO_MEMORY, failed);
+        finish();
+    }
+    check(at > 3 && at < SWEEP_CALLS_MAX);
+}
+
 static void test_source_calls_bind__identity_with_a_nul__nobody_in_particular(void)
 {
     haul_control_Welcome from = {.job_phase = JOB_UNKNOWN};
@@ -342,6 +377,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_calls_bind__welcomed_again_meanwhile__the_last_one_counts),
     CHECK_TEST(test_source_calls_bind__owns_already__yielded),
     CHECK_TEST(test_source_calls_bind__owns_and_that_cannot_be_recorded__still_restored),
+    CHECK_TEST(test_source_calls_bind__nth_allocation_fails__told),
     CHECK_TEST(test_source_calls_bind__identity_with_a_nul__nobody_in_particular),
     CHECK_TEST(test_source_calls_accepted__told__the_other_job_is_gone),
     CHECK_TEST(test_source_calls_decide__frozen__decided_and_released_in_their_turn),
