@@ -138,6 +138,9 @@ static enum haul_status end_one(struct sim_command *command, const struct sim_jo
     memcpy(job.id, record->id, sizeof(job.id));
     bool decided = record->committed || !record->readable;
     enum haul_status status = haul_job_end_decided(store, &job, false, error);
+    if (record->readable && record->phase == JOURNAL_PHASE_DONE) {
+        return status; /* the target has confirmed: only the file was left */
+    }
     check_unconfirmed(command, status);
     if (command->accepts) {
         status = haul_job_end_decided(store, &job, true, error);
