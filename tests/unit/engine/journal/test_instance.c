@@ -646,6 +646,27 @@ static void test_instance_begin__disk_full__one_that_is_there_serves(void)
     finish();
 }
 
+/* The power failed in the middle of a rename: the file has its old and its new name. */
+static void test_instance_note__temporary_name_of_the_file_itself__stays_whole(void)
+{
+    bool over = false;
+    for (unsigned at = 1; !over; at++) {
+        start_made();
+        add_record();
+        int temporary = fake_disk_name(&disk, "/db/haul/instance.tmp");
+        int present = fake_disk_name(&disk, "/db/haul/instance");
+        disk.names[temporary].inode = disk.names[present].inode;
+        sequence = 200;
+        disk.fail_at = disk.call_count + at;
+        disk.fail_for_ever = true;
+        instance_note(&store);
+        over = disk.call_count < disk.fail_at;
+        disk.fail_at = 0;
+        check_equal(state(), INSTANCE_SAME);
+        finish();
+    }
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_instance_begin__first_use__a_name_that_stays),
     CHECK_TEST(test_instance_begin__two_databases_of_one_identity__two_names),
@@ -676,5 +697,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_instance_begin__a_call_fails__sound_afterwards),
     CHECK_TEST(test_instance_note__a_call_fails__the_name_stays),
     CHECK_TEST(test_instance_begin__disk_full__one_that_is_there_serves),
+    CHECK_TEST(test_instance_note__temporary_name_of_the_file_itself__stays_whole),
 };
 CHECK_MAIN("instance", tests)
