@@ -130,6 +130,15 @@ static void run_force(struct sim_command *command)
 
 /* --- end -------------------------------------------------------------------------------------- */
 
+/* Is only the journal's file left, or may another command that runs here just have come so far? */
+static bool is_finished(const struct sim_command *command, const struct sim_job_record *record)
+{
+    const struct sim_job_record *now =
+        sim_records_find(sim_records_of(command->host), JOURNAL_SOURCE, record->id);
+    bool done = now == NULL || (now->readable && now->phase == JOURNAL_PHASE_DONE);
+    return done || sim_command_count(command->host) > 1;
+}
+
 static enum haul_status end_one(struct sim_command *command, const struct sim_job_record *record,
                                 struct haul_error *error)
 {
@@ -137,9 +146,10 @@ static enum haul_status end_one(struct sim_command *command, const struct sim_jo
     struct haul_job job = {.role = HAUL_JOB_SOURCE};
     memcpy(job.id, record->id, sizeof(job.id));
     bool decided = record->committed || !record->readable;
+    bool finished = is_finished(command, record);
     enum haul_status status = haul_job_end_decided(store, &job, false, error);
-    if (record->readable && record->phase == JOURNAL_PHASE_DONE) {
-        return status; /* the target has confirmed: only the file was left */
+    if (finished) {
+        return status;
     }
     check_unconfirmed(command, status);
     if (command->accepts) {
