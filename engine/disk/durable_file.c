@@ -95,6 +95,20 @@ enum haul_status durable_file_lock(const struct file_calls *calls, int fd, const
     return HAUL_OK;
 }
 
+enum haul_status durable_file_one_name(const struct file_calls *calls, int fd, const char *path,
+                                       struct haul_error *error)
+{
+    int links = calls->link_count(calls->context, fd);
+    if (links < 0) {
+        int code = errno;
+        return haul_error_set(error, HAUL_IO, "fstat", code, "cannot look at %s", path);
+    }
+    if (links > 1) {
+        (void)calls->unlink(calls->context, path);
+    }
+    return links > 1 ? HAUL_BUSY : HAUL_OK;
+}
+
 /* Read once into [size, capacity); 0 at the end, -1 with errno on failure. */
 static ssize_t read_piece(const struct file_calls *calls, int fd, uint8_t *data, size_t size,
                           size_t capacity)

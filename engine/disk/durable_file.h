@@ -31,6 +31,12 @@ enum haul_status durable_file_open(const struct file_calls *calls, const char *p
 enum haul_status durable_file_lock(const struct file_calls *calls, int fd, const char *path,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Is `path` the only name of the open file? Otherwise, as after a power failure in the middle of a
+ * rename, the file loses this name, and must not be written through it.
+ * Errors: BUSY (it had another name), IO. */
+enum haul_status durable_file_one_name(const struct file_calls *calls, int fd, const char *path,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Read the whole file. Ownership: `*data` is the caller's (free), never NULL.
  * Errors: LIMIT (more than `size_max` bytes), NO_MEMORY, IO. */
 enum haul_status durable_file_read(const struct file_calls *calls, int fd, size_t size_max,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* instance.c — the file that binds haul's folder to its database.
- *
  *   a change: open "instance.tmp" -> lock -> look again -> write -> fsync -> rename -> fsync folder
  *
  * The lock is on the temporary file: while it has its name nobody else changes the instance. */
@@ -370,41 +369,32 @@ enum haul_status instance_check(const struct instance_place *place, struct haul_
 
 /* --- changing --------------------------------------------------------------------------------- */
 
-/* Does the temporary name still belong to the open file, and no other name? After a power failure in
- * the middle of a rename the file may have both. */
-static bool is_temporary(const struct file_calls *calls, int fd, const char *path)
+/* Does the temporary name still belong to the open file? */
+static bool is_named(const struct file_calls *calls, int fd, const char *path)
 {
     struct file_identity mine;
     struct file_identity named;
     struct haul_error ignored;
-    bool ours = calls->identity(calls->context, fd, &mine) == 0 &&
-                look_at_path(calls, path, O_RDONLY | O_NOFOLLOW, &named, &ignored) == HAUL_OK &&
-                mine.inode == named.inode;
-    if (ours && calls->link_count(calls->context, fd) > 1) {
-        (void)calls->unlink(calls->context, path);
-        return false;
-    }
-    return ours;
+    return calls->identity(calls->context, fd, &mine) == 0 &&
+           look_at_path(calls, path, O_RDONLY | O_NOFOLLOW, &named, &ignored) == HAUL_OK &&
+           mine.inode == named.inode;
 }
 
-/* The temporary file and its path, locked until `*fd` is closed; reuses one that a crash left.
- * Errors: BUSY, NO_SPACE, IO, others of opening, and of durable_file_path. */
-static enum haul_status lock_temporary(const struct instance_place *place,
-                                       char path[DURABLE_FILE_PATH_BYTES_MAX], int *fd,
-                                       struct haul_error *error)
+/* The temporary file, locked until `*fd` is closed; reuses one that a crash left.
+ * Errors: BUSY, NO_SPACE, IO, others of opening. */
+static enum haul_status lock_temporary(const struct instance_place *place, const char *path,
+                                       int *fd, struct haul_error *error)
 {
     const struct file_calls *calls = calls_of(place);
-    enum haul_status status = durable_file_path(place->directory, "instance.tmp", path, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
+    enum haul_status status = HAUL_BUSY;
     for (unsigned waited_ms = 0; waited_ms <= LOCK_WAIT_MS; waited_ms += LOCK_PAUSE_MS) {
         status = durable_file_open(calls, path, O_RDWR | O_CREAT | O_NOFOLLOW, fd, error);
         if (status != HAUL_OK) {
             return status;
         }
         status = durable_file_lock(calls, *fd, path, error);
-        if (status == HAUL_OK && is_temporary(calls, *fd, path)) {
+        bool ours = status == HAUL_OK && is_named(calls, *fd, path);
+        if (ours && (status = durable_file_one_name(calls, *fd, path, error)) == HAUL_OK) {
             return HAUL_OK;
         }
         (void)calls->close(calls->context, *fd);
@@ -423,10 +413,10 @@ static enum haul_status publish(const struct instance_place *place, struct insta
     const struct file_calls *calls = calls_of(place);
     char path[DURABLE_FILE_PATH_BYTES_MAX];
     uint8_t bytes[INSTANCE_FILE_BYTES];
+    const int flags = O_RDONLY | O_DIRECTORY;
     enum haul_status status = durable_file_path(place->directory, "instance", path, error);
     if (status == HAUL_OK) {
-        status =
-            look_at_path(calls, place->directory, O_RDONLY | O_DIRECTORY, &instance->folder, error);
+        status = look_at_path(calls, place->directory, flags, &instance->folder, error);
     }
     if (status != HAUL_OK) {
         return status;
@@ -488,7 +478,10 @@ static enum haul_status run_change(const struct instance_place *place, instance_
     const struct file_calls *calls = calls_of(place);
     char temporary[DURABLE_FILE_PATH_BYTES_MAX];
     int fd = -1;
-    enum haul_status status = durable_file_make_directory(calls, place->directory, error);
+    enum haul_status status = durable_file_path(place->directory, "instance.tmp", temporary, error);
+    if (status == HAUL_OK) {
+        status = durable_file_make_directory(calls, place->directory, error);
+    }
     if (status == HAUL_OK) {
         status = lock_temporary(place, temporary, &fd, error);
     }
@@ -564,6 +557,15 @@ enum haul_status instance_adopt(const struct instance_place *place, struct haul_
 
 /* --- holding and removing --------------------------------------------------------------------- */
 
+/* Errors: those of lock_temporary, and of durable_file_path. */
+static enum haul_status lock_file(const struct instance_place *place, int *lock_fd,
+                                  struct haul_error *error)
+{
+    char temporary[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = durable_file_path(place->directory, "instance.tmp", temporary, error);
+    return status == HAUL_OK ? lock_temporary(place, temporary, lock_fd, error) : status;
+}
+
 static void unlock_file(const struct instance_place *place, int lock_fd)
 {
     const struct file_calls *calls = calls_of(place);
@@ -605,8 +607,7 @@ static enum haul_status remove_locked(const struct instance_place *place, struct
 enum haul_status instance_remove(const struct instance_place *place, struct haul_error *error)
 {
     int lock_fd = -1;
-    char ignored[DURABLE_FILE_PATH_BYTES_MAX];
-    enum haul_status status = lock_temporary(place, ignored, &lock_fd, error);
+    enum haul_status status = lock_file(place, &lock_fd, error);
     if (status == HAUL_OK) {
         status = remove_locked(place, error);
         unlock_file(place, lock_fd);
@@ -751,11 +752,10 @@ enum haul_status instance_hold(const struct haul_store *store, const char *name,
                                struct haul_error *error)
 {
     char directory[PATH_BYTES_MAX];
-    char temporary[DURABLE_FILE_PATH_BYTES_MAX];
     struct instance_place place;
     enum haul_status status = folder_of(store, directory, &place, error);
     if (status == HAUL_OK) {
-        status = lock_temporary(&place, temporary, lock_fd, error);
+        status = lock_file(&place, lock_fd, error);
     }
     if (status != HAUL_OK) {
         return status;
@@ -789,7 +789,7 @@ bool instance_is_current(const struct haul_store *store, const char *name)
 void instance_note(struct haul_store *store)
 {
     char directory[PATH_BYTES_MAX];
-    struct instance_place place = {.calls = NULL};
+    struct instance_place place;
     struct instance instance;
     struct haul_error ignored;
     if (haul_place_check(store, &ignored) == HAUL_OK &&
