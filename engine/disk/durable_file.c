@@ -76,6 +76,18 @@ enum haul_status durable_file_open(const struct file_calls *calls, const char *p
     return HAUL_OK;
 }
 
+/* Errors: IO. */
+static enum haul_status count_names(const struct file_calls *calls, int fd, const char *path,
+                                    int *links, struct haul_error *error)
+{
+    *links = calls->link_count(calls->context, fd);
+    if (*links < 0) {
+        int code = errno;
+        return haul_error_set(error, HAUL_IO, "fstat", code, "cannot look at %s", path);
+    }
+    return HAUL_OK;
+}
+
 enum haul_status durable_file_lock(const struct file_calls *calls, int fd, const char *path,
                                    struct haul_error *error)
 {
@@ -84,29 +96,23 @@ enum haul_status durable_file_lock(const struct file_calls *calls, int fd, const
         enum haul_status status = code == EWOULDBLOCK ? HAUL_BUSY : durable_file_status(code);
         return haul_error_set(error, status, "flock", code, "cannot lock %s", path);
     }
-    int links = calls->link_count(calls->context, fd);
-    if (links < 0) {
-        int code = errno;
-        return haul_error_set(error, HAUL_IO, "fstat", code, "cannot look at %s", path);
-    }
-    if (links == 0) {
-        return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "%s was removed meanwhile", path);
-    }
-    return HAUL_OK;
+    int links = 0;
+    enum haul_status status = count_names(calls, fd, path, &links, error);
+    return status == HAUL_OK && links == 0
+               ? haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "%s was removed meanwhile", path)
+               : status;
 }
 
 enum haul_status durable_file_one_name(const struct file_calls *calls, int fd, const char *path,
                                        struct haul_error *error)
 {
-    int links = calls->link_count(calls->context, fd);
-    if (links < 0) {
-        int code = errno;
-        return haul_error_set(error, HAUL_IO, "fstat", code, "cannot look at %s", path);
-    }
+    int links = 0;
+    enum haul_status status = count_names(calls, fd, path, &links, error);
     if (links > 1) {
         (void)calls->unlink(calls->context, path);
+        return HAUL_BUSY;
     }
-    return links > 1 ? HAUL_BUSY : HAUL_OK;
+    return status;
 }
 
 /* Read once into [size, capacity); 0 at the end, -1 with errno on failure. */

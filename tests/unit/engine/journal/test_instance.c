@@ -611,6 +611,18 @@ static void test_instance_begin__a_call_fails__sound_afterwards(void)
     }
 }
 
+/* Later writes are noted, and from the n-th call of the disk on each fails. True: it made fewer. */
+static bool note_fails(unsigned at)
+{
+    sequence = 200;
+    disk.fail_at = disk.call_count + at;
+    disk.fail_for_ever = true;
+    instance_note(&store);
+    bool over = disk.call_count < disk.fail_at;
+    disk.fail_at = 0;
+    return over;
+}
+
 static void test_instance_note__a_call_fails__the_name_stays(void)
 {
     bool over = false;
@@ -618,12 +630,7 @@ static void test_instance_note__a_call_fails__the_name_stays(void)
         char after[HAUL_IDENTITY_BYTES_MAX];
         start_made();
         add_record();
-        sequence = 200;
-        disk.fail_at = disk.call_count + at;
-        disk.fail_for_ever = true;
-        instance_note(&store);
-        over = disk.call_count < disk.fail_at;
-        disk.fail_at = 0;
+        over = note_fails(at);
         fake_disk_crash(&disk);
         check_status(instance_begin(&store, after, &error), HAUL_OK);
         check(strcmp(name, after) == 0);
@@ -656,12 +663,7 @@ static void test_instance_note__temporary_name_of_the_file_itself__stays_whole(v
         int temporary = fake_disk_name(&disk, "/db/haul/instance.tmp");
         int present = fake_disk_name(&disk, "/db/haul/instance");
         disk.names[temporary].inode = disk.names[present].inode;
-        sequence = 200;
-        disk.fail_at = disk.call_count + at;
-        disk.fail_for_ever = true;
-        instance_note(&store);
-        over = disk.call_count < disk.fail_at;
-        disk.fail_at = 0;
+        over = note_fails(at);
         check_equal(state(), INSTANCE_SAME);
         finish();
     }
