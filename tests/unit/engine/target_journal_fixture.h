@@ -94,6 +94,16 @@ static inline void prepare(void)
     check_status(target_journal_prepare(&journal, &message, digests, &error), HAUL_OK);
 }
 
+/* Job 1 has brought its records, k..l, and waits for the decision. */
+static inline void prepare_and_leave(void)
+{
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    prepare();
+    leave();
+}
+
 static inline size_t job_count(void)
 {
     struct haul_job *jobs = NULL;

@@ -717,11 +717,7 @@ static void test_target_admission_check__over_is_said_of_a_committed_job__mismat
 {
     uint8_t job[HAUL_JOB_BYTES];
     start();
-    check_equal(come(1, false), JOB_UNKNOWN);
-    check_status(check_range("k", "l", false), HAUL_OK);
-    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
-    prepare();
-    leave();
+    prepare_and_leave();
     check_equal(come(2, false), JOB_UNKNOWN);
     struct target_journal second = journal;
     check_equal(come(1, true), JOB_PREPARED);

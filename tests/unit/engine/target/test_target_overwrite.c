@@ -121,11 +121,7 @@ static void test_target_admission_check__other_ranges_prepared__it_is_kept(void)
     static const bool overwrite[] = {false, true};
     for (size_t i = 0; i < CHECK_COUNT(overwrite); i++) {
         start();
-        check_equal(come(1, false), JOB_UNKNOWN);
-        check_status(check_range("k", "l", false), HAUL_OK);
-        rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
-        prepare();
-        leave();
+        prepare_and_leave();
         check_equal(come(2, false), JOB_UNKNOWN);
         (void)check_range("m", "n", overwrite[i]);
         leave();
