@@ -322,8 +322,8 @@ static void log_not_continued(const struct source_journal *journal, const struct
         haul_log(log, HAUL_LOG_WARNING, "the earlier job %s: %s",
                  reason == other_ranges ? "is given up, and what has arrived of it is discarded"
                                         : "cannot continue, and is copied from the start",
-                 reason == other_ranges ? "it shares ranges with this one, but its bounds, "
-                                          "column families or metadata families differ"
+                 reason == other_ranges ? "its ranges, column families, metadata families or "
+                                          "config version are not those of this one"
                                         : reason);
     }
 }

@@ -246,7 +246,7 @@ test_send__other_range_after_a_killed_sender__begins_anew() {
     run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --json \
         --range 0x:0x0000000000002000
     equal "$(json .resumed)" false
-    grep -q 'it shares ranges with this one, but its bounds' "$work/err" || fail 'it does not say why'
+    grep -q 'its ranges, column families, metadata families or config version are not' "$work/err" || fail 'it does not say why'
     ended "$receiver_pid" 0
 }
 

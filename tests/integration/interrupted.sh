@@ -95,7 +95,7 @@ test_send__a_part_of_an_interrupted_job__that_one_is_given_up() {
     receive
     send_until '.running.durable_records >= 6000' --rate 6M --prefix a
     run 0 "$haul" send --db source --to "$address" --transport tcp --range a00000100:a00000200
-    warned 'the earlier job is given up, and what has arrived of it is discarded: it shares ranges with this one'
+    warned 'the earlier job is given up, and what has arrived of it is discarded: its ranges, '
     run 0 "$haul" status --db source --json
     equal "$(json '.jobs | length')" 0
     stop_receiver

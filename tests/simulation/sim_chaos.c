@@ -136,9 +136,10 @@ static bool type_anything(struct sim_world *world, struct sim_host *host)
     bool asks = verb == SIM_VERB_RESUME || verb == SIM_VERB_RESOLVE;
     bool taken =
         host->copied_unmarked || (world->options->exclusive && sim_command_count(host) > 0);
-    /* with several jobs it could take one of them to another task's target */
-    bool astray = verb == SIM_VERB_RESUME && world->options->tasks_at_once > 1 &&
-                  world->options->host_count > 2;
+    /* it could take a job to another target than the task's */
+    bool astray =
+        verb == SIM_VERB_RESUME && world->options->host_count > 2 &&
+        (world->options->tasks_at_once > 1 || sim_records_any_unbound(sim_records_of(host)));
     if (taken || astray || (asks && to == host && !SIM_GATE_SELF)) {
         return false;
     }

@@ -167,6 +167,9 @@ static enum sim_verb next_verb(struct sim_world *world, const struct sim_task *t
     if (task->finished && strstr(task->text, ".journal is COMMITTED") != NULL) {
         return SIM_VERB_CANCEL; /* which finishes a job that came here and is ours */
     }
+    if (task->finished && strstr(task->text, "and has given the job up") != NULL) {
+        return SIM_VERB_RESOLVE; /* of a hand-over that the target knows better */
+    }
     if (task->finished && strstr(task->text, "it was restored from before that") != NULL) {
         return SIM_VERB_FORGET; /* of a database whose record was rebuilt */
     }

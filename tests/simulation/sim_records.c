@@ -86,6 +86,7 @@ static void read_state(const struct journal *journal, struct sim_job_record *job
     struct plan plan;
     job->readable = true;
     job->phase = state->phase;
+    job->bound = state->peer[0] != '\0';
     job->in_doubt = journal_state_claim(state) == JOURNAL_IN_DOUBT;
     job->decided = state->outcome == JOURNAL_COMMIT;
     job->new_version =
@@ -239,6 +240,15 @@ const struct sim_job_record *sim_records_find(const struct sim_records *records,
         }
     }
     return NULL;
+}
+
+bool sim_records_any_unbound(const struct sim_records *records)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        any = any || (records->jobs[i].role == JOURNAL_SOURCE && !records->jobs[i].bound);
+    }
+    return any;
 }
 
 bool sim_records_any_foreign(const struct sim_records *records)

@@ -19,6 +19,7 @@ struct sim_job_record {
     uint64_t state; /* of its file, when it was read */
     bool readable;
     bool foreign;   /* it names another database, or another file */
+    bool bound;     /* source: it has met its target */
     bool in_doubt;  /* its journal alone leaves it in doubt */
     bool decided;   /* the journal says so */
     bool released;  /* the ownership file does */
@@ -52,6 +53,8 @@ const struct sim_job_record *sim_records_find(const struct sim_records *records,
                                               enum journal_role role,
                                               const uint8_t id[HAUL_JOB_BYTES]);
 
+/* Whether a job has been left that any target may take. */
+bool sim_records_any_unbound(const struct sim_records *records);
 /* Whether a journal belongs to no database of this host. */
 bool sim_records_any_foreign(const struct sim_records *records);
 
