@@ -647,7 +647,9 @@ static enum haul_status reserve(struct journal *journal, const struct journal_re
     }
     uint64_t limit = is_dispensable(record) ? JOURNAL_POSITIONS_BYTES_MAX : JOURNAL_FILE_BYTES_MAX;
     if (journal->end + *size > limit) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the journal %s is full", journal->path);
+        haul_error_set(error, HAUL_LIMIT, NULL, 0, "the journal %s is full", journal->path);
+        haul_error_hint(error, "begin anew: `haul cancel`, then `haul send`");
+        return HAUL_LIMIT;
     }
     status = reserve_buffer(journal, *size);
     if (status != HAUL_OK) {

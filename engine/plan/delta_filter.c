@@ -300,7 +300,7 @@ static enum haul_status finish(struct filtering *filtering, struct delta_result 
     result->size_needed = is_empty ? 0 : RAW_BATCH_HEADER_BYTES + filtering->size_needed;
     result->record_count = filtering->record_count;
     if (!is_empty && filtering->blob_bytes_max > HAUL_RECORD_BYTES_MAX) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0,
+        return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                               "the log has LogData of %zu bytes; at most %llu",
                               filtering->blob_bytes_max, (unsigned long long)HAUL_RECORD_BYTES_MAX);
     }

@@ -125,8 +125,8 @@ void source_end_kept(struct source_session *session, const struct haul_error *er
 void source_end_unfit(struct source_session *session, const struct haul_error *error,
                       uint64_t now_ns)
 {
-    bool something_is_there =
-        session->options.continued || message_durable_mark(&session->accepted.as.plan_accepted) > 1;
+    bool something_is_there = session->options.continued || session->sent_once ||
+                              message_durable_mark(&session->accepted.as.plan_accepted) > 1;
     if (something_is_there) {
         source_end_kept(session, error, now_ns);
     } else {
@@ -172,8 +172,9 @@ bool source_may_wait(const struct source_session *session, const struct haul_err
     /* A path on which nothing moves does not count as up. */
     bool was_up = session->accepted_once && session->state > SOURCE_LINKING &&
                   session->state < SOURCE_RETRYING && !session->stalled;
-    return !session->ending && end_reason_is_path(error->status) &&
-           retry_limit_allows(&session->retry, was_up, now_ns);
+    bool passes = end_reason_is_path(error->status) ||
+                  (session->state == SOURCE_CONNECTING && end_reason_is_shortage(error->status));
+    return !session->ending && passes && retry_limit_allows(&session->retry, was_up, now_ns);
 }
 
 bool source_may_retry(const struct source_session *session, const struct haul_error *error,

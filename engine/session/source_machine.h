@@ -29,6 +29,7 @@ struct source_session {
     bool proposed;        /* the plan was sent: the target may have a journal of the job */
     bool proposed_before; /* on an earlier connection */
     bool accepted_once;   /* the target has confirmed that it has one */
+    bool sent_once;       /* records may have gone to the target */
     struct retry_limit retry;
     struct freeze_limit freeze;
     struct haul_error freeze_failure; /* why the last freeze failed; OK: its deadline passed */
@@ -79,8 +80,8 @@ haul_control_Stop *source_say_stop(struct source_session *session, const struct 
 /* Before the decision: end this attempt; both sides keep what has arrived. */
 void source_end_kept(struct source_session *session, const struct haul_error *error,
                      uint64_t now_ns);
-/* The options of the two sides do not fit. If an earlier attempt has sent anything, keep it for an
- * attempt with options that fit; otherwise end the job. */
+/* The options of the two sides do not fit, or this side lacks something. Keep what was sent for an
+ * attempt that succeeds; if nothing was, end the job. */
 void source_end_unfit(struct source_session *session, const struct haul_error *error,
                       uint64_t now_ns);
 /* Does this Welcome fit our options? Errors: VERSION, PROTOCOL, MISMATCH (other slot size). */

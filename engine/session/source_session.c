@@ -141,6 +141,11 @@ static void check_copied(struct source_session *session)
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
+static bool is_connecting(const struct source_session *session)
+{
+    return session->state == SOURCE_CONNECTING || session->state == SOURCE_LINKING;
+}
+
 /* The path failed, or something local did. */
 static void on_failure(struct source_session *session, const struct haul_error *error,
                        uint64_t now_ns)
@@ -150,8 +155,9 @@ static void on_failure(struct source_session *session, const struct haul_error *
     } else if (session->state == SOURCE_ABORTING) {
         source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
         (void)source_push(session, SOURCE_ACTION_END);
-    } else if (session->state == SOURCE_LINKING &&
-               (error->status == HAUL_MISMATCH || error->status == HAUL_UNSUPPORTED)) {
+    } else if ((is_connecting(session) &&
+                (error->status == HAUL_MISMATCH || error->status == HAUL_UNSUPPORTED)) ||
+               end_reason_is_lack(error->status)) {
         source_end_unfit(session, error, now_ns);
     } else {
         source_abort_job(session, error, true, now_ns);
@@ -208,11 +214,27 @@ static void on_path_lost(struct source_session *session, const struct haul_error
     }
 }
 
+/* The target lacks something, and would again if we came back at once. */
+static void on_peer_lacks(struct source_session *session, const haul_control_Stop *stop,
+                          uint64_t now_ns)
+{
+    struct haul_error error = {0};
+    haul_error_set(&error, (enum haul_status)stop->status, NULL, 0,
+                   "the target has ended its attempt: %s", stop->text);
+    haul_error_hint(&error, "%s", stop->hint);
+    source_end_kept(session, &error, now_ns);
+}
+
 /* The target's operator has stopped it: it keeps what it has, and may be started again. */
 static void on_peer_stop(struct source_session *session, const haul_control_Stop *stop,
                          uint64_t now_ns)
 {
     struct haul_error error = {0};
+    if (end_reason_is_lack((enum haul_status)stop->status) && !session->decision_asked &&
+        session->state != SOURCE_ABORTING) {
+        on_peer_lacks(session, stop, now_ns);
+        return;
+    }
     haul_error_set(&error, stop->damaged ? HAUL_CORRUPT : HAUL_CLOSED, NULL, 0,
                    "the target has ended its attempt: %s", stop->text);
     haul_error_hint(&error, "start `haul recv` again; `haul resume` continues the job");
@@ -251,9 +273,10 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
         source_go_retry(session, &error, now_ns);
         return;
     }
-    /* A full disk may get room, and unsuitable options can be changed: keep what has arrived. */
+    /* What the target lacks may come, and unsuitable options can be changed: keep what has
+     * arrived. */
     bool stands = session->accepted_once || session->options.continued;
-    bool mends = error.status == HAUL_NO_SPACE || error.status == HAUL_UNSUPPORTED;
+    bool mends = end_reason_is_lack(error.status) || error.status == HAUL_UNSUPPORTED;
     if (stands && mends && session->state <= SOURCE_PLANNING) {
         source_end_kept(session, &error, now_ns);
         return;
@@ -505,6 +528,7 @@ static void dispatch(struct source_session *session, const struct source_event *
         break;
     case SOURCE_EVENT_LINKS_UP:
         if (session->state == SOURCE_LINKING) {
+            session->sent_once = true;
             (void)source_push(session, SOURCE_ACTION_START_COPY);
             source_enter(session, SOURCE_COPYING, CLOCK_NEVER);
         }

@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "end_reason.h"
 #include "probe.h"
 
 /* --- actions and states ----------------------------------------------------------------------- */
@@ -124,13 +125,23 @@ void target_say_stop(struct target_session *session, const struct haul_error *er
     }
 }
 
-/* A disk is full, and the source may reconnect when there is room. Flush and remove nothing,
- * because both need room; the recorded positions show what stays. */
+static void say_lack(struct target_session *session, const struct haul_error *error)
+{
+    if (session->channel_up) {
+        haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
+        message_error_text(error, stop->text);
+        (void)snprintf(stop->hint, sizeof(stop->hint), "%s", error->hint);
+        stop->status = (uint32_t)error->status;
+    }
+}
+
+/* A disk is full, or something else is missing that the operator can mend. Flush and remove
+ * nothing, because both may need it; the recorded positions show what stays. */
 static void keep_recorded(struct target_session *session, const struct haul_error *error)
 {
     session->outcome = *error;
     session->kept = true;
-    target_say_stop(session, error);
+    say_lack(session, error);
     target_end(session);
 }
 
@@ -169,7 +180,7 @@ void target_fail(struct target_session *session, const struct haul_error *error)
     case TARGET_RECEIVING:
     case TARGET_FLUSHING:
     case TARGET_RECORDING:
-        if (error->status == HAUL_NO_SPACE && session->state != TARGET_CHECKING) {
+        if (end_reason_is_lack(error->status) && session->state != TARGET_CHECKING) {
             keep_recorded(session, error);
         } else {
             target_clear(session, error);

@@ -316,12 +316,11 @@ enum haul_status batch_builder_send(struct batch_builder *builder, struct haul_s
                                     uint32_t record_count, struct haul_error *error)
 {
     if (batch.size > FRAGMENT_TOTAL_BYTES_MAX) {
-        haul_error_set(error, HAUL_LIMIT, NULL, 0,
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                        "the log has a write batch of %zu bytes; at most %" PRIu64, batch.size,
                        (uint64_t)FRAGMENT_TOTAL_BYTES_MAX);
-        haul_error_hint(error, ""
-                               "run the job again: its snapshot then includes the batch");
-        return HAUL_LIMIT;
+        haul_error_hint(error, "run the job again: its snapshot then includes the batch");
+        return HAUL_UNSUPPORTED;
     }
     enum haul_status status = batch_builder_flush(builder);
     if (status != HAUL_OK) {

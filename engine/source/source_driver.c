@@ -124,10 +124,11 @@ static void close_channel(struct source_driver *driver)
 static void connect_again(struct source_driver *driver)
 {
     struct haul_error error = {0};
-    enum haul_status status = driver->has_copy ? source_copy_open(&driver->copy, &error) : HAUL_OK;
-    if (status == HAUL_OK) {
-        status = open_channel(driver, &error);
+    if (driver->has_copy && source_copy_open(&driver->copy, &error) != HAUL_OK) {
+        feed_error(driver, SOURCE_EVENT_FAILED, &error);
+        return;
     }
+    enum haul_status status = open_channel(driver, &error);
     if (status != HAUL_OK) {
         error.status = status;
         feed_error(driver, SOURCE_EVENT_CHANNEL_DOWN, &error);

@@ -84,10 +84,18 @@ static enum haul_status fail_connect(int code, const struct link_address *peer,
 {
     char name[LINK_ADDRESS_TEXT_BYTES_MAX];
     link_address_format(peer, name);
-    /* No free local port is a limit of this machine, not a wrong address. */
-    enum haul_status status = code == EADDRNOTAVAIL ? HAUL_LIMIT : tcp_socket_status(code);
+    /* No free local port is a limit of this machine, not a wrong address. What a local firewall
+     * rejects is not the file system's refusal. */
+    bool no_port = code == EADDRNOTAVAIL || code == EAGAIN;
+    bool filtered = code == EPERM || code == EACCES;
+    enum haul_status status = no_port    ? HAUL_LIMIT
+                              : filtered ? HAUL_UNREACHABLE
+                                         : tcp_socket_status(code);
     (void)haul_error_set(error, status, "connect", code, "cannot connect to %s", name);
-    if (status == HAUL_REFUSED) {
+    if (no_port) {
+        haul_error_hint(error, "this host has no free port, or no address, for it: look at `ss -s` "
+                               "and `ip addr`");
+    } else if (status == HAUL_REFUSED) {
         haul_error_hint(error, "nothing listens on that port: is `haul recv` running there?");
     } else if (status == HAUL_UNREACHABLE) {
         haul_error_hint(error, "check the address, the route and the firewall");

@@ -270,7 +270,8 @@ bool transport_list_has(const struct haul_transport_list *list, enum haul_transp
 
 /* --- addresses ------------------------------------------------------------------------------ */
 
-/* Parse "ADDR:PORT" (IPv6 in brackets, names are resolved). Errors: INVALID, NOT_FOUND. */
+/* Parse "ADDR:PORT" (IPv6 in brackets, names are resolved). Errors: INVALID, NOT_FOUND,
+ * UNREACHABLE (the resolver does not answer), NO_MEMORY. */
 enum haul_status link_address_parse(const char *text, struct link_address *address,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* All addresses of a name, in the system's order, and the current one. */

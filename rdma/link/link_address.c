@@ -2,6 +2,7 @@
 /* link_address.c — converts "ADDR:PORT" to a socket address and back. */
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -58,6 +59,23 @@ static void copy_found(const struct addrinfo *found, struct link_addresses *addr
     }
 }
 
+/* A resolver that does not answer is not a wrong name. */
+static enum haul_status fail_resolve(int result, int code, const char *host,
+                                     struct haul_error *error)
+{
+    bool passes = result == EAI_AGAIN || result == EAI_SYSTEM;
+    enum haul_status status = passes                 ? HAUL_UNREACHABLE
+                              : result == EAI_MEMORY ? HAUL_NO_MEMORY
+                                                     : HAUL_NOT_FOUND;
+    haul_error_set(error, status, "getaddrinfo", result == EAI_SYSTEM ? code : 0,
+                   "cannot resolve '%s': %s", host, gai_strerror(result));
+    haul_error_hint(error, "%s",
+                    passes ? "the resolver does not answer: check /etc/resolv.conf and the "
+                             "network, or give the address in digits"
+                           : "check the name");
+    return status;
+}
+
 enum haul_status link_addresses_parse(const char *text, struct link_addresses *addresses,
                                       struct haul_error *error)
 {
@@ -75,8 +93,7 @@ enum haul_status link_addresses_parse(const char *text, struct link_addresses *a
     struct addrinfo *found = NULL;
     int result = getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found);
     if (result != 0) {
-        return haul_error_set(error, HAUL_NOT_FOUND, "getaddrinfo", 0, "cannot resolve '%s': %s",
-                              host, gai_strerror(result));
+        return fail_resolve(result, errno, host, error);
     }
     memset(addresses, 0, sizeof(*addresses));
     copy_found(found, addresses);

@@ -137,6 +137,23 @@ test_stop__receiver_by_sigterm__kept_and_a_new_one_goes_on() {
     same source target
 }
 
+# What somebody can mend, here a limit of the receiver's process, costs nothing that has arrived.
+test_limit__of_the_receivers_files__kept_and_a_new_one_goes_on() {
+    start_copy
+    prlimit --pid "$receiver_pid" --fsize=65536
+    ended "$sender" 8
+    equal "$(jq -r .error.code "$work/send.json")" LIMIT
+    grep -q 'ulimit -f' "$work/send.err" "$work/send.json" || fail 'no hint of the limit'
+    ended "$receiver_pid" 8
+    run 0 "$haul" status --db source --json
+    equal "$(json '.jobs | map(.phase) | join(" ")')" COPYING
+    receive "$receiver_address"
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp --json
+    equal "$(json .resumed)" true
+    ended "$receiver_pid" 0
+    same source target
+}
+
 test_stop__then_cancel__nothing_is_left() {
     start_copy
     kill -TERM "$sender"

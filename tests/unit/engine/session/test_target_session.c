@@ -558,8 +558,8 @@ static void test_target_session_event__recording_fails__no_prepared(void)
 {
     start();
     walk_to(TARGET_RECORDING);
-    feed(TARGET_EVENT_RECORDED, HAUL_IO);
-    check_cleared(HAUL_IO);
+    feed(TARGET_EVENT_RECORDED, HAUL_MISMATCH);
+    check_cleared(HAUL_MISMATCH);
     finish();
 }
 

@@ -63,7 +63,7 @@ static void test_target_session_event__abort_while_clearing__one_clear_and_abort
 {
     start();
     walk_to(TARGET_RECEIVING);
-    feed(TARGET_EVENT_FAILED, HAUL_IO);
+    feed(TARGET_EVENT_FAILED, HAUL_MISMATCH);
     (void)take_message(MESSAGE_ABORT);
     take_clear();
     feed_abort(HAUL_CANCELLED);
@@ -71,7 +71,7 @@ static void test_target_session_event__abort_while_clearing__one_clear_and_abort
     feed(TARGET_EVENT_CLEARED, HAUL_OK);
     (void)take_message(MESSAGE_ABORTED);
     (void)take(TARGET_ACTION_END);
-    check_status(outcome()->status, HAUL_IO);
+    check_status(outcome()->status, HAUL_MISMATCH);
     finish();
 }
 
@@ -213,24 +213,36 @@ static void test_target_session_event__local_failure__refused_cleared_or_in_doub
     for (int at = TARGET_WAITING; at <= TARGET_PREPARED; at++) {
         start();
         walk_to((enum target_state)at);
-        feed(TARGET_EVENT_FAILED, HAUL_IO);
-        check_given_up(at, HAUL_IO);
+        feed(TARGET_EVENT_FAILED, HAUL_MISMATCH);
+        check_given_up(at, HAUL_MISMATCH);
         finish();
     }
 }
 
-/* Space may become free, and what has arrived is worth the wait: nothing is flushed or cleared. */
-static void test_target_session_event__disk_full__stop_and_kept(void)
+static void check_lack_keeps(enum target_state at, enum haul_status lack)
 {
-    for (int at = TARGET_RECEIVING; at <= TARGET_RECORDING; at++) {
-        start();
-        walk_to((enum target_state)at);
-        feed(TARGET_EVENT_FAILED, HAUL_NO_SPACE);
-        (void)take_message(MESSAGE_STOP);
-        take_end();
-        check_status(outcome()->status, HAUL_NO_SPACE);
-        check(target_session_is_resumable(session));
-        finish();
+    start();
+    walk_to(at);
+    feed(TARGET_EVENT_FAILED, lack);
+    if (take_message(MESSAGE_STOP)) {
+        check_status((enum haul_status)action.message.as.stop.status, lack);
+    }
+    take_end();
+    check_status(outcome()->status, lack);
+    check(target_session_is_resumable(session));
+    finish();
+}
+
+/* An operator can free space, raise a limit or mend a disk, and what has arrived is worth the wait:
+ * nothing is flushed or cleared. */
+static void test_target_session_event__something_is_lacking__stop_and_kept(void)
+{
+    static const enum haul_status lacks[] = {HAUL_NO_SPACE, HAUL_LIMIT, HAUL_NO_MEMORY, HAUL_IO,
+                                             HAUL_STORE};
+    for (size_t i = 0; i < CHECK_COUNT(lacks); i++) {
+        for (int at = TARGET_RECEIVING; at <= TARGET_RECORDING; at++) {
+            check_lack_keeps((enum target_state)at, lacks[i]);
+        }
     }
 }
 
@@ -447,11 +459,13 @@ static void test_target_session_event__system_says_why__the_source_is_told(void)
 {
     struct target_event event = {.type = TARGET_EVENT_FAILED};
     haul_error_set(&event.error, HAUL_IO, "open", EPERM, "cannot open a file");
+    haul_error_hint(&event.error, "look at it");
     start();
     walk_to(TARGET_RECEIVING);
     target_session_event(session, &event, now_ns);
-    if (take_message(MESSAGE_ABORT)) {
-        check_text(action.message.as.abort.text, "cannot open a file: Operation not permitted");
+    if (take_message(MESSAGE_STOP)) {
+        check_text(action.message.as.stop.text, "cannot open a file: Operation not permitted");
+        check_text(action.message.as.stop.hint, "look at it");
     }
     finish();
 }
@@ -538,7 +552,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__channel_lost_while_clearing__cleared_in_silence),
     CHECK_TEST(test_target_session_event__cancel__refused_cleared_or_in_doubt),
     CHECK_TEST(test_target_session_event__local_failure__refused_cleared_or_in_doubt),
-    CHECK_TEST(test_target_session_event__disk_full__stop_and_kept),
+    CHECK_TEST(test_target_session_event__something_is_lacking__stop_and_kept),
     CHECK_TEST(test_target_session_event__message_out_of_place__protocol),
     CHECK_TEST(test_target_session_event__ended__everything_ignored),
     CHECK_TEST(test_target_session_event__late_answers__dropped),

@@ -265,10 +265,10 @@ static void test_batch_builder_put__record_or_key_over_the_limit__limit_and_noth
     open_builder();
     /* Only the sizes are read. */
     struct haul_slice huge = slice_of(large, HAUL_RECORD_BYTES_MAX + 1);
-    check_error(batch_builder_put(&builder, 0, text("key"), huge, &error), HAUL_LIMIT, error);
-    check_equal(error.status, HAUL_LIMIT);
+    check_error(batch_builder_put(&builder, 0, text("key"), huge, &error), HAUL_UNSUPPORTED, error);
+    check_equal(error.status, HAUL_UNSUPPORTED);
     huge.size = HAUL_KEY_BYTES_MAX + 1;
-    check_error(batch_builder_put(&builder, 0, huge, text("value"), &error), HAUL_LIMIT, error);
+    check_error(batch_builder_put(&builder, 0, huge, text("value"), &error), HAUL_UNSUPPORTED, error);
     check(strstr(error.text, "a key of 8388609 bytes; at most 8388608") != NULL);
     check(error.hint[0] != '\0');
     check(outbox_take(&outbox) == NULL);
@@ -373,9 +373,9 @@ static void test_batch_builder_send__more_than_the_peer_takes__limit(void)
 {
     open_builder();
     struct haul_slice batch = slice_of(large, FRAGMENT_TOTAL_BYTES_MAX + 1);
-    check_error(batch_builder_send(&builder, batch, 1, &error), HAUL_LIMIT, error);
+    check_error(batch_builder_send(&builder, batch, 1, &error), HAUL_UNSUPPORTED, error);
     check(strstr(error.hint, "its snapshot then includes the batch") != NULL);
-    check_equal(error.status, HAUL_LIMIT);
+    check_equal(error.status, HAUL_UNSUPPORTED);
     check(outbox_take(&outbox) == NULL);
     close_builder();
 }

@@ -515,7 +515,7 @@ static void check_aborted(enum haul_status status)
     finish();
 }
 
-static void test_target_driver_poll__copy_cannot_start__aborted(void)
+static void test_target_driver_poll__copy_cannot_start__kept(void)
 {
     begin();
     greet();
@@ -526,20 +526,29 @@ static void test_target_driver_poll__copy_cannot_start__aborted(void)
         told = hear_of(&peer, driver);
     }
     no_copy = false;
-    check(told && heard.type == MESSAGE_ABORT);
-    check_status((enum haul_status)heard.as.abort.status, HAUL_LIMIT);
-    check_text(heard.as.abort.text, "no threads");
+    check(told && heard.type == MESSAGE_STOP);
+    check_status((enum haul_status)heard.as.stop.status, HAUL_LIMIT);
+    check_text(heard.as.stop.text, "no threads");
     end_with(HAUL_LIMIT);
-    check_equal(job_count(), 0);
+    check_equal(job_count(), 1);
     finish();
 }
 
-static void test_target_driver_poll__appliers_fail__aborted(void)
+static void test_target_driver_poll__appliers_fail__kept_if_somebody_can_mend_it(void)
 {
     const struct haul_error broken = {.status = HAUL_IO, .text = "no disk"};
+    const struct haul_error wrong = {.status = HAUL_PROTOCOL, .text = "not in the plan"};
+    begin_receiving();
+    news = &wrong;
+    check_aborted(HAUL_PROTOCOL);
     begin_receiving();
     news = &broken;
-    check_aborted(HAUL_IO);
+    (void)hear(MESSAGE_STOP);
+    check(heard.type == MESSAGE_STOP && heard.as.stop.status == HAUL_IO);
+    end_with(HAUL_IO);
+    check(target_driver_is_resumable(driver));
+    check_equal(job_count(), 1);
+    finish();
 }
 
 /* Damaged on its way: the source sends it again. Damaged before: sending again cannot help. */
@@ -749,8 +758,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_driver_poll__plan_without_families__refused_and_slot_is_free),
     CHECK_TEST(test_target_driver_poll__another_job_runs__busy),
     CHECK_TEST(test_target_driver_admits__tickets__of_this_job_once_its_plan_is_accepted),
-    CHECK_TEST(test_target_driver_poll__copy_cannot_start__aborted),
-    CHECK_TEST(test_target_driver_poll__appliers_fail__aborted),
+    CHECK_TEST(test_target_driver_poll__copy_cannot_start__kept),
+    CHECK_TEST(test_target_driver_poll__appliers_fail__kept_if_somebody_can_mend_it),
     CHECK_TEST(test_target_driver_poll__appliers_find_damage__kept_if_of_the_wire),
     CHECK_TEST(test_target_driver_poll__damaged_before__source_is_told_how_often),
     CHECK_TEST(test_target_driver_stop__while_receiving__kept_and_source_is_told),

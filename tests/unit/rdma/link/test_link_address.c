@@ -1,12 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_link_address.c — the text forms of addresses; numeric ones only, so that no test needs a
- * name server. */
+ * name server. What a resolver can answer instead is made up here. */
+#include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "check.h"
 #include "link.h"
 #include "link_sockaddr.h"
+
+static int answer; /* of the resolver; 0: the real one's */
+
+int __real_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **found);
+int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **found);
+
+int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **found)
+{
+    errno = EIO;
+    return answer != 0 ? answer : __real_getaddrinfo(host, port, hints, found);
+}
 
 static void check_round_trip(const char *text, int family)
 {
@@ -196,7 +212,34 @@ static void test_link_addresses_next__one_only__none(void)
     check_equal(one.at, 0);
 }
 
+/* A resolver that is down for a moment is no wrong name: the same command may succeed later. */
+static void test_link_address_parse__resolver_fails__passes_or_not(void)
+{
+    static const struct {
+        int answer;
+        enum haul_status status;
+        const char *hint;
+    } cases[] = {
+        {EAI_AGAIN, HAUL_UNREACHABLE, "the resolver does not answer"},
+        {EAI_SYSTEM, HAUL_UNREACHABLE, "the resolver does not answer"},
+        {EAI_MEMORY, HAUL_NO_MEMORY, ""},
+        {EAI_NONAME, HAUL_NOT_FOUND, "check the name"},
+        {EAI_FAIL, HAUL_NOT_FOUND, "check the name"},
+    };
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        struct link_address address;
+        struct haul_error error = {.status = HAUL_OK};
+        answer = cases[i].answer;
+        check_error(link_address_parse("db7:7447", &address, &error), cases[i].status, error);
+        answer = 0;
+        check(strstr(error.text, "cannot resolve 'db7'") != NULL);
+        check(strstr(error.hint, cases[i].hint) != NULL);
+        check_equal(error.code, cases[i].answer == EAI_SYSTEM ? EIO : 0);
+    }
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_link_address_parse__resolver_fails__passes_or_not),
     CHECK_TEST(test_link_address_parse__ipv4__same_text_again),
     CHECK_TEST(test_link_address_parse__ipv6_in_brackets__same_text_again),
     CHECK_TEST(test_link_address_format__link_local__with_its_zone),

@@ -80,9 +80,11 @@ static void test_tcp_socket_connect__each_answer__status_words_and_hint(void)
         {EHOSTUNREACH, HAUL_UNREACHABLE, "check the address, the route and the firewall"},
         {ENETUNREACH, HAUL_UNREACHABLE, "check the address, the route and the firewall"},
         {ETIMEDOUT, HAUL_TIMEOUT, "the host does not answer"},
-        {EADDRNOTAVAIL, HAUL_LIMIT, ""},
+        {EADDRNOTAVAIL, HAUL_LIMIT, "no free port"},
+        {EAGAIN, HAUL_LIMIT, "no free port"},
         {ENOBUFS, HAUL_NO_MEMORY, ""},
-        {EACCES, HAUL_IO, ""},
+        {EACCES, HAUL_UNREACHABLE, "the firewall"},
+        {EPERM, HAUL_UNREACHABLE, "the firewall"},
     };
     struct link_address address;
     check_or_stop(link_address_parse("192.0.2.1:7", &address, NULL) == HAUL_OK);
