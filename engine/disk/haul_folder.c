@@ -50,6 +50,15 @@ enum haul_status haul_place_check(struct haul_store *store, struct haul_error *e
     return store->ops->place_check == NULL ? HAUL_OK : store->ops->place_check(store, error);
 }
 
+void haul_place_explain(struct haul_store *store, struct haul_error *error)
+{
+    struct haul_error moved = {.status = HAUL_OK};
+    bool of_files = error->status == HAUL_IO || error->status == HAUL_STORE;
+    if (of_files && haul_place_check(store, &moved) != HAUL_OK) {
+        *error = moved;
+    }
+}
+
 const struct file_calls *haul_files_of(const struct haul_store *store)
 {
     return store->ops->files == NULL ? NULL : store->ops->files(store);

@@ -23,6 +23,8 @@ bool haul_directory_of(const struct haul_store *store, char *path, size_t path_s
 /* Is that directory still the opened database's? Errors: NOT_FOUND. */
 enum haul_status haul_place_check(struct haul_store *store,
                                   struct haul_error *error) HAUL_MUST_CHECK;
+/* If a failure of files comes from that, say so instead. */
+void haul_place_explain(struct haul_store *store, struct haul_error *error);
 /* Set the error for a database whose path is too long for haul. Returns INVALID. */
 enum haul_status haul_directory_too_long(struct haul_error *error);
 /* The calls for these files; NULL: the system's. */

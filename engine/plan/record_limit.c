@@ -19,8 +19,9 @@ static enum haul_status refuse(struct haul_slice key, const char *what, size_t s
     char text[KEY_TEXT_BYTES];
     bool long_key = key.size > KEY_BEGINNING_BYTES;
     key_format(slice_of(key.data, long_key ? KEY_BEGINNING_BYTES : key.size), text, sizeof(text));
-    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "%s of %zu bytes; at most %" PRIu64 "; key %s%s",
-                   what, size, most, text, long_key ? "..." : "");
+    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                   "%s of %zu bytes; at most %" PRIu64 "; key %s%s", what, size, most, text,
+                   long_key ? "..." : "");
     haul_error_hint(error, "delete the record, or leave its range or column family out of the job");
     return HAUL_UNSUPPORTED;
 }

@@ -16,7 +16,7 @@ bool end_reason_is_shortage(enum haul_status status)
 bool end_reason_is_lack(enum haul_status status)
 {
     return end_reason_is_shortage(status) || status == HAUL_NO_SPACE || status == HAUL_IO ||
-           status == HAUL_STORE;
+           status == HAUL_STORE || status == HAUL_NOT_FOUND;
 }
 
 bool end_reason_may_lack_record(enum haul_status status)

@@ -10,8 +10,8 @@
 
 /* The path was lost, and a later attempt may succeed. */
 bool end_reason_is_path(enum haul_status status);
-/* This host, its disk or its store lacks something. What has arrived is sound, and its operator may
- * mend the rest: the job is kept. */
+/* This host, its disk or its store lacks something, or the database's directory was moved. What has
+ * arrived is sound, and its operator may mend the rest: the job is kept. */
 bool end_reason_is_lack(enum haul_status status);
 /* This host has no port, descriptor or memory to spare now: a connection may succeed later. */
 bool end_reason_is_shortage(enum haul_status status);

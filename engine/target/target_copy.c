@@ -10,6 +10,7 @@
 #include "assertion.h"
 #include "clock.h"
 #include "family_results.h"
+#include "haul_folder.h"
 #include "planted_bug.h"
 #include "space_limit.h"
 #include "target_plan.h"
@@ -206,6 +207,7 @@ enum target_copy_news target_copy_next(struct target_copy *copy, struct haul_err
         return on_flushed(copy);
     case APPLIER_FAILED:
         *error = note.error;
+        haul_place_explain(copy->target->store, error);
         return TARGET_COPY_FAILED;
     }
     return TARGET_COPY_NOTHING;

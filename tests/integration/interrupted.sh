@@ -300,4 +300,25 @@ test_path__copy_in_the_place_of_the_source__decides_nothing() {
     goes_on
 }
 
+# target_moves LANE RECORDS RATE: whatever notices it first, a path that RocksDB opens or haul's own look.
+target_moves() {
+    "$maker" source "fill k $2 1000" flush
+    receive --lane "$1"
+    "$haul" send --db source --to "$address" --transport tcp --rate "$3" --json >"$work/out" 2>"$work/err" </dev/null &
+    sender=$!
+    sender_reaches '.running.durable_records >= 1000'
+    mv target moved
+    ended "$sender" 3
+    one_error 'no longer the directory of the database that was opened'
+    stop_receiver
+    mv moved target
+    receive
+    goes_on
+    equal "$(json .resumed)" true
+}
+
+test_path__target_is_moved_while_it_ingests__kept_and_goes_on() { target_moves ingest 6000 3M; }
+# Write batches are safe every 32 MiB.
+test_path__target_is_moved_while_it_writes__kept_and_goes_on() { target_moves writebatch 100000 40M; }
+
 run_tests

@@ -294,23 +294,6 @@ static void test_source_session__owned_job_of_a_refusal__believed_behind_welcome
     }
 }
 
-/* What has arrived stays on both sides, until there is room again. */
-static void test_source_session__targets_disk_is_full_after_the_return__kept(void)
-{
-    static const struct source_session_options continued = {.continued = true};
-    open_session_as(&continued);
-    propose(true, 1);
-    feed_refused(HAUL_NO_SPACE, 2);
-    bool resume = false;
-    check(!sends(MESSAGE_ABORT, &resume));
-    check_equal(source_session_state(session), SOURCE_ENDED);
-    check_status(source_session_outcome(session)->status, HAUL_NO_SPACE);
-    struct source_session_figures figures;
-    source_session_figures(session, &figures);
-    check(figures.kept && !figures.peer_knows);
-    source_session_destroy(session);
-}
-
 /* A source that comes while another job runs, or the target has no time, waits, but not for
  * ever. */
 static void check_refused_tries_again(enum haul_status refusal)
@@ -359,75 +342,6 @@ static void test_source_session__nobody_listens_at_first__ends(void)
     check_equal(source_session_state(session), SOURCE_ENDED);
     check_status(source_session_outcome(session)->status, HAUL_REFUSED);
     source_session_destroy(session);
-}
-
-/* No port or descriptor is free just now. */
-static void test_source_session__shortage_while_it_reconnects__tries_again(void)
-{
-    open_session();
-    copy_everything();
-    lose_path_and_return(1);
-    feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_LIMIT, NS_PER_S);
-    check(does(SOURCE_ACTION_DISCONNECT));
-    check_equal(source_session_state(session), SOURCE_RETRYING);
-    source_session_destroy(session);
-}
-
-static void check_ended_kept(enum haul_status status)
-{
-    struct source_session_figures figures;
-    check(does(SOURCE_ACTION_STOP));
-    check(does(SOURCE_ACTION_END));
-    source_session_figures(session, &figures);
-    check(figures.kept);
-    check_status(source_session_outcome(session)->status, status);
-    source_session_destroy(session);
-}
-
-static void test_source_session__shortage_that_lasts__kept(void)
-{
-    uint64_t now_ns = 1;
-    open_session();
-    copy_everything();
-    lose_path_and_return(now_ns);
-    for (int i = 0; i < 1000 && source_session_state(session) != SOURCE_ENDED; i++) {
-        feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_LIMIT, now_ns);
-        if (source_session_state(session) == SOURCE_RETRYING) {
-            check(does(SOURCE_ACTION_DISCONNECT));
-            now_ns = source_session_deadline_ns(session);
-            feed_type(SOURCE_EVENT_TICK, HAUL_OK, now_ns);
-            check(does(SOURCE_ACTION_CONNECT));
-        }
-    }
-    check_ended_kept(HAUL_LIMIT);
-}
-
-static void test_source_session__something_is_lacking_here__target_is_told_to_keep(void)
-{
-    bool ignored = false;
-    open_session();
-    copy_everything();
-    feed_type(SOURCE_EVENT_FAILED, HAUL_IO, 2);
-    check(sends(MESSAGE_STOP, &ignored));
-    check_ended_kept(HAUL_IO);
-}
-
-/* It would lack the same if this side came back at once. */
-static void test_source_session__something_is_lacking_there__kept_and_it_says_what(void)
-{
-    struct message message;
-    bool ignored = false;
-    open_session();
-    copy_everything();
-    message_init(&message, MESSAGE_STOP);
-    message.as.stop.status = HAUL_LIMIT;
-    (void)snprintf(message.as.stop.text, sizeof(message.as.stop.text), "file too large");
-    (void)snprintf(message.as.stop.hint, sizeof(message.as.stop.hint), "raise it");
-    feed_message(&message, 2);
-    check(sends(MESSAGE_STOP, &ignored));
-    check_text(source_session_outcome(session)->hint, "raise it");
-    check(strstr(source_session_outcome(session)->text, "file too large") != NULL);
-    check_ended_kept(HAUL_LIMIT);
 }
 
 static void feed_stop(uint64_t now_ns)
@@ -815,11 +729,6 @@ static const struct check_test tests[] = {
         test_source_session__cancelled_and_refused_after_the_return__is_not_believed_to_know),
     CHECK_TEST(test_source_session__targets_disk_fails__is_not_believed_to_know),
     CHECK_TEST(test_source_session__owned_job_of_a_refusal__believed_behind_welcome),
-    CHECK_TEST(test_source_session__targets_disk_is_full_after_the_return__kept),
-    CHECK_TEST(test_source_session__shortage_while_it_reconnects__tries_again),
-    CHECK_TEST(test_source_session__shortage_that_lasts__kept),
-    CHECK_TEST(test_source_session__something_is_lacking_here__target_is_told_to_keep),
-    CHECK_TEST(test_source_session__something_is_lacking_there__kept_and_it_says_what),
     CHECK_TEST(test_source_session__busy_at_first__tries_again_within_its_limit),
     CHECK_TEST(test_source_session__connection_refused_as_busy__tries_again),
     CHECK_TEST(test_source_session__nobody_listens_at_first__ends),

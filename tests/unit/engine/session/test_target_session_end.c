@@ -237,8 +237,8 @@ static void check_lack_keeps(enum target_state at, enum haul_status lack)
  * nothing is flushed or cleared. */
 static void test_target_session_event__something_is_lacking__stop_and_kept(void)
 {
-    static const enum haul_status lacks[] = {HAUL_NO_SPACE, HAUL_LIMIT, HAUL_NO_MEMORY, HAUL_IO,
-                                             HAUL_STORE};
+    static const enum haul_status lacks[] = {HAUL_NO_SPACE, HAUL_LIMIT, HAUL_NO_MEMORY,
+                                             HAUL_IO,       HAUL_STORE, HAUL_NOT_FOUND};
     for (size_t i = 0; i < CHECK_COUNT(lacks); i++) {
         for (int at = TARGET_RECEIVING; at <= TARGET_RECORDING; at++) {
             check_lack_keeps((enum target_state)at, lacks[i]);

@@ -268,7 +268,8 @@ static void test_batch_builder_put__record_or_key_over_the_limit__limit_and_noth
     check_error(batch_builder_put(&builder, 0, text("key"), huge, &error), HAUL_UNSUPPORTED, error);
     check_equal(error.status, HAUL_UNSUPPORTED);
     huge.size = HAUL_KEY_BYTES_MAX + 1;
-    check_error(batch_builder_put(&builder, 0, huge, text("value"), &error), HAUL_UNSUPPORTED, error);
+    check_error(batch_builder_put(&builder, 0, huge, text("value"), &error), HAUL_UNSUPPORTED,
+                error);
     check(strstr(error.text, "a key of 8388609 bytes; at most 8388608") != NULL);
     check(error.hint[0] != '\0');
     check(outbox_take(&outbox) == NULL);
