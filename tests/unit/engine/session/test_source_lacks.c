@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_lacks.c — source_session: what one of the two hosts lacks, and its operator can mend.
- */
+/* test_source_lacks.c — source_session: what a host lacks, and its operator can mend. */
 #include <stdio.h>
 
 #include "source_session_fixture.h"
