@@ -157,7 +157,7 @@ static void on_failure(struct source_session *session, const struct haul_error *
         (void)source_push(session, SOURCE_ACTION_END);
     } else if ((is_connecting(session) &&
                 (error->status == HAUL_MISMATCH || error->status == HAUL_UNSUPPORTED)) ||
-               end_reason_is_lack(error->status)) {
+               (end_reason_is_lack(error->status) && !session->decision_asked)) {
         source_end_unfit(session, error, now_ns);
     } else {
         source_abort_job(session, error, true, now_ns);

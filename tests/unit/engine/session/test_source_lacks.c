@@ -90,7 +90,28 @@ static void test_source_session__something_is_lacking_there__kept_and_it_says_wh
     check_ended_kept(HAUL_LIMIT);
 }
 
+/* Only the decision itself ends it now: a thaw before it is known could make two owners. */
+static void test_source_session__something_is_lacking_while_it_decides__stays_frozen(void)
+{
+    open_session();
+    start_freeze(1);
+    feed_type(SOURCE_EVENT_FROZEN, HAUL_OK, 1);
+    check(does(SOURCE_ACTION_ROUND));
+    feed_round_done(0, 0, 1);
+    check(does(SOURCE_ACTION_DIGEST));
+    feed_digested(1);
+    bool ignored = false;
+    check(sends(MESSAGE_PREPARE, &ignored));
+    feed_prepared(1, 1);
+    check(does(SOURCE_ACTION_DECIDE));
+    feed_type(SOURCE_EVENT_FAILED, HAUL_IO, 2);
+    check(!next_action());
+    check_equal(source_session_state(session), SOURCE_DECIDING);
+    source_session_destroy(session);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_session__something_is_lacking_while_it_decides__stays_frozen),
     CHECK_TEST(test_source_session__targets_disk_is_full_after_the_return__kept),
     CHECK_TEST(test_source_session__shortage_while_it_reconnects__tries_again),
     CHECK_TEST(test_source_session__shortage_that_lasts__kept),
