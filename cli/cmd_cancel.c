@@ -342,15 +342,23 @@ static enum haul_status cancel_kept(const struct cancel_options *options,
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
+/* Its end is a success; cancel the jobs that are left there, if any. */
+static enum haul_status cancel_idle(const struct cancel_options *options, size_t *cancelled,
+                                    struct output *output, struct haul_error *error)
+{
+    output_line(output, "the receiver has ended");
+    enum haul_status status = cancel_left(options, cancelled, output, error);
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
 /* The command has ended, but perhaps not because of this cancel. */
 static enum haul_status look_how_it_ended(const struct cancel_options *options,
                                           const struct control_end *told, size_t *cancelled,
                                           struct output *output, struct haul_error *error)
 {
     char word[SHELL_WORD_BYTES_MAX];
-    if (!told->had_job) { /* an idle receiver: cancel the jobs that are left there */
-        output_line(output, "the receiver has ended");
-        return cancel_left(options, cancelled, output, error);
+    if (!told->had_job) {
+        return cancel_idle(options, cancelled, output, error);
     }
     *cancelled = 1;
     switch (told->error.status) {
