@@ -77,6 +77,26 @@ static uint64_t unwritten_bytes(struct rocks_store *store)
     return sum;
 }
 
+/* RocksDB stops writes to a family when all its buffers are full, and allocates a log file of the
+ * largest buffer and a tenth of it in advance. */
+static void look_at_buffers(struct rocks_store *store, struct haul_space *space)
+{
+    uint64_t buffer_max = 0;
+    uint64_t memory_max = 0;
+    (void)pthread_rwlock_rdlock(&store->families_lock);
+    for (size_t i = 0; i < store->family_count && !store->lost; i++) {
+        rocksdb_options_t *options = store->families[i].options;
+        uint64_t buffer = rocksdb_options_get_write_buffer_size(options);
+        int count = rocksdb_options_get_max_write_buffer_number(options);
+        uint64_t memory = buffer * (uint64_t)(count < 1 ? 1 : count);
+        buffer_max = buffer > buffer_max ? buffer : buffer_max;
+        memory_max = memory > memory_max ? memory : memory_max;
+    }
+    (void)pthread_rwlock_unlock(&store->families_lock);
+    space->family_memory_bytes = memory_max;
+    space->log_ahead_bytes = buffer_max + buffer_max / 10;
+}
+
 enum haul_status rocks_space(struct haul_store *base, struct haul_space *space,
                              struct haul_error *error)
 {
@@ -88,6 +108,7 @@ enum haul_status rocks_space(struct haul_store *base, struct haul_space *space,
     space->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
     space->total_bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
     space->unwritten_bytes = unwritten_bytes(rocks_of(base));
+    look_at_buffers(rocks_of(base), space);
     return HAUL_OK;
 }
 

@@ -16,9 +16,11 @@
  * Errors: NO_SPACE. */
 enum haul_status space_limit_check(struct haul_store *store, uint64_t keep_bytes,
                                    struct haul_error *error) HAUL_MUST_CHECK;
-/* Would the whole plan fit? Its size is the source's estimate. */
+/* Would the whole plan fit? Its size is the source's estimate. In the write-batch lane the records
+ * lie in the log and in memory, and must become table files before the log can go: the limit above
+ * must also hold when memory is full. */
 enum haul_status space_limit_check_plan(struct haul_store *store, uint64_t keep_bytes,
-                                        const struct plan *plan,
+                                        const struct plan *plan, enum haul_lane lane,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

@@ -193,8 +193,8 @@ static enum haul_status check_new(struct target_journal *journal, struct plan *p
                                   others.count, error);
     }
     if (status == HAUL_OK) {
-        status = target_overwrite_check(journal->target, &journal->plan, others.plans,
-                                        others.count, error);
+        status = target_overwrite_check(journal->target, &journal->plan, others.plans, others.count,
+                                        error);
     }
     if (status == HAUL_OK) {
         status = admit(journal, &others, error);
@@ -282,7 +282,7 @@ static enum haul_status check_space(const struct target_journal *journal, const 
     uint64_t keep_bytes = journal->target->keep_free_bytes;
     return journal->resumed || plan->overwrite
                ? space_limit_check(store, keep_bytes, error)
-               : space_limit_check_plan(store, keep_bytes, plan, error);
+               : space_limit_check_plan(store, keep_bytes, plan, journal->lane, error);
 }
 
 enum haul_status target_admission_check(struct target_journal *journal, struct plan *plan,

@@ -67,6 +67,10 @@ struct haul_space {
     uint64_t free_bytes; /* for this process's user */
     uint64_t total_bytes;
     uint64_t unwritten_bytes; /* in memory: files that the store still has to write */
+    /* The most that each column family holds in memory, and the size to which the store extends a
+     * log file in advance. 0: unknown. */
+    uint64_t family_memory_bytes;
+    uint64_t log_ahead_bytes;
 };
 
 struct haul_store;

@@ -232,6 +232,17 @@ static void test_rocks_space__memory_not_flushed__in_the_figures(void)
     close_all();
 }
 
+static void test_rocks_space__buffers_of_the_families__the_largest(void)
+{
+    struct haul_space space;
+    open_with("write_buffer_size=10485760;max_write_buffer_number=3");
+    check_status(store->ops->space(store, &space, &error), HAUL_OK);
+    check(space.family_memory_bytes >= UINT64_C(3) * 10485760);
+    check(space.log_ahead_bytes >= 10485760 + 1048576);
+    check(space.log_ahead_bytes < space.family_memory_bytes);
+    close_all();
+}
+
 static void test_rocks_space__directory_is_gone__io(void)
 {
     char moved[512];
@@ -253,6 +264,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_receive_check__tables_in_other_directories__unsupported),
     CHECK_TEST(test_rocks_receive_check__compaction_filter__only_as_at_the_source),
     CHECK_TEST(test_rocks_space__memory_not_flushed__in_the_figures),
+    CHECK_TEST(test_rocks_space__buffers_of_the_families__the_largest),
     CHECK_TEST(test_rocks_space__directory_is_gone__io),
 };
 CHECK_MAIN("rocks_receive", tests)

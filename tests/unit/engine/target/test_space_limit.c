@@ -39,8 +39,15 @@ static enum haul_status look(uint64_t keep_bytes)
 static enum haul_status look_at_plan(uint64_t keep_bytes, uint64_t first, uint64_t second)
 {
     struct plan_stream streams[] = {{.bytes = first}, {.bytes = second}};
-    struct plan plan = {.streams = streams, .stream_count = 2};
-    return space_limit_check_plan(&store, keep_bytes, &plan, &error);
+    struct plan plan = {.streams = streams, .stream_count = 2, .family_count = 2};
+    return space_limit_check_plan(&store, keep_bytes, &plan, HAUL_LANE_INGEST, &error);
+}
+
+static enum haul_status look_at_batches(uint64_t bytes)
+{
+    struct plan_stream stream = {.bytes = bytes};
+    struct plan plan = {.streams = &stream, .stream_count = 1, .family_count = 2};
+    return space_limit_check_plan(&store, 1, &plan, HAUL_LANE_WRITE_BATCH, &error);
 }
 
 static void test_space_limit_check__large_disk__five_per_cent_are_kept(void)
@@ -89,6 +96,40 @@ static void test_space_limit_check__bytes_in_memory__need_room_too(void)
     check_status(look_at_plan(2 * MIB, MIB, MIB + 1), HAUL_NO_SPACE);
 }
 
+/* 8 MiB are in the log and, with their headers, 9 MiB in memory. */
+static void test_space_limit_check_plan__write_batches__log_and_memory_at_once(void)
+{
+    set_disk(100 * GIB, 17 * MIB + 1);
+    disk.family_memory_bytes = 64 * MIB;
+    check_status(look_at_batches(8 * MIB), HAUL_OK);
+    disk.free_bytes--;
+    check_status(look_at_batches(8 * MIB), HAUL_NO_SPACE);
+    check(strstr(error.text, "9 MiB of them for the log and what is in memory") != NULL);
+    check_status(look_at_plan(1, 4 * MIB, 4 * MIB), HAUL_OK); /* table files */
+}
+
+static void test_space_limit_check_plan__write_batches__no_more_in_memory_than_buffers(void)
+{
+    set_disk(100 * GIB, 1000 * MIB + 2 * 16 * MIB + 1);
+    disk.family_memory_bytes = 16 * MIB;
+    check_status(look_at_batches(1000 * MIB), HAUL_OK);
+    disk.free_bytes--;
+    check_status(look_at_batches(1000 * MIB), HAUL_NO_SPACE);
+}
+
+static void test_space_limit_check_plan__write_batches__log_file_as_allocated(void)
+{
+    set_disk(100 * GIB, 79 * MIB + 1);
+    disk.family_memory_bytes = 64 * MIB;
+    disk.log_ahead_bytes = 70 * MIB;
+    check_status(look_at_batches(8 * MIB), HAUL_OK);
+    disk.free_bytes--;
+    check_status(look_at_batches(8 * MIB), HAUL_NO_SPACE);
+    disk.free_bytes = 69 * MIB; /* too little for it: the file grows with what is written */
+    check_status(look_at_batches(8 * MIB), HAUL_OK);
+    check_status(look_at_batches(UINT64_MAX), HAUL_NO_SPACE);
+}
+
 static void test_space_limit_check__space_is_not_known__no_limit(void)
 {
     set_disk(0, 0);
@@ -121,6 +162,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_space_limit_check__small_disk__a_tenth_is_kept),
     CHECK_TEST(test_space_limit_check__given__nothing_else_counts),
     CHECK_TEST(test_space_limit_check__bytes_in_memory__need_room_too),
+    CHECK_TEST(test_space_limit_check_plan__write_batches__log_and_memory_at_once),
+    CHECK_TEST(test_space_limit_check_plan__write_batches__no_more_in_memory_than_buffers),
+    CHECK_TEST(test_space_limit_check_plan__write_batches__log_file_as_allocated),
     CHECK_TEST(test_space_limit_check__space_is_not_known__no_limit),
     CHECK_TEST(test_space_limit_check_plan__all_streams_count__refused_when_they_do_not_fit),
     CHECK_TEST(test_space_limit_check_plan__bytes_beyond_all_numbers__refused),
