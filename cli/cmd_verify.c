@@ -132,9 +132,12 @@ static void show_progress(void *context, uint64_t records, uint64_t bytes)
     enum { INTERVAL_S = 10 };
     struct verify_run *run = context;
     uint64_t now = progress_now_ns();
-    if (now - run->told_ns >= (uint64_t)INTERVAL_S * 1000000000) {
-        char text[HUMAN_TEXT_BYTES_MAX];
-        human_bytes((double)bytes, text);
+    char text[HUMAN_TEXT_BYTES_MAX];
+    human_bytes((double)bytes, text);
+    if (signal_watch_take_request(&run->watch) && !is_cancelled(run)) {
+        output_answer(run->output, "status: read %" PRIu64 " records, %s of %s", records, text,
+                      run->reading);
+    } else if (now - run->told_ns >= (uint64_t)INTERVAL_S * 1000000000) {
         output_line(run->output, "read %" PRIu64 " records, %s of %s", records, text, run->reading);
         run->told_ns = now;
     }

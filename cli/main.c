@@ -110,8 +110,19 @@ static int run(int argc, char **argv)
     return command->run(command, argc - 1, argv + 1);
 }
 
+/* The thread that prints figures takes it as soon as it runs; a command without one must not be
+ * killed by the request. */
+static void hold_figures_request(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int main(int argc, char **argv)
 {
+    hold_figures_request();
     if (!standard_stream_open_all()) {
         return EXIT_CODE_OTHER; /* no stream is open to report the cause */
     }

@@ -25,9 +25,7 @@ enum { PATH_TEXT_BYTES_MAX = 1024 };
 static void answer_status(struct haul_migration *migration, struct signal_watch *signals,
                           struct progress *progress)
 {
-    uint64_t wakes = 0;
-    ssize_t count = read(signals->wake_fd, &wakes, sizeof(wakes));
-    if (count == (ssize_t)sizeof(wakes) && signal_watch_number(signals) == 0) {
+    if (signal_watch_take_request(signals) && signal_watch_number(signals) == 0) {
         struct haul_progress figures = {.phase = HAUL_PHASE_CONNECTING};
         if (migration != NULL) {
             haul_migration_progress(migration, &figures);

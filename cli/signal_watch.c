@@ -175,3 +175,9 @@ bool signal_watch_is_cancelled(void *watch)
 {
     return signal_watch_number(watch) != 0;
 }
+
+bool signal_watch_take_request(struct signal_watch *watch)
+{
+    uint64_t wakes = 0;
+    return read(watch->wake_fd, &wakes, sizeof(wakes)) == (ssize_t)sizeof(wakes);
+}

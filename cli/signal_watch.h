@@ -47,5 +47,8 @@ void signal_watch_set_polled(struct signal_watch *watch);
 int signal_watch_number(struct signal_watch *watch);
 /* The same as a callback; `watch` is a struct signal_watch. */
 bool signal_watch_is_cancelled(void *watch);
+/* Empty `wake_fd`. Has a signal come since the last call? If none stops the command, it requested
+ * the figures. */
+bool signal_watch_take_request(struct signal_watch *watch);
 
 #endif

@@ -291,7 +291,7 @@ test_signal__ignored_at_the_start__stays_ignored() {
     kill -USR1 "$receiver_pid"
     timeout "$limit" grep -q -m 1 'haul: status: listening' <(tail -n +1 -f "$work/recv.log" \
         --pid="$receiver_pid")
-    run 3 "$haul" cancel --db b
+    run 0 "$haul" cancel --db b
     local code=0
     end_process "$receiver_pid" || code=$?
     equal "$code" 9
@@ -304,6 +304,40 @@ test_signal__usr1__prints_a_status_line() {
         --pid="$receiver_pid")
     kill -TERM "$receiver_pid"
     end_process "$receiver_pid" || equal $? 143
+}
+
+test_signal__usr1_while_it_reads__verify_prints_its_figures() {
+    db_bench --db=a --benchmarks=fillseq --num=300000 --value_size=10 >"$work/db_bench.log" 2>&1
+    trap '' USR1 # inherited: a signal may come before main, which blocks it
+    "$haul" verify --db a --with a -q >"$work/out" 2>"$work/err" &
+    local pid=$!
+    while kill -USR1 "$pid" 2>/dev/null && ! grep -q 'haul: status: read [0-9]* records, .* of a$' "$work/err"; do
+        :
+    done
+    ended "$pid" 0
+    grep -q 'haul: status: read' "$work/err" || fail 'no figures'
+}
+
+# A command that has no figures: the signal comes while it waits for an answer.
+test_signal__usr1_for_status__not_its_end() {
+    mkdir -p a/haul
+    python3 - a/haul/control <<'END' &
+import os, signal, socket, struct, sys
+server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+server.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o600)
+server.listen(1)
+client = server.accept()[0]
+client.recv(100)
+pid = struct.unpack('3i', client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+os.kill(pid, signal.SIGUSR1)
+open('signalled', 'w').close()
+END
+    wait_for test -S a/haul/control
+    local code=0
+    timeout "$limit" "$haul" status --db a >"$work/out" 2>"$work/err" || code=$?
+    ((code < 124)) || fail "exit code $code"
+    [[ -e signalled ]] || fail 'status did not ask'
 }
 
 test_output__closed_stdout__no_signal_death() {
