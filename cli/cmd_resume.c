@@ -48,7 +48,8 @@ static const struct option_rule rules[] = {
     SOURCE_LIMIT_RULES(struct resume_options),
     {.name = "retry",
      .value_name = "TIME",
-     .help = "how long to retry while the path is lost (default 30s)",
+     .help = "how long to retry while the path is lost or the receiver busy (default 30s);\n"
+             "a receiver that cannot be reached at first is not waited for",
      AT(option_duration, retry_max_ms),
      .min = 1,
      .max = 86400000},

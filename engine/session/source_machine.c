@@ -180,11 +180,11 @@ bool source_may_wait(const struct source_session *session, const struct haul_err
 bool source_may_retry(const struct source_session *session, const struct haul_error *error,
                       uint64_t now_ns)
 {
-    /* While another job runs there, or strangers fill its connections, wait. A receiver that is not
-     * there at all may be a mistake in the command line. */
-    bool tells = session->options.only_tells && !session->options.asks;
-    bool known = session->proposed || session->decided || tells || session->figures.retries > 0 ||
-                 error->status == HAUL_BUSY || error->status == HAUL_CLOSED;
+    /* While another job runs there, or strangers fill its connections, wait. For a job that is to
+     * copy, a receiver that is not there at all may be a mistake in the command line. */
+    bool known = session->proposed || session->decided || session->options.only_tells ||
+                 session->figures.retries > 0 || error->status == HAUL_BUSY ||
+                 error->status == HAUL_CLOSED;
     return known && source_may_wait(session, error, now_ns);
 }
 

@@ -122,6 +122,22 @@ test_stop__sender_twice__ends_at_once_and_resume_goes_on() {
     same source target
 }
 
+# Nothing is decided, and yet only the receiver knows whether it owns: `resolve` waits for it.
+test_resolve__nothing_is_decided_and_nobody_listens__waits_for_the_receiver() {
+    start_copy
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+    "$haul" resolve --db source --to "$receiver_address" --retry 2m >"$work/resolve.out" 2>"$work/resolve.err" </dev/null &
+    local resolver=$!
+    wait_for grep -q 'trying again for up to 120 s' "$work/resolve.err"
+    receive "$receiver_address"
+    ended "$resolver" 3
+    grep -q 'no job of this database is in doubt: .*resume' "$work/resolve.err" || fail 'no answer of the receiver'
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp --json
+    equal "$(json .resumed)" true
+    ended "$receiver_pid" 0
+}
+
 # The sender learns the reason, and waits until the receiver is restarted.
 test_stop__receiver_by_sigterm__kept_and_a_new_one_goes_on() {
     start_copy

@@ -335,6 +335,17 @@ static void test_source_session__connection_refused_as_busy__tries_again(void)
     source_session_destroy(session);
 }
 
+/* It copies nothing anywhere: a wrong address only costs time. */
+static void test_source_session__only_tells_or_asks_and_nobody_listens__tries_again(void)
+{
+    for (int asks = 0; asks < 2; asks++) {
+        open_session_as(&(struct source_session_options){.only_tells = true, .asks = asks == 1});
+        feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_REFUSED, 1);
+        check_equal(source_session_state(session), SOURCE_RETRYING);
+        source_session_destroy(session);
+    }
+}
+
 static void test_source_session__nobody_listens_at_first__ends(void)
 {
     open_session();
@@ -731,6 +742,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__owned_job_of_a_refusal__believed_behind_welcome),
     CHECK_TEST(test_source_session__busy_at_first__tries_again_within_its_limit),
     CHECK_TEST(test_source_session__connection_refused_as_busy__tries_again),
+    CHECK_TEST(test_source_session__only_tells_or_asks_and_nobody_listens__tries_again),
     CHECK_TEST(test_source_session__nobody_listens_at_first__ends),
     CHECK_TEST(test_source_session__stopped_while_copying__target_is_told_to_keep),
     CHECK_TEST(test_source_session__stopped_without_a_path__ends),
