@@ -2,6 +2,7 @@
 /* cmd_drop.c — `haul drop`: delete the copies of handed-over ranges. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "command.h"
 #include "database_open.h"
@@ -59,6 +60,60 @@ static enum haul_status nothing_to_drop(const struct drop_options *options,
     return HAUL_NOT_FOUND;
 }
 
+static bool is_selected(const struct drop_options *options, const char *family)
+{
+    bool selected = options->families.count == 0;
+    for (size_t i = 0; i < options->families.count; i++) {
+        selected = selected || strcmp(options->families.names[i], family) == 0;
+    }
+    return selected;
+}
+
+static bool is_released(const struct drop_options *options, const struct haul_owner *owner,
+                        const char *family)
+{
+    static const struct haul_range everything;
+    bool all = options->ranges.count == 0;
+    bool released = false;
+    for (size_t i = 0; i < (all ? 1 : options->ranges.count); i++) {
+        const struct haul_range *range = all ? &everything : &options->ranges.ranges[i];
+        released = released || haul_owner_state_of(owner, family, range) == HAUL_OWNER_RELEASED;
+    }
+    return released;
+}
+
+/* The database has no column family with a part of the selection that is given away. Does the
+ * record have one? Then its owner has dropped it, and the copy with it. */
+static enum haul_status look_for_dropped(const struct drop_options *options,
+                                         struct haul_error *error)
+{
+    struct haul_owner *owner = NULL;
+    bool found = false;
+    enum haul_status status = haul_owner_read(options->database, &owner, error);
+    for (size_t i = 0; status == HAUL_OK && i < owner->range_count; i++) {
+        const char *family = owner->ranges[i].family;
+        found = found || (is_selected(options, family) && is_released(options, owner, family));
+    }
+    haul_owner_free(owner);
+    return status == HAUL_OK && !found ? nothing_to_drop(options, error) : status;
+}
+
+static int report(const struct haul_owner_dropped *dropped, struct output *output)
+{
+    char bytes[HUMAN_TEXT_BYTES_MAX];
+    human_bytes((double)dropped->bytes, bytes);
+    if (output->options.json) {
+        json_output_drop(dropped);
+    } else if (!output->options.quiet && dropped->ranges == 0) {
+        (void)printf("nothing left to delete: the column families that were handed over are "
+                     "gone\n");
+    } else if (!output->options.quiet) {
+        (void)printf("deleted %zu range%s, about %s\n", dropped->ranges,
+                     dropped->ranges == 1 ? "" : "s", bytes);
+    }
+    return EXIT_CODE_OK;
+}
+
 /* List what would be deleted, and report the error that requests --yes. Returns the exit code. */
 static int list(const struct haul_owner *released, struct output *output)
 {
@@ -80,6 +135,22 @@ static int list(const struct haul_owner *released, struct output *output)
     return exit_code;
 }
 
+/* An open for writing opens every column family, and one of the others can be the obstacle. Then no
+ * `drop` will ever succeed. */
+static void hint_owner_deletes(const struct drop_options *options, enum haul_status status,
+                               struct haul_error *error)
+{
+    struct haul_error reason;
+    char word[SHELL_WORD_BYTES_MAX];
+    if ((status == HAUL_UNSUPPORTED || status == HAUL_MISMATCH) &&
+        haul_rocks_store_check_families(options->database, &reason) == status) {
+        haul_error_hint(error,
+                        "delete what `haul owner --db %s` lists as given away with the program "
+                        "that has the database, or embed libhaul there",
+                        shell_word(options->database, "DIR", word, sizeof(word)));
+    }
+}
+
 static enum haul_status delete_ranges(const struct drop_options *options,
                                       const struct haul_owner_selection *selection,
                                       struct haul_owner_dropped *dropped, struct output *output,
@@ -92,6 +163,8 @@ static enum haul_status delete_ranges(const struct drop_options *options,
     if (status == HAUL_OK) {
         status = haul_owner_drop(store, selection, dropped, error);
         store->ops->close(store);
+    } else {
+        hint_owner_deletes(options, status, error);
     }
     return status == HAUL_NOT_FOUND && error->hint[0] == '\0' ? nothing_to_drop(options, error)
                                                               : status;
@@ -109,30 +182,20 @@ static int drop(const struct drop_options *options, struct output *output)
                                                    .accept_loss = options->accept_loss};
     enum haul_status status =
         haul_owner_read_released(options->database, &selection, &released, &error);
-    if (status == HAUL_OK && released->range_count == 0) {
-        status = nothing_to_drop(options, &error);
+    bool none = status == HAUL_OK && released->range_count == 0;
+    if (none) {
+        status = look_for_dropped(options, &error);
     }
-    if (status == HAUL_OK && !options->yes) {
+    if (status == HAUL_OK && !none && !options->yes) {
         int exit_code = list(released, output);
         haul_owner_free(released);
         return exit_code;
     }
     haul_owner_free(released);
-    if (status == HAUL_OK) {
+    if (status == HAUL_OK && !none) {
         status = delete_ranges(options, &selection, &dropped, output, &error);
     }
-    if (status != HAUL_OK) {
-        return command_failed(status, &error, 0, output);
-    }
-    if (output->options.json) {
-        json_output_drop(&dropped);
-    } else if (!output->options.quiet) {
-        char bytes[HUMAN_TEXT_BYTES_MAX];
-        human_bytes((double)dropped.bytes, bytes);
-        (void)printf("deleted %zu range%s, about %s\n", dropped.ranges,
-                     dropped.ranges == 1 ? "" : "s", bytes);
-    }
-    return EXIT_CODE_OK;
+    return status == HAUL_OK ? report(&dropped, output) : command_failed(status, &error, 0, output);
 }
 
 static int run_drop(const struct command *command, int argc, char **argv)

@@ -12,6 +12,7 @@
 
 #include "database_open.h"
 #include "exit_code.h"
+#include "haul/store.h"
 #include "haul/text_escape.h"
 #include "human_size.h"
 #include "json_output.h"
@@ -106,6 +107,29 @@ static bool is_settled(const struct haul_result *result, const struct output *ou
     return strcmp(output->command, "resolve") == 0 && memcmp(result->job, none, sizeof(none)) == 0;
 }
 
+/* `haul drop` opens every column family; can it? False with the reason. */
+static bool can_drop(const struct migration_watch *watch, struct haul_error *reason)
+{
+    enum haul_status status = haul_rocks_store_check_families(watch->directory, reason);
+    return status != HAUL_UNSUPPORTED && status != HAUL_MISMATCH;
+}
+
+static void print_copy(const struct migration_watch *watch)
+{
+    char word[PATH_TEXT_BYTES_MAX];
+    struct haul_error reason = {.status = HAUL_OK};
+    (void)shell_word(watch->directory, "DIR", word, sizeof(word));
+    if (can_drop(watch, &reason)) {
+        (void)printf("the receiver owns them now; the copy here stays until `haul drop --db %s` "
+                     "deletes it\n",
+                     word);
+    } else {
+        (void)printf("the receiver owns them now; the copy here stays until the program of this "
+                     "database deletes it: `haul drop --db %s` cannot open it, %s\n",
+                     word, reason.text);
+    }
+}
+
 static void print_summary(const struct haul_result *result, const struct migration_watch *watch,
                           const struct output *output)
 {
@@ -146,10 +170,7 @@ static void print_summary(const struct haul_result *result, const struct migrati
     if (sending) {
         (void)printf("config version %" PRIu64 " -> %" PRIu64 ", writes paused for %.1f ms\n",
                      result->old_version, result->new_version, result->write_pause_ms);
-        char word[PATH_TEXT_BYTES_MAX];
-        (void)printf("the receiver owns them now; the copy here stays until `haul drop --db %s` "
-                     "deletes it\n",
-                     shell_word(watch->directory, "DIR", word, sizeof(word)));
+        print_copy(watch);
     }
 }
 
@@ -238,6 +259,18 @@ int migration_run_refused(enum haul_status status, struct haul_error *error,
     return report(&result, NULL, 0, watch, output);
 }
 
+/* In JSON: the copy that was given away needs another way out than `haul drop`. */
+static void warn_of_copy(struct haul_result *result, const struct migration_watch *watch,
+                         const struct output *output)
+{
+    struct haul_error reason = {.status = HAUL_OK};
+    if (result->status == HAUL_OK && !is_receiver(output) && result->verified &&
+        result->warning[0] == '\0' && !can_drop(watch, &reason)) {
+        (void)snprintf(result->warning, sizeof(result->warning),
+                       "`haul drop` cannot delete the copy here: %.190s", reason.text);
+    }
+}
+
 int migration_run_finish(struct haul_migration *migration, struct migration_watch *watch,
                          struct output *output)
 {
@@ -266,6 +299,7 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
         load_writer_stop(watch->load, &load);
         watch->load = NULL;
     }
+    warn_of_copy(&result, watch, output);
     int exit_code =
         report(&result, loaded ? &load : NULL, signal_watch_number(&watch->signals), watch, output);
     free(differences);

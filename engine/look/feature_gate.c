@@ -179,7 +179,7 @@ static enum haul_status check_merges(const struct store_look *look, struct haul_
     return HAUL_OK;
 }
 
-static enum haul_status check_log(const struct store_look *look, struct haul_error *error)
+enum haul_status feature_gate_check_log(const struct store_look *look, struct haul_error *error)
 {
     if (look->log.has_prepared) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
@@ -267,8 +267,8 @@ static enum haul_status check_stored(const struct stored_family *family, bool re
     return known || read_only ? HAUL_OK : unknown_object(family->name, "table factory", id, error);
 }
 
-static enum haul_status check_families(const struct store_look *look, bool read_only,
-                                       struct haul_error *error)
+enum haul_status feature_gate_check_families(const struct store_look *look, bool read_only,
+                                             struct haul_error *error)
 {
     size_t counted = 0;
     for (size_t i = 0; i < look->manifest.family_count; i++) {
@@ -306,10 +306,10 @@ enum haul_status feature_gate_check(const struct store_look *look,
         status = check_tables(look, release, error);
     }
     if (status == HAUL_OK) {
-        status = check_families(look, read_only, error);
+        status = feature_gate_check_families(look, read_only, error);
     }
     if (status == HAUL_OK) {
         status = check_paths(look, read_only, error);
     }
-    return status == HAUL_OK ? check_log(look, error) : status;
+    return status == HAUL_OK ? feature_gate_check_log(look, error) : status;
 }

@@ -28,6 +28,15 @@ enum haul_status feature_gate_check(const struct store_look *look,
                                     const struct feature_release *release, bool read_only,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Only the column families. Errors: UNSUPPORTED, MISMATCH. */
+enum haul_status feature_gate_check_families(const struct store_look *look, bool read_only,
+                                             struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Only what the log holds; `look` was opened with it. feature_gate_check includes this.
+ * Errors: UNSUPPORTED. */
+enum haul_status feature_gate_check_log(const struct store_look *look,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Was the database written by a later release? Then that may be the reason for `error`, which gets
  * a hint. */
 enum haul_status feature_gate_explain(const struct store_look *look,

@@ -191,6 +191,7 @@ static enum haul_status look_on(struct looking *looking, struct log_file *file, 
     enum haul_status status = log_file_next(file, &record, error);
     if (status == HAUL_CORRUPT) {
         note_damage(looking, error->text);
+        looking->look->is_damaged_within = true;
         return HAUL_OK;
     }
     if (status != HAUL_OK) {

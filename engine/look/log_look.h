@@ -2,9 +2,9 @@
 /* log_look.h — examines the log files of a closed database: would RocksDB replay every record, and
  * does one of them hold what haul cannot move?
  *
- * At damage, RocksDB replays what comes before it and removes the rest with the file. A write that
- * a crash has torn is no loss, because no complete record follows it. But complete records after
- * the damage had been acknowledged.
+ * At damage, RocksDB by default replays what comes before it and removes the rest with the file;
+ * its wal_recovery_mode decides (rocks_damage.c). A write that a crash has torn is no loss, because
+ * no complete record follows it. But complete records after the damage had been acknowledged.
  *
  * Thread: any. */
 #ifndef HAUL_LOG_LOOK_H
@@ -25,6 +25,7 @@ struct log_look {
     /* Complete records follow the damage, which `damage` describes. */
     bool loses_records;
     char damage[LOG_LOOK_TEXT_BYTES_MAX];
+    bool is_damaged_within; /* not only by a file that ends within a record */
     /* A transaction that is prepared and neither committed nor rolled back. */
     bool has_prepared;
     char prepared[LOG_LOOK_TEXT_BYTES_MAX]; /* its name */

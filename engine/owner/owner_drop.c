@@ -35,6 +35,22 @@ static enum haul_status check_order(const struct haul_family *family,
     return status;
 }
 
+/* The store has none of the pieces: has the record, of families that are gone? Errors: NOT_FOUND,
+ * NO_MEMORY. */
+static enum haul_status check_record(const struct ownership *ownership,
+                                     const struct haul_owner_selection *selection,
+                                     struct haul_error *error)
+{
+    struct owner_pieces recorded = {.count = 0};
+    enum haul_status status = owner_pieces_add_all(&recorded, ownership, selection, error);
+    if (status == HAUL_OK && recorded.count == 0) {
+        status = haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
+                                "none of the selected ranges were handed over");
+    }
+    owner_pieces_fini(&recorded);
+    return status;
+}
+
 /* Find the pieces to delete in the store's families. */
 static enum haul_status find_pieces(struct haul_store *store,
                                     const struct haul_owner_selection *selection,
@@ -59,11 +75,10 @@ static enum haul_status find_pieces(struct haul_store *store,
             status = check_order(&families[i], pieces, first, error);
         }
     }
-    ownership_fini(&ownership);
     if (status == HAUL_OK && pieces->count == 0) {
-        status = haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
-                                "none of the selected ranges were handed over");
+        status = check_record(&ownership, selection, error);
     }
+    ownership_fini(&ownership);
     return status;
 }
 

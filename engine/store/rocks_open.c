@@ -22,8 +22,8 @@
 #include "job_families.h"
 #include "log_links.h"
 #include "log_look.h"
-#include "log_rescue.h"
 #include "plain_file.h"
+#include "rocks_damage.h"
 #include "rocks_door.h"
 #include "rocks_store.h"
 #include "rocks_stored.h"
@@ -178,6 +178,22 @@ static enum haul_status look(struct opening *opening, struct haul_error *error)
         status = feature_gate_check(&opening->look, &opening->release,
                                     !is_guarded(opening->options), error);
     }
+    return status;
+}
+
+enum haul_status haul_rocks_store_check_families(const char *directory, struct haul_error *error)
+{
+    const struct store_look_options options = {.directory = directory};
+    struct store_look *look_at = calloc(1, sizeof(*look_at));
+    if (look_at == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a look");
+    }
+    enum haul_status status = store_look_open(&options, look_at, error);
+    if (status == HAUL_OK) {
+        status = feature_gate_check_families(look_at, false, error);
+    }
+    store_look_close(look_at);
+    free(look_at);
     return status;
 }
 
@@ -443,28 +459,6 @@ static bool archives_itself(struct rocks_store *store)
            rocksdb_options_get_WAL_size_limit_MB(store->options) > 0;
 }
 
-/* RocksDB will read only up to the damage, here as in the owner's program. */
-static enum haul_status keep_damaged_log(const struct opening *opening, struct haul_error *error)
-{
-    const struct store_look *look = &opening->look;
-    char copy[ROCKS_PATH_BYTES_MAX] = "";
-    enum haul_status status = HAUL_OK;
-    if (!look->log.loses_records) {
-        return HAUL_OK;
-    }
-    if (!opening->options->read_only) {
-        status = log_rescue(look->directory, look->wal_dir, copy, sizeof(copy), error);
-    }
-    if (status == HAUL_OK) {
-        haul_log(opening->options->log, HAUL_LOG_WARNING,
-                 "the log is damaged (%s), and complete records follow the damage, which RocksDB "
-                 "will not read: %s%s",
-                 look->log.damage, copy[0] == '\0' ? "the log is left as it is" : "a copy is in ",
-                 copy);
-    }
-    return status;
-}
-
 static bool has_instance(const struct rocks_store *store)
 {
     char path[ROCKS_PATH_BYTES_MAX + 32];
@@ -505,7 +499,9 @@ static enum haul_status prepare(struct opening *opening, struct haul_error *erro
         status = check_not_set_back(store, error);
     }
     if (status == HAUL_OK) {
-        status = keep_damaged_log(opening, error);
+        status = rocks_damage_keep(&opening->look, options,
+                                   rocksdb_options_get_wal_recovery_mode(store->options),
+                                   rocksdb_options_get_paranoid_checks(store->options), error);
     }
     if (status == HAUL_OK && options->keep_log && !store->archives_itself) {
         status = log_links_make(store->path, store->wal_dir, options->log, error);
@@ -529,10 +525,34 @@ static enum haul_status check_replay(const struct opening *opening, struct haul_
     return HAUL_UNSUPPORTED;
 }
 
+/* An open that is not guarded has not looked at the log: another process may be writing it. If
+ * RocksDB fails, the log may hold the reason. */
+static enum haul_status explain_by_log(struct opening *opening, enum haul_status status,
+                                       struct haul_error *error)
+{
+    const struct store_look_options options = {
+        .directory = opening->store->path, .wal_dir = opening->options->wal_dir, .with_log = true};
+    struct haul_error reason = {.status = HAUL_OK};
+    struct store_look *look =
+        status == HAUL_OK || is_guarded(opening->options) ? NULL : calloc(1, sizeof(*look));
+    if (look == NULL) {
+        return status;
+    }
+    enum haul_status explained = store_look_open(&options, look, &reason);
+    if (explained == HAUL_OK && feature_gate_check_log(look, &reason) == HAUL_UNSUPPORTED) {
+        *error = reason;
+        status = HAUL_UNSUPPORTED;
+    }
+    store_look_close(look);
+    free(look);
+    return status;
+}
+
 static enum haul_status open_prepared(struct opening *opening, struct haul_error *error)
 {
     apply_options(opening);
     enum haul_status status = rocks_open_handles(opening->store, error);
+    status = explain_by_log(opening, status, error);
     status = feature_gate_explain(&opening->look, &opening->release, status, error);
     if (status == HAUL_OK && !opening->options->read_only) {
         restore_options_text(opening);

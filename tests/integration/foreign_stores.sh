@@ -403,6 +403,13 @@ test_send__prepared_transaction__refused() {
         rm -rf source target
         "$maker" source "kind $kind" 'put a 1' 'prepare xid1 key value' leave
         refused 'prepared'
+        run 3 "$haul" verify --db source --with source
+        one_error "'?xid1'? is prepared.*commit or roll back"
+        rm -rf source
+        "$maker" source "kind $kind" 'put a 1' 'prepare xid1 key value' 'commit xid1' leave
+        refused 'policy write-prepared or write-unprepared'
+        keeps run 3 "$haul" verify --db source --write-manifest manifest
+        one_error 'policy write-prepared or write-unprepared.*memory was flushed'
     done
 }
 
@@ -426,6 +433,22 @@ test_send__foreign_objects__refused() {
 test_send__foreign_merge_operator__refused() {
     "$maker" source 'options merge_operator=test.AppendOperator' 'put a 1' 'merge a 2' flush
     refused "merge operator 'test.AppendOperator'"
+}
+
+# `drop` opens every family for writing: what it cannot do is not promised.
+test_send__copy_beside_a_foreign_object__drop_is_not_promised() {
+    local object
+    for object in 'merge_operator=test.AppendOperator' 'comparator=test.CaselessComparator'; do
+        rm -rf source target
+        "$maker" source "family x $object" 'put a 1' 'use x' 'put b 2'
+        receive
+        run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --cf default
+        grep -q "until the program of this database deletes it: .haul drop --db source. cannot open it, .*${object#*=}" "$work/out" ||
+            { cat "$work/out"; fail 'not said'; }
+        received
+        run 3 "$haul" drop --db source --yes
+        one_error "${object#*=}.*delete what .haul owner --db source. lists as given away"
+    done
 }
 
 test_send__objects_that_do_not_change_what_is_read__moved() {
@@ -668,6 +691,43 @@ test_recv__log_damaged_in_its_middle__warned_and_copied() {
     "$reader" --digest --range x:y source >source.digest
     "$reader" --digest --range x:y target >target.digest
     cmp source.digest target.digest
+}
+
+# What RocksDB does at the damage depends on the database's own wal_recovery_mode.
+test_send__log_damaged_in_each_mode__warning_says_what_rocksdb_does() {
+    local mode damage effect code first
+    while read -r mode damage code effect; do
+        rm -rf source target
+        "$maker" source "options wal_recovery_mode=$mode" 'family x' 'fill a 2000 100' 'use x' 'fill b 100 100' flush \
+            'use default' 'fill c 100 100' sync leave
+        first=$(find source -name '*.log' | sort | head -n 1)
+        case $damage in
+        torn) truncate -s -37 "$first" ;;
+        *) printf 'damage' | dd of="$first" bs=1 seek=3000 conv=notrunc status=none ;;
+        esac
+        if [[ $code == 0 ]]; then
+            moves
+        else
+            keeps run "$code" "$haul" send --db source --to 127.0.0.1:1 --transport tcp
+        fi
+        grep -q "the log is damaged .*$effect .*(wal_recovery_mode $mode)" "$work/err" ||
+            { cat "$work/err"; fail "$mode, $damage: not '$effect'"; }
+    done <<'END'
+kTolerateCorruptedTailRecords torn 0 which RocksDB reads: only the damaged records are lost
+kTolerateCorruptedTailRecords inside 6 RocksDB refuses to open
+kAbsoluteConsistency torn 6 RocksDB refuses to open
+kAbsoluteConsistency inside 6 RocksDB refuses to open
+kPointInTimeRecovery torn 6 which RocksDB will not read
+kPointInTimeRecovery inside 6 which RocksDB will not read
+kSkipAnyCorruptedRecords torn 0 which RocksDB reads: only the damaged records are lost
+kSkipAnyCorruptedRecords inside 0 which RocksDB reads: only the damaged records are lost
+END
+    rm -rf source target
+    "$maker" source 'options paranoid_checks=false' 'fill a 20000 100' 'fill b 2000 100' sync leave
+    damage source
+    "$haul" send --db source --to 127.0.0.1:1 --transport tcp >"$work/out" 2>"$work/err" || true
+    grep -q 'which RocksDB reads if it can (wal_recovery_mode kPointInTimeRecovery, paranoid_checks off)' "$work/err" ||
+        { cat "$work/err"; fail 'no warning'; }
 }
 
 test_status__of_a_file__told_to_give_the_directory() {

@@ -164,7 +164,8 @@ struct haul_owner_dropped {
 
 /* Delete from the store exactly what was handed over and is still RELEASED, within the selection.
  * The record is locked while one range is deleted: hand-overs, plans and other changes of this
- * database wait for 2 s and then fail with BUSY.
+ * database wait for 2 s and then fail with BUSY. With OK and no range in `dropped`, the column
+ * families of the selection are gone, and nothing is left to delete.
  * Errors: NOT_FOUND (nothing is RELEASED), UNSUPPORTED (ranges of a family that is not ordered by
  * bytes: nothing is deleted), BUSY (a process runs a job that brings a part of it back, or a range
  * was taken back meanwhile: `dropped` has what is deleted), EXISTS (such a job is unfinished, and

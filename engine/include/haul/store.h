@@ -275,6 +275,12 @@ enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks
                                        struct haul_store **store,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Can haul open all column families of this database, as it must for writing? The database may be
+ * open; only its files are read. Errors: UNSUPPORTED, MISMATCH (both: no, and why), those of
+ * reading. */
+enum haul_status haul_rocks_store_check_families(const char *directory,
+                                                 struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Remove the second names of log files that a crashed source with keep_log has left and that no job
  * needs any more. (Otherwise closing the store removes them, unless a job can be resumed.) Does
  * nothing while the database is in use. */

@@ -20,9 +20,11 @@ static enum haul_status read_answer;
 static enum haul_status released_answer;
 static enum haul_status open_answer;
 static enum haul_status drop_answer;
+static enum haul_status families_answer;
 static const char *hint; /* of change_answer, read_answer and drop_answer */
 static struct haul_owner_dropped dropped;
 static size_t released_count;
+static size_t gone_count; /* of column families that the database no longer has */
 static size_t job_count;
 static char said[512];
 static int closed_count;
@@ -31,10 +33,11 @@ static struct haul_rocks_options opened;
 static void begin(void)
 {
     check_answer = change_answer = read_answer = HAUL_OK;
-    released_answer = open_answer = drop_answer = HAUL_OK;
+    released_answer = open_answer = drop_answer = families_answer = HAUL_OK;
     hint = NULL;
     dropped = (struct haul_owner_dropped){.ranges = 1, .bytes = 5000};
     released_count = 1;
+    gone_count = 0;
     job_count = 0;
     said[0] = '\0';
     closed_count = 0;
@@ -110,6 +113,15 @@ enum haul_status __wrap_database_open(const char *directory,
     return answer(open_answer, "cannot open", error);
 }
 
+enum haul_status __wrap_haul_rocks_store_check_families(const char *directory,
+                                                        struct haul_error *error);
+enum haul_status __wrap_haul_rocks_store_check_families(const char *directory,
+                                                        struct haul_error *error)
+{
+    check_text(directory, "/a");
+    return answer(families_answer, "an operator is missing", error);
+}
+
 static enum haul_status change(const char *name, const char *directory, bool accept,
                                struct haul_error *error)
 {
@@ -154,17 +166,17 @@ enum haul_status __wrap_haul_owner_rebuild(const char *directory, bool accept,
     return change("rebuild", directory, accept, error);
 }
 
-static struct haul_owner *make_owner(void)
+static struct haul_owner *make_owner(size_t range_count)
 {
     struct haul_owner *owner = calloc(1, sizeof(*owner));
     check_or_stop(owner != NULL);
-    owner->ranges = calloc(released_count + 1, sizeof(*owner->ranges));
+    owner->ranges = calloc(range_count + 1, sizeof(*owner->ranges));
     owner->jobs = calloc(job_count + 1, sizeof(*owner->jobs));
     check_or_stop(owner->ranges != NULL && owner->jobs != NULL);
-    owner->range_count = released_count;
+    owner->range_count = range_count;
     owner->job_count = job_count;
     (void)snprintf(owner->identity, sizeof(owner->identity), "me");
-    for (size_t i = 0; i < released_count; i++) {
+    for (size_t i = 0; i < range_count; i++) {
         owner->ranges[i] =
             (struct haul_owner_range){.state = HAUL_OWNER_RELEASED,
                                       .family = i == 0 ? "users" : "posts",
@@ -195,7 +207,7 @@ enum haul_status __wrap_haul_owner_read(const char *directory, struct haul_owner
 {
     check_text(directory, "/a");
     say("read");
-    *owner = read_answer == HAUL_OK ? make_owner() : NULL;
+    *owner = read_answer == HAUL_OK ? make_owner(released_count + gone_count) : NULL;
     return answer(read_answer, "not read", error);
 }
 
@@ -211,8 +223,19 @@ enum haul_status __wrap_haul_owner_read_released(const char *directory,
     check_text(directory, "/a");
     say("released");
     say_selection(selection);
-    *owner = released_answer == HAUL_OK ? make_owner() : NULL;
+    *owner = released_answer == HAUL_OK ? make_owner(released_count) : NULL;
     return answer(released_answer, "not read", error);
+}
+
+/* What is given away begins with "k". */
+enum haul_owner_state __wrap_haul_owner_state_of(const struct haul_owner *owner, const char *family,
+                                                 const struct haul_range *range);
+enum haul_owner_state __wrap_haul_owner_state_of(const struct haul_owner *owner, const char *family,
+                                                 const struct haul_range *range)
+{
+    check(owner->range_count > 0 && family != NULL);
+    bool before = range->end.size > 0 && *(const uint8_t *)range->end.data < 'k';
+    return before ? HAUL_OWNER_OWN : HAUL_OWNER_RELEASED;
 }
 
 enum haul_status __wrap_haul_owner_drop(struct haul_store *of,
@@ -424,6 +447,31 @@ static void test_drop__nothing_handed_over__said_of_what_was_selected(void)
     check_has(ran.err.text, "not dropped: another way");
 }
 
+static void test_drop__the_families_are_gone__nothing_is_left_to_delete(void)
+{
+    static const char *const lines[] = {"--db /a", "--db /a --yes", "--db /a --cf users --yes",
+                                        "--db /a --range a:b --range k:l"};
+    for (size_t i = 0; i < CHECK_COUNT(lines); i++) {
+        begin();
+        released_count = 0;
+        gone_count = 1;
+        dropped = (struct haul_owner_dropped){.ranges = 7};
+        check_equal(run(&command_drop, lines[i]), EXIT_CODE_OK);
+        check_has(ran.out.text, "nothing left to delete: ");
+        check_text(ran.err.text, "");
+        check_equal(closed_count, 0);
+    }
+    check_equal(run(&command_drop, "--db /a --json"), EXIT_CODE_OK);
+    check_has(ran.out.text, "\"ranges\":0");
+    check_equal(run(&command_drop, "--db /a -q"), EXIT_CODE_OK);
+    check_text(ran.out.text, "");
+    check_equal(run(&command_drop, "--db /a --cf posts"), EXIT_CODE_PREFLIGHT);
+    check_equal(run(&command_drop, "--db /a --range a:b"), EXIT_CODE_PREFLIGHT);
+    check_has(ran.err.text, "nothing of what is selected in /a was handed over");
+    read_answer = HAUL_CORRUPT;
+    check_equal(run(&command_drop, "--db /a"), EXIT_CODE_INTEGRITY);
+}
+
 static void test_drop__a_step_fails__its_code_and_nothing_behind_it(void)
 {
     begin();
@@ -445,6 +493,19 @@ static void test_drop__a_step_fails__its_code_and_nothing_behind_it(void)
     check_has(ran.err.text, "drop needs --db DIR");
 }
 
+static void test_drop__a_family_that_haul_cannot_open__its_program_deletes(void)
+{
+    begin();
+    open_answer = families_answer = HAUL_MISMATCH;
+    check_equal(run(&command_drop, "--db /a --yes"), EXIT_CODE_PREFLIGHT);
+    check_has(ran.err.text, "cannot open: delete what `haul owner --db /a` lists as given away "
+                            "with the program that has the database");
+    begin();
+    open_answer = HAUL_UNSUPPORTED; /* for another reason, which has its own way out */
+    check_equal(run(&command_drop, "--db /a --yes"), EXIT_CODE_PREFLIGHT);
+    check(strstr(ran.err.text, "haul owner") == NULL);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_owner__each_action__its_call_and_then_the_record),
     CHECK_TEST(test_owner__options_that_exclude_each_other__refused_before_anything),
@@ -454,6 +515,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_drop__without_yes__lists_and_opens_nothing),
     CHECK_TEST(test_drop__yes__deletes_the_selection_and_counts),
     CHECK_TEST(test_drop__nothing_handed_over__said_of_what_was_selected),
+    CHECK_TEST(test_drop__the_families_are_gone__nothing_is_left_to_delete),
+    CHECK_TEST(test_drop__a_family_that_haul_cannot_open__its_program_deletes),
     CHECK_TEST(test_drop__a_step_fails__its_code_and_nothing_behind_it),
 };
 CHECK_MAIN("cmd_owner", tests)

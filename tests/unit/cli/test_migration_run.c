@@ -24,6 +24,7 @@ static enum haul_status signals_answer;
 static enum haul_status open_answer;
 static enum haul_status control_answer;
 static enum haul_status hide_answer;
+static enum haul_status families_answer;
 static int signal_number;
 static struct haul_rocks_options opened;
 static struct haul_option_difference difference;
@@ -45,7 +46,7 @@ static void begin(const char *command, const struct output_options *options)
     memset(&load, 0, sizeof(load));
     memset(&opened, 0, sizeof(opened));
     said[0] = '\0';
-    signals_answer = open_answer = control_answer = hide_answer = HAUL_OK;
+    signals_answer = open_answer = control_answer = hide_answer = families_answer = HAUL_OK;
     signal_number = 0;
     waits_in_vain = 0;
     result.progress = (struct haul_progress){
@@ -152,6 +153,15 @@ enum haul_status __wrap_database_open(const char *directory,
     *out = &store;
     say("open");
     return answer(open_answer, "cannot open", error);
+}
+
+enum haul_status __wrap_haul_rocks_store_check_families(const char *directory,
+                                                        struct haul_error *error);
+enum haul_status __wrap_haul_rocks_store_check_families(const char *directory,
+                                                        struct haul_error *error)
+{
+    check_text(directory, "/a");
+    return answer(families_answer, "an operator is missing", error);
 }
 
 enum haul_status __wrap_signal_watch_init(struct signal_watch *watch, struct output *to,
@@ -391,6 +401,32 @@ static void test_finish__stopped__how_to_go_on_and_the_signal(void)
     check(strstr(ran.err.text, "the same command") == NULL);
 }
 
+/* `haul drop` opens every column family, and cannot. */
+static void test_finish__drop_will_be_refused__said_where_it_was_promised(void)
+{
+    static const enum haul_status reasons[] = {HAUL_MISMATCH, HAUL_UNSUPPORTED};
+    for (size_t i = 0; i < CHECK_COUNT(reasons); i++) {
+        begin("send", &plain);
+        families_answer = reasons[i];
+        check_equal(finish("h:1", false), EXIT_CODE_OK);
+        check_has(ran.out.text, "the copy here stays until the program of this database deletes "
+                                "it: `haul drop --db /a` cannot open it, an operator is missing\n");
+        begin("send", &json);
+        families_answer = reasons[i];
+        check_equal(finish("h:1", false), EXIT_CODE_OK);
+        check_has(ran.out.text,
+                  "\"warning\":\"`haul drop` cannot delete the copy here: an operator");
+        begin("recv", &json);
+        families_answer = reasons[i];
+        check_equal(finish(NULL, false), EXIT_CODE_OK);
+        check_has(ran.out.text, "\"warning\":null");
+    }
+    begin("send", &plain);
+    families_answer = HAUL_IO; /* not known */
+    check_equal(finish("h:1", false), EXIT_CODE_OK);
+    check_has(ran.out.text, "until `haul drop --db /a` deletes it\n");
+}
+
 /* Before the end: a signal requests a progress line, and the control socket is served. */
 static void test_finish__asked_by_a_signal__a_line_and_it_goes_on(void)
 {
@@ -615,6 +651,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_finish__wait_interrupted__goes_on_until_the_result_is_written),
     CHECK_TEST(test_finish__each_status__its_exit_code_and_one_line),
     CHECK_TEST(test_finish__stopped__how_to_go_on_and_the_signal),
+    CHECK_TEST(test_finish__drop_will_be_refused__said_where_it_was_promised),
     CHECK_TEST(test_finish__asked_by_a_signal__a_line_and_it_goes_on),
     CHECK_TEST(test_lead__asked_and_cancelled__over_and_handed_on),
     CHECK_TEST(test_lead__over_or_a_signal_was_there__no_wait),

@@ -18,6 +18,36 @@ static void test_owner_drop__handed_over__exactly_that(void)
     finish();
 }
 
+static enum haul_status no_families(struct haul_store *store, struct haul_family *families,
+                                    size_t capacity, size_t *count, struct haul_error *failed)
+{
+    (void)store;
+    (void)families;
+    (void)capacity;
+    (void)failed;
+    *count = 0;
+    return HAUL_OK;
+}
+
+static void test_owner_drop__the_family_is_gone__nothing_is_left(void)
+{
+    struct haul_owner_dropped dropped = {.ranges = 9};
+    start();
+    const struct haul_store_ops *real = fixture.store->ops;
+    struct haul_store_ops without = *real;
+    without.families = no_families;
+    fixture.store->ops = &without;
+    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_NOT_FOUND);
+    fixture.store->ops = real;
+    move(VERSION_RELEASED, "b", "c");
+    fixture.store->ops = &without;
+    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_OK);
+    check_equal(dropped.ranges, 0);
+    fixture.store->ops = real;
+    check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
+    finish();
+}
+
 static void test_owner_drop__not_confirmed__in_doubt_and_all_stays(void)
 {
     struct haul_owner_dropped dropped;
@@ -147,6 +177,7 @@ static void test_owner_drop__a_plan_cannot_be_read__all_stays(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_owner_drop__handed_over__exactly_that),
+    CHECK_TEST(test_owner_drop__the_family_is_gone__nothing_is_left),
     CHECK_TEST(test_owner_drop__not_confirmed__in_doubt_and_all_stays),
     CHECK_TEST(test_owner_drop__taken_back_before_its_turn__busy_and_it_stays),
     CHECK_TEST(test_owner_drop__taken_back_while_it_goes__that_is_busy),
