@@ -87,9 +87,10 @@ static void fail_different(struct target_session *session, size_t number)
                    session->family_names[number], session->prepare.as.prepare.digests[number].count,
                    session->digests[number].count);
     if (session->hello.resume) {
-        haul_error_hint(&error, "something else has changed the target's records since the job "
-                                "began, or the hardware is at fault: send it again, from its "
-                                "beginning");
+        haul_error_hint(&error, "since the job began, something else has changed the source's "
+                                "records in a way that no log shows (an ingested file, "
+                                "DeleteFilesInRange) or the target's records, or the hardware is "
+                                "at fault: send it again, from its beginning");
     }
     target_fail(session, &error);
 }
