@@ -44,7 +44,8 @@ if(NOT HAUL_ROCKSDB_INCLUDE)
         target_link_options(haul_shared PRIVATE -Wl,-z,undefs)
     endif()
     target_link_libraries(haul_shared PRIVATE $<BUILD_INTERFACE:haul_build> Threads::Threads
-        PkgConfig::ISAL PkgConfig::XXHASH PkgConfig::ROCKSDB PkgConfig::ZSTD nanopb::protobuf-nanopb-static)
+        PkgConfig::ISAL PkgConfig::OPENSSL PkgConfig::XXHASH PkgConfig::ROCKSDB
+        PkgConfig::ZSTD nanopb::protobuf-nanopb-static)
     if(HAUL_RDMA)
         target_link_libraries(haul_shared PRIVATE PkgConfig::VERBS)
     endif()
@@ -67,7 +68,7 @@ add_custom_target(haul_static ALL DEPENDS ${static_library})
 
 # --- how to find them ---
 # The dependencies of libhaul.a; an embedder with its own RocksDB also has that one's zstd.
-set(HAUL_STATIC_REQUIRES "libisal libxxhash")
+set(HAUL_STATIC_REQUIRES "libisal libxxhash openssl")
 if(NOT HAUL_ROCKSDB_INCLUDE)
     string(APPEND HAUL_STATIC_REQUIRES " rocksdb libzstd")
 endif()

@@ -28,10 +28,10 @@ enum haul_status peer_channel_connect(struct peer_channel *peer, const struct li
     return add(peer, error);
 }
 
-enum haul_status peer_channel_adopt(struct peer_channel *peer, int fd,
+enum haul_status peer_channel_adopt(struct peer_channel *peer, struct tls_socket socket,
                                     const struct link_config *config, struct haul_error *error)
 {
-    enum haul_status status = control_channel_adopt(fd, config, &peer->channel, error);
+    enum haul_status status = control_channel_adopt(socket, config, &peer->channel, error);
     return status == HAUL_OK ? add(peer, error) : status;
 }
 

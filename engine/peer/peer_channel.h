@@ -22,7 +22,7 @@ enum haul_status peer_channel_connect(struct peer_channel *peer, const struct li
                                       const struct link_config *config,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 /* Take over the socket of a connected peer, also on error. Errors: as above. */
-enum haul_status peer_channel_adopt(struct peer_channel *peer, int fd,
+enum haul_status peer_channel_adopt(struct peer_channel *peer, struct tls_socket socket,
                                     const struct link_config *config,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* Queue a message. Ownership: takes its content. Errors: CLOSED (lost), AGAIN (the queue is full),

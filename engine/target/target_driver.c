@@ -744,12 +744,13 @@ static enum haul_status create_session(struct target_driver *driver, struct haul
                              : haul_error_set(error, status, NULL, 0, "no memory for a session");
 }
 
-enum haul_status target_driver_create(const struct target_driver_options *options, int fd,
-                                      struct target_driver **out, struct haul_error *error)
+enum haul_status target_driver_create(const struct target_driver_options *options,
+                                      struct tls_socket socket, struct target_driver **out,
+                                      struct haul_error *error)
 {
     struct target_driver *driver = calloc(1, sizeof(*driver));
     if (driver == NULL) {
-        (void)close(fd);
+        tls_socket_close(&socket);
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a job");
     }
     driver->options = *options;
@@ -762,7 +763,7 @@ enum haul_status target_driver_create(const struct target_driver_options *option
     target_copy_init(&driver->copy, options->target, &driver->calls.journal, options->group,
                      &config);
     driver->peer.group = options->group;
-    enum haul_status status = peer_channel_adopt(&driver->peer, fd, &config, error);
+    enum haul_status status = peer_channel_adopt(&driver->peer, socket, &config, error);
     if (status == HAUL_OK) {
         control_channel_local(driver->peer.channel, &driver->local);
         status = create_session(driver, error);

@@ -101,8 +101,8 @@ static void take_control(struct target_migration *target, struct acceptor_arriva
     };
     struct haul_error error = {0};
     struct target_driver *caller = NULL;
-    int fd = acceptor_take(arrival);
-    if (target_driver_create(&options, fd, &caller, &error) != HAUL_OK) {
+    struct tls_socket socket = acceptor_take(arrival);
+    if (target_driver_create(&options, socket, &caller, &error) != HAUL_OK) {
         char line[HAUL_LOG_LINE_BYTES_MAX / 2];
         haul_error_format(&error, line, sizeof(line));
         log_refusal(target, &options.peer, line);

@@ -241,8 +241,8 @@ static void take_control(struct server *server, struct acceptor_arrival *arrival
         listener_reject(arrival->listener, &arrival->incoming, HAUL_BUSY);
         return;
     }
-    int fd = acceptor_take(arrival);
-    if (control_channel_adopt(fd, &config, &server->channel, &error) != HAUL_OK) {
+    struct tls_socket socket = acceptor_take(arrival);
+    if (control_channel_adopt(socket, &config, &server->channel, &error) != HAUL_OK) {
         server->channel = NULL;
     } else if (poll_group_add_control(server->group, server->channel) != HAUL_OK) {
         control_channel_destroy(server->channel);

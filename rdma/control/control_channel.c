@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "byte_queue.h"
 #include "clock.h"
@@ -56,7 +55,7 @@ enum control_state {
 struct control_channel {
     enum control_state state;
     struct link_config config;
-    int fd;
+    struct tls_socket socket;
     struct tcp_handshake handshake;
     struct link_address peer;
     bool trusted;
@@ -99,18 +98,18 @@ static void fail_unfinished(struct control_channel *channel)
 static void flush(struct control_channel *channel)
 {
     struct byte_queue *out = &channel->out;
-    while (byte_queue_size(out) > 0 && !channel->deaf) {
-        const struct iovec part = {.iov_base = out->bytes + out->begin,
-                                   .iov_len = byte_queue_size(out)};
+    enum haul_status status = channel->deaf ? HAUL_CLOSED : HAUL_OK;
+    while (status == HAUL_OK && byte_queue_size(out) > 0) {
         size_t sent = 0;
-        enum haul_status status = tcp_socket_send(channel->fd, &part, 1, &sent, &channel->error);
-        if (status != HAUL_OK) {
-            channel->deaf = status != HAUL_AGAIN;
-            return;
-        }
+        status = tls_socket_send(&channel->socket, out->bytes + out->begin, byte_queue_size(out),
+                                 &sent, &channel->error);
         byte_queue_drop(out, sent);
-        channel->said_ns = clock_now_ns(channel->config.clock);
+        channel->said_ns = sent > 0 ? clock_now_ns(channel->config.clock) : channel->said_ns;
     }
+    if (status == HAUL_OK) {
+        status = tls_socket_flush(&channel->socket, &channel->error);
+    }
+    channel->deaf = status != HAUL_OK && status != HAUL_AGAIN;
 }
 
 static enum haul_status append_frame(struct control_channel *channel, uint16_t type,
@@ -220,9 +219,9 @@ static enum haul_status fill(struct control_channel *channel, struct haul_error 
     if (byte_queue_reserve(in, CONTROL_FRAME_BYTES) != HAUL_OK) {
         return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for messages");
     }
-    const struct iovec room = {.iov_base = in->bytes + in->end, .iov_len = in->capacity - in->end};
     size_t received = 0;
-    enum haul_status status = tcp_socket_receive(channel->fd, &room, 1, &received, error);
+    enum haul_status status = tls_socket_receive(&channel->socket, in->bytes + in->end,
+                                                 in->capacity - in->end, &received, error);
     if (status == HAUL_OK) {
         in->end += received;
         channel->heard_ns = clock_now_ns(channel->config.clock);
@@ -271,7 +270,7 @@ static enum haul_status receive(struct control_channel *channel, struct control_
 
 static bool on_connecting(struct control_channel *channel, struct control_event *event)
 {
-    enum haul_status status = tcp_handshake_step(&channel->handshake, channel->fd, &channel->error);
+    enum haul_status status = tcp_handshake_step(&channel->handshake, &channel->socket, &channel->error);
     if (status == HAUL_AGAIN) {
         return false;
     }
@@ -373,7 +372,7 @@ static enum haul_status create(const struct link_config *config, enum control_st
             HAUL_OK) {
         status = haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a channel");
     }
-    made->fd = -1;
+    made->socket = (struct tls_socket){.fd = -1};
     made->state = state;
     made->shorter_timeout_ms = made->config.options.peer_timeout_ms;
     if (status != HAUL_OK) {
@@ -396,7 +395,11 @@ enum haul_status control_channel_connect(const struct link_address *address,
     if (status != HAUL_OK) {
         return status;
     }
-    status = tcp_socket_connect(address, made->config.options.peer_timeout_ms, &made->fd, error);
+    int fd = -1;
+    status = tcp_socket_connect(address, made->config.options.peer_timeout_ms, &fd, error);
+    if (status == HAUL_OK) {
+        status = tls_socket_open(&made->socket, fd, made->config.keys, error);
+    }
     if (status != HAUL_OK) {
         control_channel_destroy(made);
         return status;
@@ -407,17 +410,17 @@ enum haul_status control_channel_connect(const struct link_address *address,
     return HAUL_OK;
 }
 
-enum haul_status control_channel_adopt(int fd, const struct link_config *config,
+enum haul_status control_channel_adopt(struct tls_socket socket, const struct link_config *config,
                                        struct control_channel **channel, struct haul_error *error)
 {
     struct control_channel *made = NULL;
     enum haul_status status = create(config, CONTROL_STATE_OPEN, &made, error);
     if (status != HAUL_OK) {
-        (void)close(fd);
+        tls_socket_close(&socket);
         return status;
     }
-    made->fd = fd;
-    tcp_socket_peer(fd, &made->peer);
+    made->socket = socket;
+    tcp_socket_peer(socket.fd, &made->peer);
     *channel = made;
     return HAUL_OK;
 }
@@ -453,31 +456,33 @@ enum haul_status control_channel_send(struct control_channel *channel, uint16_t 
 
 size_t control_channel_pending_bytes(const struct control_channel *channel)
 {
-    return byte_queue_size(&channel->out);
+    return byte_queue_size(&channel->out) +
+           (tls_socket_has_output(&channel->socket) ? tls_stream_output(channel->socket.tls).size : 0);
 }
 
 uint32_t control_channel_round_trip_us(const struct control_channel *channel)
 {
-    return tcp_socket_round_trip_us(channel->fd);
+    return tcp_socket_round_trip_us(channel->socket.fd);
 }
 
 void control_channel_local(const struct control_channel *channel, struct link_address *local)
 {
-    tcp_socket_local(channel->fd, local);
+    tcp_socket_local(channel->socket.fd, local);
 }
 
 int control_channel_fd(const struct control_channel *channel)
 {
-    return channel->fd;
+    return channel->socket.fd;
 }
 
 uint32_t control_channel_interest(const struct control_channel *channel)
 {
     switch (channel->state) {
     case CONTROL_STATE_CONNECTING:
-        return tcp_handshake_interest(&channel->handshake);
+        return tcp_handshake_interest(&channel->handshake, &channel->socket);
     case CONTROL_STATE_OPEN:
-        return EPOLLIN | (byte_queue_size(&channel->out) > 0 && !channel->deaf ? EPOLLOUT : 0u);
+        return EPOLLIN |
+               (control_channel_pending_bytes(channel) > 0 && !channel->deaf ? EPOLLOUT : 0u);
     case CONTROL_STATE_ENDED:
     case CONTROL_STATE_REPORTED:
         break;
@@ -516,13 +521,14 @@ void control_channel_peer(const struct control_channel *channel, struct link_add
 static void part(struct control_channel *channel)
 {
     flush(channel);
+    tls_socket_end(&channel->socket);
     struct haul_error ignored;
     uint8_t unread[1024];
     const struct iovec room = {.iov_base = unread, .iov_len = sizeof(unread)};
     enum haul_status status = HAUL_OK;
     for (int i = 0; i < DRAIN_READS_MAX && status == HAUL_OK; i++) {
         size_t received;
-        status = tcp_socket_receive(channel->fd, &room, 1, &received, &ignored);
+        status = tcp_socket_receive(channel->socket.fd, &room, 1, &received, &ignored);
     }
 }
 
@@ -531,12 +537,10 @@ void control_channel_destroy(struct control_channel *channel)
     if (channel == NULL) {
         return;
     }
-    if (channel->fd >= 0) {
-        if (channel->state == CONTROL_STATE_OPEN) {
-            part(channel);
-        }
-        (void)close(channel->fd);
+    if (channel->socket.fd >= 0 && channel->state == CONTROL_STATE_OPEN) {
+        part(channel);
     }
+    tls_socket_close(&channel->socket);
     byte_queue_fini(&channel->in);
     byte_queue_fini(&channel->out);
     free(channel);

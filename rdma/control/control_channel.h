@@ -16,6 +16,7 @@
 
 #include "bytes.h"
 #include "link.h"
+#include "tls_socket.h"
 
 enum {
     CONTROL_FRAME_BYTES = 16,
@@ -41,8 +42,8 @@ struct control_event {
     struct haul_error error;
 };
 
-/* Start connecting; poll for CONNECTED or CLOSED (REFUSED, UNREACHABLE, TIMEOUT, VERSION, BUSY,
- * PROTOCOL: not a haul peer). */
+/* Start connecting, under TLS if `config` has keys; poll for CONNECTED or CLOSED (REFUSED, UNREACHABLE, TIMEOUT, VERSION, BUSY,
+ * AUTH: without the key, PROTOCOL: not a haul peer). */
 enum haul_status control_channel_connect(const struct link_address *address,
                                          const struct link_ticket *ticket,
                                          const struct link_config *config,
@@ -50,7 +51,7 @@ enum haul_status control_channel_connect(const struct link_address *address,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Take over a connected socket (also on error). */
-enum haul_status control_channel_adopt(int fd, const struct link_config *config,
+enum haul_status control_channel_adopt(struct tls_socket socket, const struct link_config *config,
                                        struct control_channel **channel,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 

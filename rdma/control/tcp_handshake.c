@@ -48,8 +48,11 @@ static enum haul_status fail_timeout(const struct tcp_handshake *handshake,
     char name[LINK_ADDRESS_TEXT_BYTES_MAX];
     link_address_format(&handshake->peer, name);
     bool connecting = handshake->state == TCP_HANDSHAKE_CONNECTING;
+    bool securing = handshake->state == TCP_HANDSHAKE_SECURING;
     (void)haul_error_set(error, HAUL_TIMEOUT, "", 0, "%s did not %s within %u ms", name,
-                         connecting ? "accept the connection" : "answer our preamble",
+                         connecting ? "accept the connection"
+                         : securing ? "prove that it has the key"
+                                    : "answer our preamble",
                          handshake->peer_timeout_ms);
     haul_error_hint(error, connecting
                                ? "the host does not answer: check the address and the firewall"
@@ -57,23 +60,46 @@ static enum haul_status fail_timeout(const struct tcp_handshake *handshake,
     return HAUL_TIMEOUT;
 }
 
-static enum haul_status on_connecting(struct tcp_handshake *handshake, int fd,
+static enum haul_status fail_key(const struct tcp_handshake *handshake, struct haul_error *error)
+{
+    char name[LINK_ADDRESS_TEXT_BYTES_MAX];
+    link_address_format(&handshake->peer, name);
+    (void)haul_error_set(error, HAUL_AUTH, "", 0, "%s does not have the key of this side", name);
+    haul_error_hint(error, "give both sides the same file: --key FILE (made by `haul keygen`)");
+    return HAUL_AUTH;
+}
+
+static enum haul_status on_connecting(struct tcp_handshake *handshake, struct tls_socket *socket,
                                       struct haul_error *error)
 {
-    enum haul_status status = tcp_socket_connected(fd, &handshake->peer, error);
+    enum haul_status status = tcp_socket_connected(socket->fd, &handshake->peer, error);
     if (status == HAUL_OK) {
-        handshake->state = TCP_HANDSHAKE_SENDING;
+        handshake->state = TCP_HANDSHAKE_SECURING;
     }
     return status;
 }
 
-static enum haul_status on_sending(struct tcp_handshake *handshake, int fd,
+static enum haul_status on_securing(struct tcp_handshake *handshake, struct tls_socket *socket,
+                                    struct haul_error *error)
+{
+    enum haul_status status = tls_socket_handshake(socket, error);
+    if (status == HAUL_OK) {
+        handshake->state = TCP_HANDSHAKE_SENDING;
+    } else if (status == HAUL_AUTH) {
+        status = fail_key(handshake, error);
+    } else if (status == HAUL_CLOSED && error->code == 0) {
+        status = fail_unanswered(handshake, error);
+    }
+    return status;
+}
+
+static enum haul_status on_sending(struct tcp_handshake *handshake, struct tls_socket *socket,
                                    struct haul_error *error)
 {
-    const struct iovec rest = {.iov_base = handshake->bytes + handshake->moved_bytes,
-                               .iov_len = sizeof(handshake->bytes) - handshake->moved_bytes};
     size_t sent = 0;
-    enum haul_status status = tcp_socket_send(fd, &rest, 1, &sent, error);
+    enum haul_status status =
+        tls_socket_send(socket, handshake->bytes + handshake->moved_bytes,
+                        sizeof(handshake->bytes) - handshake->moved_bytes, &sent, error);
     handshake->moved_bytes += sent;
     /* A peer without room answers and closes before it has read the preamble: read its answer. */
     if (handshake->moved_bytes == sizeof(handshake->bytes) || status == HAUL_CLOSED) {
@@ -112,13 +138,15 @@ static enum haul_status take_answer(const struct tcp_handshake *handshake, struc
                           haul_status_sentence(answer));
 }
 
-static enum haul_status on_reading(struct tcp_handshake *handshake, int fd,
+static enum haul_status on_reading(struct tcp_handshake *handshake, struct tls_socket *socket,
                                    struct haul_error *error)
 {
-    const struct iovec rest = {.iov_base = handshake->bytes + handshake->moved_bytes,
-                               .iov_len = sizeof(handshake->bytes) - handshake->moved_bytes};
     size_t received = 0;
-    enum haul_status status = tcp_socket_receive(fd, &rest, 1, &received, error);
+    struct haul_error of_flushing;
+    (void)!tls_socket_flush(socket, &of_flushing); /* a failure shows below, too */
+    enum haul_status status =
+        tls_socket_receive(socket, handshake->bytes + handshake->moved_bytes,
+                           sizeof(handshake->bytes) - handshake->moved_bytes, &received, error);
     handshake->moved_bytes += received;
     if (!tcp_answer_plausible(handshake->bytes, handshake->moved_bytes)) {
         return fail_foreign(handshake, "its answer is not haul's", error);
@@ -150,20 +178,23 @@ void tcp_handshake_init(struct tcp_handshake *handshake, const struct link_addre
     tcp_preamble_encode(purpose, ticket, handshake->bytes);
 }
 
-enum haul_status tcp_handshake_step(struct tcp_handshake *handshake, int fd,
+enum haul_status tcp_handshake_step(struct tcp_handshake *handshake, struct tls_socket *socket,
                                     struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
     while (status == HAUL_OK && handshake->state != TCP_HANDSHAKE_DONE) {
         switch (handshake->state) {
         case TCP_HANDSHAKE_CONNECTING:
-            status = on_connecting(handshake, fd, error);
+            status = on_connecting(handshake, socket, error);
+            break;
+        case TCP_HANDSHAKE_SECURING:
+            status = on_securing(handshake, socket, error);
             break;
         case TCP_HANDSHAKE_SENDING:
-            status = on_sending(handshake, fd, error);
+            status = on_sending(handshake, socket, error);
             break;
         case TCP_HANDSHAKE_READING:
-            status = on_reading(handshake, fd, error);
+            status = on_reading(handshake, socket, error);
             break;
         case TCP_HANDSHAKE_DONE:
             break;
@@ -175,7 +206,14 @@ enum haul_status tcp_handshake_step(struct tcp_handshake *handshake, int fd,
     return status;
 }
 
-uint32_t tcp_handshake_interest(const struct tcp_handshake *handshake)
+uint32_t tcp_handshake_interest(const struct tcp_handshake *handshake,
+                                const struct tls_socket *socket)
 {
-    return handshake->state == TCP_HANDSHAKE_READING ? EPOLLIN : EPOLLOUT;
+    switch (handshake->state) {
+    case TCP_HANDSHAKE_SECURING:
+    case TCP_HANDSHAKE_READING:
+        return EPOLLIN | (tls_socket_has_output(socket) ? EPOLLOUT : 0u);
+    default:
+        return EPOLLOUT;
+    }
 }

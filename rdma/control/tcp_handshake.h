@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tcp_handshake.h — how the connecting side opens: TCP connect, preamble out, answer in.
  *
- *   CONNECTING --connected--> SENDING --64 bytes out--> READING --64 bytes in--> DONE
+ *   CONNECTING --connected--> SECURING --TLS done--> SENDING --64 bytes out--> READING --64 in--> DONE
  *
- * tcp_handshake_step makes all three transitions, within peer_timeout_ms of the beginning.
+ * A plain socket is secured at once. tcp_handshake_step makes all transitions, within peer_timeout_ms of the beginning.
  * Thread: the owner's. */
 #ifndef HAUL_TCP_HANDSHAKE_H
 #define HAUL_TCP_HANDSHAKE_H
@@ -14,9 +14,11 @@
 #include "haul/status.h"
 #include "link.h"
 #include "tcp_preamble.h"
+#include "tls_socket.h"
 
 enum tcp_handshake_state {
     TCP_HANDSHAKE_CONNECTING, /* the kernel is connecting */
+    TCP_HANDSHAKE_SECURING,   /* the TLS handshake runs */
     TCP_HANDSHAKE_SENDING,    /* our preamble is being sent */
     TCP_HANDSHAKE_READING,    /* the answer is being read */
     TCP_HANDSHAKE_DONE,       /* accepted */
@@ -38,12 +40,13 @@ void tcp_handshake_init(struct tcp_handshake *handshake, const struct link_addre
                         const struct link_config *config);
 
 /* Continue as far as possible without waiting. OK: the peer accepted.
- * Errors: AGAIN; TIMEOUT; PROTOCOL and CORRUPT (not a haul peer); VERSION; those of
+ * Errors: AGAIN; TIMEOUT; AUTH (the other side does not have the key); PROTOCOL and CORRUPT (not a haul peer); VERSION; those of
  * tcp_socket_connected; the status that the peer answered (AUTH, BUSY, FENCED, ...). */
-enum haul_status tcp_handshake_step(struct tcp_handshake *handshake, int fd,
+enum haul_status tcp_handshake_step(struct tcp_handshake *handshake, struct tls_socket *socket,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* EPOLLIN or EPOLLOUT. */
-uint32_t tcp_handshake_interest(const struct tcp_handshake *handshake);
+/* Of EPOLLIN|EPOLLOUT. */
+uint32_t tcp_handshake_interest(const struct tcp_handshake *handshake,
+                                const struct tls_socket *socket);
 
 #endif

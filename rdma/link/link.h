@@ -47,6 +47,7 @@
 #include "haul/transport.h"
 #include "slot_header.h"
 
+struct haul_keys;
 struct link;
 struct listener;
 struct loopback_hub;
@@ -96,6 +97,7 @@ struct link_config {
     const struct haul_clock *clock; /* NULL: clock_monotonic */
     const struct haul_log *log;     /* NULL: silent */
     struct loopback_hub *hub;       /* loopback only */
+    const struct haul_keys *keys;   /* control connections use TLS with them; NULL: none does */
     /* Sender: the caller's own pool, which outlives the link and may serve several links. NULL: the
      * link creates one of slot_count blocks. */
     struct block_pool *pool;

@@ -225,7 +225,7 @@ uint64_t acceptor_deadline_ns(const struct acceptor *acceptor)
     return deadline;
 }
 
-int acceptor_take(struct acceptor_arrival *arrival)
+struct tls_socket acceptor_take(struct acceptor_arrival *arrival)
 {
     return tcp_listener_take(arrival->listener, &arrival->incoming);
 }

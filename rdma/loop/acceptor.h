@@ -13,6 +13,7 @@
 
 #include "link.h"
 #include "poll_group.h"
+#include "tls_socket.h"
 
 struct acceptor;
 
@@ -50,7 +51,7 @@ enum haul_status acceptor_poll(struct acceptor *acceptor,
 uint64_t acceptor_deadline_ns(const struct acceptor *acceptor);
 
 /* Answer OK to a control connection and return its socket (for control_channel_adopt). */
-int acceptor_take(struct acceptor_arrival *arrival);
+struct tls_socket acceptor_take(struct acceptor_arrival *arrival);
 
 /* Can links of this transport currently connect? False: `reason` gets the cause. */
 bool acceptor_offers(const struct acceptor *acceptor, enum haul_transport transport,

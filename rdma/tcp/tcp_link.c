@@ -218,7 +218,8 @@ static void fit_buffers(const struct tcp_link *link)
 
 static size_t on_connecting(struct tcp_link *link, struct link_event *events)
 {
-    enum haul_status status = tcp_handshake_step(&link->handshake, link->fd, &link->error);
+    struct tls_socket plain = {.fd = link->fd};
+    enum haul_status status = tcp_handshake_step(&link->handshake, &plain, &link->error);
     if (status == HAUL_AGAIN) {
         return 0;
     }
@@ -387,7 +388,7 @@ static size_t tcp_poll(struct link *base, struct link_event *events, size_t capa
 static uint32_t wanted_interest(const struct tcp_link *link)
 {
     if (link->state == TCP_LINK_CONNECTING) {
-        return tcp_handshake_interest(&link->handshake);
+        return tcp_handshake_interest(&link->handshake, &(struct tls_socket){.fd = link->fd});
     }
     bool reads =
         link->base.sending ? !link->sender.peer_ended : tcp_receiver_wants_bytes(&link->receiver);

@@ -2,11 +2,15 @@
 /* tcp_listener.h — one TCP port for control connections and TCP data links.
  *
  * Every connection begins with a 64-byte preamble that names its purpose; the answer has 64 bytes
- * too. Until it is answered a connection costs one descriptor and that preamble. */
+ * too. With keys (link_config) the preamble of a control connection, and everything after it, lies
+ * under TLS; that of a data link stays plain. Until it is answered a connection costs one descriptor
+ * and that preamble, or a ClientHello; only a peer whose ClientHello proves that it has a key gets
+ * the state of a TLS connection. */
 #ifndef HAUL_TCP_LISTENER_H
 #define HAUL_TCP_LISTENER_H
 
 #include "link.h"
+#include "tls_socket.h"
 
 enum {
     TCP_PENDING_MAX = 64, /* connections with an incomplete preamble; one more drops the oldest */
@@ -24,6 +28,6 @@ enum haul_status tcp_listen(const struct link_address *address, const struct lin
 
 /* Answer OK and return the connected, non-blocking socket (for control_channel_adopt). `listener`
  * comes from tcp_listen. */
-int tcp_listener_take(struct listener *listener, struct link_incoming *incoming);
+struct tls_socket tcp_listener_take(struct listener *listener, struct link_incoming *incoming);
 
 #endif

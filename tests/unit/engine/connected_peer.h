@@ -52,7 +52,7 @@ enum haul_status __wrap_control_channel_connect(const struct link_address *addre
     }
     control_peer_close(&peer);
     enum haul_status status =
-        control_channel_adopt(control_peer_open(&peer), config, &connected_theirs, failed);
+        control_channel_adopt((struct tls_socket){.fd = control_peer_open(&peer)}, config, &connected_theirs, failed);
     *channel = connected_theirs;
     connected_is_told = false;
     return status;

@@ -176,7 +176,8 @@ static enum haul_status connect_to(struct control_peer *whose, struct target_dri
                                                       .worker = worker,
                                                       .slot = &slot};
     memset(&error, 0, sizeof(error));
-    return target_driver_create(&job_options, control_peer_open(whose), made, &error);
+    return target_driver_create(&job_options, (struct tls_socket){.fd = control_peer_open(whose)},
+                                made, &error);
 }
 
 static void open_target(void)

@@ -42,7 +42,7 @@ static void finish(void)
 static enum haul_status step(void)
 {
     memset(&error, 0, sizeof(error));
-    return tcp_handshake_step(&handshake, fds[1], &error);
+    return tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error);
 }
 
 /* The preamble was sent, and has arrived. */
@@ -51,10 +51,10 @@ static void send_preamble(void)
     uint8_t expected[TCP_PREAMBLE_BYTES];
     uint8_t came[TCP_PREAMBLE_BYTES];
     const struct link_ticket ticket = {.index = 3};
-    check_equal(tcp_handshake_interest(&handshake), EPOLLOUT);
+    check_equal(tcp_handshake_interest(&handshake, &(struct tls_socket){.fd = fds[1]}), EPOLLOUT);
     check_status(step(), HAUL_AGAIN);
     check_equal(handshake.state, TCP_HANDSHAKE_READING);
-    check_equal(tcp_handshake_interest(&handshake), EPOLLIN);
+    check_equal(tcp_handshake_interest(&handshake, &(struct tls_socket){.fd = fds[1]}), EPOLLIN);
     tcp_preamble_encode(TCP_CONTROL, &ticket, expected);
     check(raw_read(fds[0], came, sizeof(came)) && memcmp(came, expected, sizeof(came)) == 0);
 }
@@ -134,7 +134,7 @@ static void test_tcp_handshake_step__damaged_answer__corrupt(void)
     tcp_answer_encode(HAUL_OK, bytes);
     bytes[STATUS_AT] ^= 1;
     answer(bytes, sizeof(bytes));
-    check_error(tcp_handshake_step(&handshake, fds[1], &error), HAUL_CORRUPT, error);
+    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error), HAUL_CORRUPT, error);
     finish();
 }
 
@@ -144,7 +144,7 @@ static void test_tcp_handshake_step__not_our_answer__protocol_at_once(void)
     start();
     send_preamble();
     answer("HTTP", 4);
-    check_error(tcp_handshake_step(&handshake, fds[1], &error), HAUL_PROTOCOL, error);
+    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error), HAUL_PROTOCOL, error);
     check(strstr(error.text, "is not a haul peer") != NULL);
     check(strstr(error.hint, "haul recv") != NULL);
     finish();
@@ -156,7 +156,7 @@ static void test_tcp_handshake_step__closed_without_an_answer__closed_and_a_hint
     send_preamble();
     check_equal(shutdown(fds[0], SHUT_WR), 0);
     check(raw_wait(fds[1], POLLIN));
-    check_error(tcp_handshake_step(&handshake, fds[1], &error), HAUL_CLOSED, error);
+    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error), HAUL_CLOSED, error);
     check(strstr(error.text, "without an answer") != NULL);
     check(strstr(error.hint, "haul recv") != NULL);
     finish();
@@ -169,7 +169,7 @@ static void test_tcp_handshake_step__no_answer__timeout_when_it_is_due_and_not_b
     fake_clock_advance_ms(&clock_of_test, PEER_TIMEOUT_MS - 1);
     check_status(step(), HAUL_AGAIN);
     fake_clock_advance_ms(&clock_of_test, 1);
-    check_error(tcp_handshake_step(&handshake, fds[1], &error), HAUL_TIMEOUT, error);
+    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error), HAUL_TIMEOUT, error);
     check(strstr(error.text, "answer our preamble within 300 ms") != NULL);
     finish();
 }

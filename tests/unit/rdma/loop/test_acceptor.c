@@ -116,7 +116,7 @@ static void test_acceptor_take__control_connection__socket_is_ours(void)
     check_status(open_at("127.0.0.1:0", HAUL_TRANSPORT_TCP, HAUL_TRANSPORT_NONE, NULL), HAUL_OK);
     int fd = connect_peer(TCP_CONTROL);
     check_status(next(&arrival), HAUL_OK);
-    int taken = acceptor_take(&arrival);
+    int taken = acceptor_take(&arrival).fd;
     check_status(read_answer(fd), HAUL_OK);
     check(raw_write(taken, "x", 1) && raw_read(fd, &byte, 1));
     check_equal(byte, 'x');

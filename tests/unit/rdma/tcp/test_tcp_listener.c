@@ -140,7 +140,7 @@ static void test_tcp_listener_poll__sound_preamble__ticket_and_purpose(void)
     check_equal(incoming.ticket.index, 7);
     check_equal(incoming.ticket.token[15], 0x42);
     check_equal(link_sockaddr_of(&incoming.peer)->ss_family, AF_INET);
-    int taken = tcp_listener_take(listener, &incoming);
+    int taken = tcp_listener_take(listener, &incoming).fd;
     check_status(read_answer(fd), HAUL_OK);
     check(raw_write(taken, "x", 1));
     uint8_t byte = 0;

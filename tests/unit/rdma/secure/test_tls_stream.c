@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_tls_stream.c — two streams that feed each other: who is let in, what comes through, and what
+ * everybody else gets to see. */
+#include "tls_stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "key_ring.h"
+
+enum { WIRE_BYTES_MAX = 256 << 10 };
+
+static const uint8_t refusal[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28};
+
+struct end {
+    struct haul_keys *keys;
+    struct tls_context *context;
+    struct tls_stream *stream;
+};
+
+static struct end client, server;
+static uint8_t wire[WIRE_BYTES_MAX];
+static size_t wire_bytes; /* all that the client has sent */
+
+static struct haul_slice slice_of(const void *data, size_t size)
+{
+    return (struct haul_slice){.data = data, .size = size};
+}
+
+static void begin(struct end *end, enum tls_role role, const char *id, uint8_t fill,
+                  const char *second_id, uint8_t second_fill)
+{
+    struct haul_key keys[2];
+    memset(keys, 0, sizeof(keys));
+    (void)snprintf(keys[0].id, sizeof(keys[0].id), "%s", id);
+    memset(keys[0].secret, fill, sizeof(keys[0].secret));
+    if (second_id != NULL) {
+        (void)snprintf(keys[1].id, sizeof(keys[1].id), "%s", second_id);
+        memset(keys[1].secret, second_fill, sizeof(keys[1].secret));
+    }
+    struct haul_error error;
+    check_status(haul_keys_create(keys, second_id != NULL ? 2 : 1, &end->keys, &error), HAUL_OK);
+    check_status(tls_context_create(role, end->keys, &end->context, &error), HAUL_OK);
+    check_status(tls_stream_create(end->context, &end->stream, &error), HAUL_OK);
+}
+
+static void finish(struct end *end)
+{
+    tls_stream_destroy(end->stream);
+    tls_context_destroy(end->context);
+    haul_keys_destroy(end->keys);
+    memset(end, 0, sizeof(*end));
+}
+
+static void finish_both(void)
+{
+    finish(&client);
+    finish(&server);
+    wire_bytes = 0;
+}
+
+/* Move what one end has to send to the other. */
+static void carry(struct end *from, struct end *to)
+{
+    struct haul_slice bytes = tls_stream_output(from->stream);
+    if (from == &client && bytes.size <= sizeof(wire) - wire_bytes) {
+        memcpy(wire + wire_bytes, bytes.data, bytes.size);
+        wire_bytes += bytes.size;
+    }
+    check_status(tls_stream_feed(to->stream, bytes), HAUL_OK);
+    tls_stream_sent(from->stream, bytes.size);
+}
+
+/* The handshake, until both ends have said something other than AGAIN, or nothing moves. */
+static void shake_hands(enum haul_status *of_client, enum haul_status *of_server)
+{
+    *of_client = HAUL_AGAIN;
+    *of_server = HAUL_AGAIN;
+    struct haul_error error;
+    for (int turn = 0; turn < 4; turn++) {
+        if (*of_client == HAUL_AGAIN) {
+            *of_client = tls_stream_handshake(client.stream, &error);
+        }
+        carry(&client, &server);
+        if (*of_server == HAUL_AGAIN) {
+            *of_server = tls_stream_handshake(server.stream, &error);
+        }
+        carry(&server, &client);
+    }
+}
+
+static void open_both(void)
+{
+    enum haul_status of_client;
+    enum haul_status of_server;
+    begin(&client, TLS_CONNECTS, "a", 1, NULL, 0);
+    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    shake_hands(&of_client, &of_server);
+    check_status(of_client, HAUL_OK);
+    check_status(of_server, HAUL_OK);
+}
+
+static void test_handshake__same_key__open(void)
+{
+    open_both();
+    check_text(tls_stream_key_id(client.stream), "a");
+    check_text(tls_stream_key_id(server.stream), "a");
+    finish_both();
+}
+
+static void test_handshake__second_key_of_the_server__open_and_named(void)
+{
+    enum haul_status of_client;
+    enum haul_status of_server;
+    begin(&client, TLS_CONNECTS, "former", 2, "older", 3);
+    begin(&server, TLS_ACCEPTS, "new", 1, "former", 2);
+    shake_hands(&of_client, &of_server);
+    check_status(of_client, HAUL_OK);
+    check_status(of_server, HAUL_OK);
+    check_text(tls_stream_key_id(server.stream), "former");
+    finish_both();
+}
+
+/* The server's answer to a client of this key, into `answer`. */
+static size_t answer_to(const char *id, uint8_t fill, uint8_t answer[64])
+{
+    struct haul_error error;
+    begin(&client, TLS_CONNECTS, id, fill, NULL, 0);
+    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    check_status(tls_stream_handshake(client.stream, &error), HAUL_AGAIN);
+    carry(&client, &server);
+    check_error(tls_stream_handshake(server.stream, &error), HAUL_AUTH, error);
+    check_status(tls_stream_handshake(server.stream, &error), HAUL_AUTH);
+    struct haul_slice bytes = tls_stream_output(server.stream);
+    check_or_stop(bytes.size <= 64);
+    memcpy(answer, bytes.data, bytes.size);
+    carry(&server, &client);
+    check_error(tls_stream_handshake(client.stream, &error), HAUL_AUTH, error);
+    finish_both();
+    return bytes.size;
+}
+
+static void test_handshake__wrong_key_or_unknown_id__the_same_answer(void)
+{
+    uint8_t answer[64];
+    check_equal(answer_to("a", 9, answer), sizeof(refusal));
+    check(memcmp(answer, refusal, sizeof(refusal)) == 0);
+    check_equal(answer_to("unknown", 1, answer), sizeof(refusal));
+    check(memcmp(answer, refusal, sizeof(refusal)) == 0);
+}
+
+static void test_handshake__no_tls__the_same_answer(void)
+{
+    static const char *const strangers[] = {"GET / HTTP/1.1\r\n\r\n", "HAULPRE1",
+                                            "\x16\x03\x01\x00\x02\x01\x00\x00\x00\x00\x00\x00"};
+    struct haul_error error;
+    for (size_t i = 0; i < CHECK_COUNT(strangers); i++) {
+        begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+        uint8_t bytes[64] = {0};
+        memcpy(bytes, strangers[i], strlen(strangers[i]));
+        check_status(tls_stream_feed(server.stream, slice_of(bytes, sizeof(bytes))), HAUL_OK);
+        check_error(tls_stream_handshake(server.stream, &error), HAUL_AUTH, error);
+        struct haul_slice answer = tls_stream_output(server.stream);
+        check_equal(answer.size, sizeof(refusal));
+        check(memcmp(answer.data, refusal, sizeof(refusal)) == 0);
+        finish(&server);
+    }
+}
+
+static void test_handshake__false_server__gets_only_a_client_hello(void)
+{
+    enum haul_status of_client;
+    enum haul_status of_server;
+    begin(&client, TLS_CONNECTS, "a", 1, NULL, 0);
+    begin(&server, TLS_ACCEPTS, "a", 9, NULL, 0);
+    shake_hands(&of_client, &of_server);
+    check_status(of_client, HAUL_AUTH);
+    check_status(of_server, HAUL_AUTH);
+    /* One record of type handshake, with a ClientHello, and then perhaps an alert. */
+    check_or_stop(wire_bytes > 9);
+    check_equal(wire[0], 0x16);
+    check_equal(wire[5], 0x01);
+    size_t hello = 5 + ((size_t)wire[3] << 8 | wire[4]);
+    check(hello <= TLS_STREAM_HELLO_BYTES_MAX);
+    check(wire_bytes == hello || (wire[hello] == 0x15 && wire_bytes == hello + 7));
+    finish_both();
+}
+
+static void test_handshake__any_bit_of_the_server_changed__refused(void)
+{
+    struct haul_error error;
+    begin(&client, TLS_CONNECTS, "a", 1, NULL, 0);
+    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    check_status(tls_stream_handshake(client.stream, &error), HAUL_AGAIN);
+    uint8_t hello[TLS_STREAM_HELLO_BYTES_MAX];
+    struct haul_slice sent = tls_stream_output(client.stream);
+    size_t size = sent.size;
+    memcpy(hello, sent.data, size);
+    finish_both();
+    for (size_t at = 11; at < size; at++) { /* before: the head of the record and its versions */
+        begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+        hello[at] ^= 0x10;
+        check_status(tls_stream_feed(server.stream, slice_of(hello, size)), HAUL_OK);
+        check(tls_stream_handshake(server.stream, &error) != HAUL_OK);
+        hello[at] ^= 0x10;
+        finish(&server);
+    }
+}
+
+static void test_bytes__large__arrive(void)
+{
+    enum { SIZE = 100 << 10 };
+    static uint8_t plain[SIZE];
+    static uint8_t got[SIZE];
+    for (size_t i = 0; i < SIZE; i++) {
+        plain[i] = (uint8_t)(i * 7 + i / 256);
+    }
+    open_both();
+    check_status(tls_stream_write(client.stream, slice_of(plain, SIZE)), HAUL_OK);
+    carry(&client, &server);
+    size_t total = 0;
+    size_t piece = 0;
+    while (total < SIZE && tls_stream_read(server.stream, got + total, SIZE - total, &piece) == HAUL_OK) {
+        total += piece;
+    }
+    check_equal(total, SIZE);
+    check(memcmp(plain, got, SIZE) == 0);
+    check_status(tls_stream_read(server.stream, got, SIZE, &piece), HAUL_AGAIN);
+    finish_both();
+}
+
+static void test_bytes__planted_value__not_on_the_wire(void)
+{
+    static const char value[] = "the-planted-value-of-a-customer";
+    open_both();
+    check_status(tls_stream_write(client.stream, slice_of(value, sizeof(value))), HAUL_OK);
+    carry(&client, &server);
+    check(memmem(wire, wire_bytes, value, sizeof(value) - 1) == NULL);
+    finish_both();
+}
+
+static void test_bytes__changed_on_the_way__corrupt(void)
+{
+    open_both();
+    check_status(tls_stream_write(client.stream, slice_of("commit", 6)), HAUL_OK);
+    struct haul_slice output = tls_stream_output(client.stream);
+    uint8_t record[256];
+    check_or_stop(output.size <= sizeof(record));
+    memcpy(record, output.data, output.size);
+    record[output.size - 1] ^= 1;
+    check_status(tls_stream_feed(server.stream, slice_of(record, output.size)), HAUL_OK);
+    char got[16];
+    size_t size = 0;
+    check_status(tls_stream_read(server.stream, got, sizeof(got), &size), HAUL_CORRUPT);
+    check_equal(size, 0);
+    finish_both();
+}
+
+static void test_bytes__sent_again__corrupt(void)
+{
+    open_both();
+    check_status(tls_stream_write(client.stream, slice_of("commit", 6)), HAUL_OK);
+    struct haul_slice output = tls_stream_output(client.stream);
+    char got[16];
+    size_t size = 0;
+    check_status(tls_stream_feed(server.stream, output), HAUL_OK);
+    check_status(tls_stream_read(server.stream, got, sizeof(got), &size), HAUL_OK);
+    check_status(tls_stream_feed(server.stream, output), HAUL_OK);
+    check_status(tls_stream_read(server.stream, got, sizeof(got), &size), HAUL_CORRUPT);
+    finish_both();
+}
+
+static void test_end__announced__closed(void)
+{
+    open_both();
+    tls_stream_end(client.stream);
+    carry(&client, &server);
+    char got[16];
+    size_t size = 0;
+    check_status(tls_stream_read(server.stream, got, sizeof(got), &size), HAUL_CLOSED);
+    finish_both();
+}
+
+static void test_export__both_ends__equal_and_of_this_connection(void)
+{
+    uint8_t ours[32];
+    uint8_t theirs[32];
+    uint8_t others[32];
+    open_both();
+    check_status(tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("1", 1), ours, 32), HAUL_OK);
+    check_status(tls_stream_export(server.stream, "EXPORTER-haul-test", slice_of("1", 1), theirs, 32),
+                 HAUL_OK);
+    check(memcmp(ours, theirs, 32) == 0);
+    check_status(tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("2", 1), others, 32),
+                 HAUL_OK);
+    check(memcmp(ours, others, 32) != 0);
+    finish_both();
+    open_both();
+    check_status(tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("1", 1), others, 32),
+                 HAUL_OK);
+    check(memcmp(ours, others, 32) != 0);
+    finish_both();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_handshake__same_key__open),
+    CHECK_TEST(test_handshake__second_key_of_the_server__open_and_named),
+    CHECK_TEST(test_handshake__wrong_key_or_unknown_id__the_same_answer),
+    CHECK_TEST(test_handshake__no_tls__the_same_answer),
+    CHECK_TEST(test_handshake__false_server__gets_only_a_client_hello),
+    CHECK_TEST(test_handshake__any_bit_of_the_server_changed__refused),
+    CHECK_TEST(test_bytes__large__arrive),
+    CHECK_TEST(test_bytes__planted_value__not_on_the_wire),
+    CHECK_TEST(test_bytes__changed_on_the_way__corrupt),
+    CHECK_TEST(test_bytes__sent_again__corrupt),
+    CHECK_TEST(test_end__announced__closed),
+    CHECK_TEST(test_export__both_ends__equal_and_of_this_connection),
+};
+
+CHECK_MAIN("tls_stream", tests)
