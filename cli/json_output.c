@@ -451,6 +451,19 @@ void json_output_error(const char *command, const struct haul_error *error, int 
     end(begin(command, error, exit_code));
 }
 
+void json_output_keygen(const char *file, const struct haul_keys *keys)
+{
+    struct haul_error none = {.status = HAUL_OK};
+    json_t *document = begin("keygen", &none, EXIT_CODE_OK);
+    json_t *ids = json_array();
+    for (size_t i = 0; i < haul_keys_count(keys); i++) {
+        (void)json_array_append_new(ids, text_of(haul_keys_id(keys, i)));
+    }
+    set(document, "file", text_of(file));
+    set(document, "keys", ids);
+    end(document);
+}
+
 void json_output_version(const char *release, const char *transports)
 {
     struct haul_error none = {.status = HAUL_OK};

@@ -12,6 +12,7 @@
 
 #include "dry_run.h"
 #include "haul/job.h"
+#include "haul/key.h"
 #include "haul/link_bench.h"
 #include "haul/migration.h"
 #include "haul/owner.h"
@@ -46,6 +47,8 @@ void json_output_bench(const struct haul_link_bench_result *result, uint32_t lin
 /* A failure without a result. */
 void json_output_error(const char *command, const struct haul_error *error, int exit_code);
 
+/* The keys that a file of `haul keygen` has now. */
+void json_output_keygen(const char *file, const struct haul_keys *keys);
 void json_output_version(const char *release, const char *transports);
 
 /* The jobs of a database, and the command that runs on it (NULL: none). */

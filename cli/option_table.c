@@ -100,7 +100,10 @@ enum haul_status option_table_parse(const struct option_rule *rules, size_t rule
     if (rule_count > RULE_COUNT_MAX) {
         return haul_error_set(error, HAUL_INTERNAL, NULL, 0, "too many option rules");
     }
-    make_long_options(rules, rule_count, &made);
+    const struct option_rule *alone =
+        rule_count > 0 && rules[rule_count - 1].name == NULL ? &rules[rule_count - 1] : NULL;
+    size_t named_count = alone != NULL ? rule_count - 1 : rule_count;
+    make_long_options(rules, named_count, &made);
     optind = 0; /* glibc: start over, even after an earlier scan */
     opterr = 0;
     *help = false;
@@ -115,11 +118,18 @@ enum haul_status option_table_parse(const struct option_rule *rules, size_t rule
             return HAUL_OK;
         }
         if (found == '?' || found == ':') {
-            return bad_option(rules, rule_count, found, argv[before], error);
+            return bad_option(rules, named_count, found, argv[before], error);
         }
-        const struct option_rule *rule = find_rule(rules, rule_count, found);
+        const struct option_rule *rule = find_rule(rules, named_count, found);
         void *target = (char *)options + rule->offset;
         enum haul_status status = rule->parse(rule, optarg, target, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
+    if (optind < argc && alone != NULL) {
+        enum haul_status status =
+            alone->parse(alone, argv[optind++], (char *)options + alone->offset, error);
         if (status != HAUL_OK) {
             return status;
         }
@@ -158,9 +168,10 @@ void option_table_print(const struct option_rule *rules, size_t rule_count)
         if (rule->group != NULL) {
             (void)printf("%s%s:\n", i == 0 ? "" : "\n", rule->group);
         }
-        int used = rule->letter != 0 ? printf("  -%c, --%s", rule->letter, rule->name)
-                                     : printf("      --%s", rule->name);
-        if (rule->value_name != NULL) {
+        int used = rule->name == NULL ? printf("  %s", rule->value_name)
+                   : rule->letter != 0 ? printf("  -%c, --%s", rule->letter, rule->name)
+                                       : printf("      --%s", rule->name);
+        if (rule->name != NULL && rule->value_name != NULL) {
             used += printf(" %s", rule->value_name);
         }
         print_help_text(used, rule->help);

@@ -10,7 +10,8 @@
 #include "haul/status.h"
 
 struct option_rule {
-    const char *name;       /* without the dashes */
+    const char *name;       /* without the dashes; NULL: the one value that stands by itself, last in
+                             * the table */
     int letter;             /* 0: none */
     const char *value_name; /* NULL: the option takes no value */
     const char *help;       /* one line; may hold newlines */
@@ -26,7 +27,8 @@ struct option_rule {
 /* The destination of an option: parser and offset. */
 #define OPTION_AT(parser, type, member) .parse = (parser), .offset = offsetof(type, member)
 
-/* Parse all of `argv` (argv[0] is skipped, nothing but options is accepted). `options` holds
+/* Parse all of `argv` (argv[0] is skipped; nothing but options is accepted, and the value that
+ * stands by itself, if the table has one). `options` holds
  * the defaults. Sets `*help` on -h or --help, and then ignores the rest.
  * Errors: INVALID, NO_MEMORY. */
 enum haul_status option_table_parse(const struct option_rule *rules, size_t rule_count, int argc,
