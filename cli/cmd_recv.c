@@ -7,9 +7,11 @@
 #include "migration_run.h"
 #include "option_value.h"
 #include "output.h"
+#include "trust_options.h"
 
 struct recv_options {
     struct output_options output;
+    struct trust_options trust;
     const char *database;
     const char *wal_dir;
     const char *listen;
@@ -89,6 +91,7 @@ static const struct option_rule rules[] = {
      .max = UINT64_C(4) << 30},
     LINK_OPTION_RULES(struct recv_options, "16", "4M"),
     CPU_LIST_RULE(struct recv_options),
+    TRUST_RULES(struct recv_options),
     OUTPUT_OPTION_RULES,
 };
 
@@ -149,6 +152,8 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
         .config_version = given->config_version.value,
         .hooks = {.context = &receiver, .reserve = keep_others_off, .job_ended = on_job_ended},
         .log = &output->log,
+        .keys = given->trust.keys,
+        .insecure = given->trust.insecure,
     };
     struct haul_error error = {.status = HAUL_OK};
     struct haul_migration *migration = NULL;
@@ -170,7 +175,7 @@ static int run_recv(const struct command *command, int argc, char **argv)
     }
     output_init(&output, command->name, &options.output);
     struct migration_work work = {
-        .run = recv_into, .options = &options, .wal_dir = options.wal_dir, .create = true};
+        .run = recv_into, .options = &options, .trust = &options.trust, .wal_dir = options.wal_dir, .create = true};
     exit_code = options.database == NULL ? command_missing("--db DIR", &output)
                                          : migration_run_store(options.database, &work, &output);
     output_fini(&output);

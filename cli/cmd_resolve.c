@@ -7,9 +7,11 @@
 #include "migration_run.h"
 #include "option_value.h"
 #include "output.h"
+#include "trust_options.h"
 
 struct resolve_options {
     struct output_options output;
+    struct trust_options trust;
     const char *database;
     const char *wal_dir;
     const char *to;
@@ -48,6 +50,7 @@ static const struct option_rule rules[] = {
      .help = "let a receiver that was set back own by a finished job, although what it\n"
              "has given on since has two owners then",
      AT(option_flag, accept_two_owners)},
+    TRUST_RULES(struct resolve_options),
     OUTPUT_OPTION_RULES,
 };
 
@@ -64,6 +67,8 @@ static int resolve_from(struct haul_store *store, const void *work, struct migra
         .retry_max_ms = given->retry_max_ms,
         .resolve = true,
         .log = &output->log,
+        .keys = given->trust.keys,
+        .insecure = given->trust.insecure,
         .accept_two_owners = given->accept_two_owners,
     };
     struct haul_error error = {.status = HAUL_OK};
@@ -91,7 +96,7 @@ static int run_resolve(const struct command *command, int argc, char **argv)
         /* The journal is enough: resolving reads no records. */
         static const char *const no_records[] = {"default"};
         struct migration_work work = {.run = resolve_from,
-                                      .options = &options,
+                                      .options = &options, .trust = &options.trust,
                                       .peer = options.to,
                                       .wal_dir = options.wal_dir,
                                       .keep_log = true,

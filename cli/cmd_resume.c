@@ -7,9 +7,11 @@
 #include "migration_run.h"
 #include "option_value.h"
 #include "output.h"
+#include "trust_options.h"
 
 struct resume_options {
     struct output_options output;
+    struct trust_options trust;
     const char *database;
     const char *wal_dir;
     const char *to;
@@ -71,6 +73,7 @@ static const struct option_rule rules[] = {
      .max = HAUL_LINK_COUNT_MAX},
     LINK_OPTION_RULES(struct resume_options, "16", "4M"),
     CPU_LIST_RULE(struct resume_options),
+    TRUST_RULES(struct resume_options),
     OUTPUT_OPTION_RULES,
 };
 
@@ -98,6 +101,8 @@ static int resume_from(struct haul_store *store, const void *work, struct migrat
         .retry_max_ms = given->retry_max_ms,
         .resume = true,
         .log = &output->log,
+        .keys = given->trust.keys,
+        .insecure = given->trust.insecure,
     };
     struct haul_error error = {.status = HAUL_OK};
     struct haul_migration *migration = NULL;
@@ -122,7 +127,7 @@ static int run_resume(const struct command *command, int argc, char **argv)
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
         struct migration_work work = {.run = resume_from,
-                                      .options = &options,
+                                      .options = &options, .trust = &options.trust,
                                       .peer = options.to,
                                       .wal_dir = options.wal_dir,
                                       .keep_log = true,

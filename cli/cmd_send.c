@@ -16,10 +16,12 @@
 #include "migration_run.h"
 #include "option_value.h"
 #include "output.h"
+#include "trust_options.h"
 #include "range_option.h"
 
 struct send_options {
     struct output_options output;
+    struct trust_options trust;
     const char *database;
     const char *wal_dir;
     const char *to;
@@ -170,6 +172,7 @@ static const struct option_rule rules[] = {
      .min = 1,
      .max = 3600000},
     {.name = "load-sync", .help = "sync each write", AT(option_flag, load.sync)},
+    TRUST_RULES(struct send_options),
     OUTPUT_OPTION_RULES,
 };
 
@@ -273,6 +276,8 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
         .freeze_max_ms = freeze_max_of(given),
         .retry_max_ms = given->retry_max_ms,
         .log = &output->log,
+        .keys = given->trust.keys,
+        .insecure = given->trust.insecure,
     };
     struct haul_error error = {.status = HAUL_OK};
     enum haul_status status = haul_source_check(&options, &error);
@@ -314,7 +319,7 @@ static int run_send(const struct command *command, int argc, char **argv)
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
         struct migration_work work = {.run = send_from,
-                                      .options = &options,
+                                      .options = &options, .trust = &options.trust,
                                       .peer = options.to,
                                       .wal_dir = options.wal_dir,
                                       .keep_log = true,

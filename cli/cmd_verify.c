@@ -16,6 +16,7 @@
 #include "load_check.h"
 #include "option_value.h"
 #include "output.h"
+#include "trust_options.h"
 #include "progress.h"
 #include "range_option.h"
 #include "signal_watch.h"
@@ -30,6 +31,7 @@ struct verify_target {
 
 struct verify_options {
     struct output_options output;
+    struct trust_options trust;
     const char *database;
     const char *wal_dir;
     const char *with;
@@ -97,6 +99,7 @@ static const struct option_rule rules[] = {
      AT(option_duration, target.retry_max_ms),
      .min = 1,
      .max = 86400000},
+    TRUST_RULES(struct verify_options),
     OUTPUT_OPTION_RULES,
 };
 
@@ -377,7 +380,9 @@ static enum haul_status scan_with_target(struct verify_run *run,
                                                         given->target.peer_timeout_ms,
                                                     .retry_max_ms = given->target.retry_max_ms,
                                                     .what = options,
-                                                    .log = &run->output->log};
+                                                    .log = &run->output->log,
+                                                    .keys = given->trust.keys,
+                                                    .insecure = given->trust.insecure};
         status = haul_verify_remote(store, &remote, run->remote, error);
         store->ops->close(store);
     }
@@ -556,6 +561,9 @@ static int verify(struct verify_options *options, struct output *output)
                                output);
     }
     enum haul_status status = check(options, &error);
+    if (status == HAUL_OK) {
+        status = trust_options_load(&options->trust, &error);
+    }
     if (status != HAUL_OK) {
         return command_failed(status, &error, 0, output);
     }
@@ -571,6 +579,7 @@ static int run_verify(const struct command *command, int argc, char **argv)
     if (command_parse(command, argc, argv, &options, &exit_code)) {
         output_init(&output, command->name, &options.output);
         exit_code = verify(&options, &output);
+        trust_options_fini(&options.trust);
         output_fini(&output);
     }
     range_list_fini(&options.ranges);

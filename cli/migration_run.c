@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "database_open.h"
 #include "exit_code.h"
 #include "haul/store.h"
@@ -329,8 +330,8 @@ static void hide_control(struct migration_watch *watch, struct output *output)
     }
 }
 
-int migration_run_store(const char *directory, const struct migration_work *work,
-                        struct output *output)
+static int run_store(const char *directory, const struct migration_work *work,
+                     struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
     struct migration_watch watch = {.directory = directory, .peer = work->peer};
@@ -363,5 +364,16 @@ int migration_run_store(const char *directory, const struct migration_work *work
         exit_code = migration_run_refused(status, &error, &watch, output);
     }
     signal_watch_fini(&watch.signals);
+    return exit_code;
+}
+
+int migration_run_store(const char *directory, const struct migration_work *work,
+                        struct output *output)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    enum haul_status status = trust_options_load(work->trust, &error);
+    int exit_code = status == HAUL_OK ? run_store(directory, work, output)
+                                      : command_failed(status, &error, 0, output);
+    trust_options_fini(work->trust);
     return exit_code;
 }

@@ -11,6 +11,7 @@
 #include "load_writer.h"
 #include "output.h"
 #include "signal_watch.h"
+#include "trust_options.h"
 
 /* What watches a running migration. */
 struct migration_watch {
@@ -26,6 +27,7 @@ struct migration_work {
     int (*run)(struct haul_store *store, const void *options, struct migration_watch *watch,
                struct output *output);
     const void *options;
+    struct trust_options *trust; /* in the options; its keys are there while `run` runs */
     const char *peer;    /* ADDR:PORT of the receiver, for hints; NULL: this side receives */
     const char *wal_dir; /* NULL: the database's own */
     bool create;         /* create the database if it is missing */

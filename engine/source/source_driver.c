@@ -97,7 +97,8 @@ static enum haul_status connect_channel(struct source_driver *driver, struct hau
 {
     struct link_config config = {.options = driver->options.intent->options.link,
                                  .clock = driver->options.clock,
-                                 .log = driver->options.intent->options.log};
+                                 .log = driver->options.intent->options.log,
+                                 .keys = driver->options.intent->options.keys};
     struct link_ticket ticket = {.version_min = 0};
     memcpy(ticket.session, driver->options.migration->result.job, LINK_SESSION_BYTES);
     return peer_channel_connect(&driver->peer, address_of(driver), &ticket, &config, error);

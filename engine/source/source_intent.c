@@ -70,8 +70,12 @@ static enum haul_status resolve_options(struct source_intent *intent, struct hau
     struct link_config checked;
     enum haul_status status =
         link_config_resolve(&(struct link_config){.options = *link}, &checked, error);
-    return status == HAUL_OK ? link_addresses_parse(options->to, &intent->addresses, error)
-                             : status;
+    if (status == HAUL_OK) {
+        status = link_addresses_parse(options->to, &intent->addresses, error);
+    }
+    return status == HAUL_OK && options->keys == NULL && !options->insecure
+               ? link_addresses_check_loopback(&intent->addresses, options->to, error)
+               : status;
 }
 
 enum haul_status source_intent_init(struct source_intent *intent,

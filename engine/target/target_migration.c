@@ -490,10 +490,12 @@ static enum haul_status listen_all(struct target_migration *target, struct haul_
     const struct acceptor_options options = {
         .listen = target->options.listen,
         .port = HAUL_PORT_DEFAULT,
+        .loopback_only = target->options.keys == NULL && !target->options.insecure,
         .transports = target->options.transports,
         .config = {.options = target->options.link,
                    .clock = target->clock,
-                   .log = target->options.log},
+                   .log = target->options.log,
+                   .keys = target->options.keys},
         .group = target->group,
     };
     struct link_address address;

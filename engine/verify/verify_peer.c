@@ -23,7 +23,10 @@ enum haul_status verify_peer_init(struct verify_peer *peer,
     memset(peer, 0, sizeof(*peer));
     peer->options = *options;
     peer->channel.group = options->group;
-    return link_addresses_parse(to, &peer->addresses, error);
+    enum haul_status status = link_addresses_parse(to, &peer->addresses, error);
+    return status == HAUL_OK && options->keys == NULL && !options->insecure
+               ? link_addresses_check_loopback(&peer->addresses, to, error)
+               : status;
 }
 
 /* --- the channel ------------------------------------------------------------------------------ */
@@ -53,7 +56,8 @@ static enum haul_status connect_once(struct verify_peer *peer, struct haul_error
 {
     struct link_config config = {.options = {.peer_timeout_ms = peer->options.peer_timeout_ms},
                                  .clock = peer->options.clock,
-                                 .log = peer->options.log};
+                                 .log = peer->options.log,
+                                 .keys = peer->options.keys};
     struct link_ticket ticket = {.version_min = 0};
     return peer_channel_connect(&peer->channel, &peer->addresses.items[peer->addresses.at], &ticket,
                                 &config, error);

@@ -14,6 +14,8 @@ struct verify_peer_options {
     char identity[HAUL_IDENTITY_BYTES_MAX]; /* as peers know our database */
     uint32_t peer_timeout_ms;
     struct haul_slice secret;
+    const struct haul_keys *keys;
+    bool insecure; /* without keys: any host */
     const struct haul_log *log;
     const struct haul_clock *clock;
     struct poll_group *group;

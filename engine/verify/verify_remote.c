@@ -716,6 +716,8 @@ static enum haul_status create(struct verify_remote *remote, struct haul_error *
     }
     struct verify_peer_options peer = {.peer_timeout_ms = remote->options.peer_timeout_ms,
                                        .secret = remote->options.secret,
+                                       .keys = remote->options.keys,
+                                       .insecure = remote->options.insecure,
                                        .log = remote->options.log,
                                        .clock = &clock_monotonic,
                                        .group = remote->group};

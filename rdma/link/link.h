@@ -288,6 +288,10 @@ struct link_addresses {
  * link_address_parse. */
 enum haul_status link_addresses_parse(const char *text, struct link_addresses *addresses,
                                       struct haul_error *error) HAUL_MUST_CHECK;
+/* Without a key only this host is trusted. Errors: AUTH (one of them is no loopback address). */
+enum haul_status link_addresses_check_loopback(const struct link_addresses *addresses,
+                                               const char *text,
+                                               struct haul_error *error) HAUL_MUST_CHECK;
 /* The current address failed: go to the next. False: all have failed in a row; the next round
  * begins at the first. */
 bool link_addresses_next(struct link_addresses *addresses);
@@ -295,6 +299,8 @@ bool link_addresses_next(struct link_addresses *addresses);
 void link_addresses_found(struct link_addresses *addresses);
 /* The NUMA node of the card that has this local address; -1: unknown. */
 int link_address_node(const struct link_address *address);
+/* Is it an address of the loopback interface, which no other host reaches? */
+bool link_address_is_loopback(const struct link_address *address);
 /* Do both name the same host, whatever the port? */
 bool link_address_same_host(const struct link_address *a, const struct link_address *b);
 /* An IPv6 address (45), a zone (16), "[]:65535" and the final zero. */

@@ -186,6 +186,33 @@ bool link_address_same_host(const struct link_address *a, const struct link_addr
     return is_same_host((const struct sockaddr *)link_sockaddr_of(a), link_sockaddr_of(b));
 }
 
+bool link_address_is_loopback(const struct link_address *address)
+{
+    const struct sockaddr_storage *any = link_sockaddr_of(address);
+    if (any->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)any;
+        return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    const struct in6_addr *in6 = &((const struct sockaddr_in6 *)any)->sin6_addr;
+    return any->ss_family == AF_INET6 &&
+           (IN6_IS_ADDR_LOOPBACK(in6) ||
+            (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == IN_LOOPBACKNET));
+}
+
+enum haul_status link_addresses_check_loopback(const struct link_addresses *addresses,
+                                               const char *text, struct haul_error *error)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (!link_address_is_loopback(&addresses->items[i])) {
+            haul_error_set(error, HAUL_AUTH, NULL, 0,
+                           "without a key only this host is trusted, not %s", text);
+            haul_error_hint(error, "--key FILE on both sides, made by `haul keygen`; or --insecure");
+            return HAUL_AUTH;
+        }
+    }
+    return HAUL_OK;
+}
+
 static int node_of_interface(const char *name)
 {
     char path[128];

@@ -28,10 +28,14 @@ struct acceptor {
 /* --- listening -------------------------------------------------------------------------------- */
 
 static enum haul_status listen_at(struct acceptor *acceptor, const char *text,
-                                  struct haul_error *error)
+                                  bool loopback_only, struct haul_error *error)
 {
     struct link_address address;
     enum haul_status status = link_address_parse(text, &address, error);
+    if (status == HAUL_OK && loopback_only) {
+        const struct link_addresses one = {.items = {address}, .count = 1};
+        status = link_addresses_check_loopback(&one, text, error);
+    }
     return status == HAUL_OK ? listener_create(HAUL_TRANSPORT_TCP, &address, &acceptor->config,
                                                &acceptor->doors[0].listener, error)
                              : status;
@@ -43,12 +47,20 @@ static enum haul_status listen_everywhere(struct acceptor *acceptor, uint16_t po
 {
     char any[32];
     (void)snprintf(any, sizeof(any), "[::]:%u", port);
-    enum haul_status status = listen_at(acceptor, any, error);
+    enum haul_status status = listen_at(acceptor, any, false, error);
     if (status == HAUL_OK || status == HAUL_BUSY) {
         return status;
     }
     (void)snprintf(any, sizeof(any), "0.0.0.0:%u", port);
-    return listen_at(acceptor, any, error);
+    return listen_at(acceptor, any, false, error);
+}
+
+static enum haul_status listen_here(struct acceptor *acceptor, uint16_t port,
+                                    struct haul_error *error)
+{
+    char here[32];
+    (void)snprintf(here, sizeof(here), "127.0.0.1:%u", port);
+    return listen_at(acceptor, here, true, error);
 }
 
 static void note_refusal(struct acceptor *acceptor, struct door *door, struct haul_error *error)
@@ -96,9 +108,14 @@ static enum haul_status open_door(struct acceptor *acceptor, struct door *door,
 static enum haul_status open_all(struct acceptor *acceptor, const struct acceptor_options *options,
                                  struct haul_error *error)
 {
-    enum haul_status status = options->listen == NULL
-                                  ? listen_everywhere(acceptor, options->port, error)
-                                  : listen_at(acceptor, options->listen, error);
+    enum haul_status status = HAUL_OK;
+    if (options->listen != NULL) {
+        status = listen_at(acceptor, options->listen, options->loopback_only, error);
+    } else if (options->loopback_only) {
+        status = listen_here(acceptor, options->port, error);
+    } else {
+        status = listen_everywhere(acceptor, options->port, error);
+    }
     if (status == HAUL_OK) {
         acceptor->doors[0].transport = HAUL_TRANSPORT_TCP;
         acceptor->door_count = 1;

@@ -67,6 +67,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "haul/key.h"
 #include "haul/limits.h"
 #include "haul/log.h"
 #include "haul/slice.h"
@@ -238,6 +239,10 @@ struct haul_source_options {
      * whoever reads that; for records of the copy see the hook `annotate`. A target of an earlier
      * release gets none. */
     bool log_data;
+    /* Authenticates both sides and encrypts the control connection; the first key is used. NULL:
+     * `to` must be an address of the loopback interface (AUTH otherwise), unless `insecure`. */
+    const struct haul_keys *keys;
+    bool insecure;
 };
 
 struct haul_target_options {
@@ -271,6 +276,10 @@ struct haul_target_options {
     uint64_t config_version;
     struct haul_hooks hooks;
     const struct haul_log *log;
+    /* Only sources with one of these keys are admitted. NULL: `listen` must be an address of the
+     * loopback interface (AUTH otherwise), and is 127.0.0.1 by default, unless `insecure`. */
+    const struct haul_keys *keys;
+    bool insecure;
 };
 
 enum haul_phase {

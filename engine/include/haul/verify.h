@@ -85,6 +85,9 @@ struct haul_verify_remote_options {
     /* What to compare, as in a scan; without pieces. NULL: everything. */
     const struct haul_verify_options *what;
     const struct haul_log *log;
+    /* As in struct haul_source_options. */
+    const struct haul_keys *keys;
+    bool insecure;
 };
 
 struct haul_verify_remote_result {

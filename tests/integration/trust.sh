@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# trust.sh — who may talk to whom: keys on both sides, on one side, of different making, readable by
+# others, rotated; and what goes without a key.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite trust "$@"
+
+keygen() { run 0 "$haul" keygen "$@"; }
+
+# An address of this host that is not of the loopback interface.
+other_address() {
+    hostname -I | tr ' ' '\n' | grep -m1 -E '^[0-9]+\.' || skip 'this host has the loopback interface only'
+}
+
+stays() { # DIR MANIFEST: it holds what it held
+    run 0 "$haul" verify --db "$1" --manifest "$2"
+}
+
+test_key__the_same_on_both_sides__job_commits() {
+    make_database source 2000 2
+    keygen key
+    receive --key key
+    send 0 --key key
+    received
+    same source target
+}
+
+test_key__another_one_or_none__exit_code_4_and_nothing_changed() {
+    make_database source 200
+    make_database target 100
+    run 0 "$haul" verify --db target --write-manifest before
+    keygen key
+    keygen other
+    receive --key key
+    send 4 --key other
+    one_error 'does not have the key of this side'
+    send 4
+    one_error 'authentication'
+    run 4 "$haul" verify --db source --to "$receiver_address" --key other
+    kill -TERM "$receiver_pid"
+    received 143
+    stays target before
+    run 0 "$haul" status --db source --json
+    [[ $(json '.jobs | length') == 0 ]]
+}
+
+test_key__the_receiver_has_none__exit_code_4() {
+    make_database source 200
+    keygen key
+    receive
+    send 4 --key key
+    one_error 'does not have the key of this side'
+    send 0
+    received
+}
+
+test_key__interrupted_job__continues_with_it_only() {
+    make_database source 20000
+    keygen key
+    keygen other
+    receive --key key
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 4MB --key key >send.out 2>send.err &
+    sender=$!
+    sender_reaches '.running.records > 100'
+    kill -TERM "$sender"
+    ended "$sender" 143
+    run 4 "$haul" resume --db source --to "$receiver_address" --key other
+    run 0 "$haul" resume --db source --to "$receiver_address" --key key
+    received
+    same source target
+}
+
+test_key__verify_between_hosts__with_it_only() {
+    make_database source 500
+    cp -r source target
+    keygen key
+    receive_into target "$own_host:0" --key key
+    run 0 "$haul" verify --db source --to "$receiver_address" --key key
+    run 4 "$haul" verify --db source --to "$receiver_address"
+    kill -TERM "$receiver_pid"
+    received 143
+}
+
+test_rotation__receivers_first__never_an_interruption() {
+    make_database source 100
+    keygen key
+    cp -p key old
+    keygen --rotate key
+    receive_into target "$own_host:0" --key key
+    send 0 --key old --prefix '0'
+    send 0 --key key --prefix '1'
+    kill -TERM "$receiver_pid"
+    received 143
+    keygen --retire key
+    receive_into target "$own_host:0" --key key
+    send 4 --key old --prefix '2'
+    send 0 --key key --prefix '2'
+    kill -TERM "$receiver_pid"
+    received 143
+}
+
+test_key_file__others_can_read_it__refused_before_the_database_is_opened() {
+    keygen key
+    chmod 644 key
+    run 4 "$haul" recv --db target --listen "$own_host:0" --key key
+    one_error 'others can read the key .*chmod 600'
+    [[ ! -e target ]]
+    run 4 "$haul" send --db target --to "$own_host:1" --key key
+}
+
+test_key_file__missing_damaged_or_no_key__refused() {
+    run 3 "$haul" recv --db target --listen "$own_host:0" --key nowhere
+    one_error 'nowhere'
+    (umask 077; echo hello >key)
+    run 6 "$haul" recv --db target --listen "$own_host:0" --key key
+    one_error 'no file of keys'
+    [[ ! -e target ]]
+    run 2 "$haul" recv --db target --listen "$own_host:0" --key key --insecure
+}
+
+test_credential__of_the_service_manager__is_the_key() {
+    make_database source 100
+    cp -r source again
+    mkdir credentials
+    keygen credentials/haul.key
+    export CREDENTIALS_DIRECTORY=$PWD/credentials
+    receive
+    send 0
+    received
+    unset CREDENTIALS_DIRECTORY
+    receive --key credentials/haul.key
+    run 4 "$haul" send --db again --to "$receiver_address"
+    one_error 'authentication'
+    kill -TERM "$receiver_pid"
+    received 143
+}
+
+test_no_key__another_host__refused_on_both_sides() {
+    make_database source 100
+    local address
+    address=$(other_address)
+    run 4 "$haul" recv --db target --listen "$address:0"
+    one_error 'without a key only this host is trusted.*--key'
+    run 4 "$haul" recv --db target --listen '0.0.0.0:0'
+    run 4 "$haul" send --db source --to "$address:7447"
+    one_error 'without a key only this host is trusted.*--key'
+    run 4 "$haul" verify --db source --to "$address:7447"
+    receive_into target "$address:0" --once --insecure
+    send 0 --insecure
+    received
+    same source target
+}
+
+test_no_key__default_address__this_host_only() {
+    make_database source 10
+    start_receiver "$work/recv.log" --db target --once
+    [[ -n $receiver_address ]] || { grep -q 'in use' recv.log && skip 'port 7447 is in use'; fail "$(<recv.log)"; }
+    equal "$receiver_address" 127.0.0.1:7447
+    send 0
+    received
+}
+
+run_tests
