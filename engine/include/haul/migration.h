@@ -122,6 +122,14 @@ enum haul_compression {
     HAUL_COMPRESSION_ON = 2,
 };
 
+/* How data travels. With keys both sides insist on the stronger of their two modes. */
+enum haul_wire {
+    HAUL_WIRE_AUTO = 0,   /* SECURE with keys, NONE without */
+    HAUL_WIRE_NONE = 1,   /* readable, with a checksum against accidents */
+    HAUL_WIRE_AUTH = 2,   /* readable, authenticated (AES-256-GMAC) */
+    HAUL_WIRE_SECURE = 3, /* encrypted and authenticated (AES-256-GCM) */
+};
+
 struct haul_result;
 
 /* What the program does for a migration. A NULL hook succeeds and does nothing.
