@@ -86,6 +86,7 @@ enum haul_status block_open(const struct block_key *key, const struct slot_heade
         return HAUL_OK;
     }
     if (*size < BLOCK_TAG_BYTES) {
+        *size = 0;
         return HAUL_CORRUPT;
     }
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
