@@ -7,6 +7,7 @@
 #include "migration_run.h"
 #include "option_value.h"
 #include "output.h"
+#include "range_option.h"
 #include "trust_options.h"
 
 struct recv_options {
@@ -21,6 +22,9 @@ struct recv_options {
     const char *cpu_list;
     uint32_t applier_count;
     bool read_back;
+    bool allow_overwrite;
+    struct name_list only_families;
+    struct range_list only_ranges;
     enum haul_lane lane;
     uint64_t table_size_bytes;
     uint64_t keep_free_bytes;
@@ -43,12 +47,26 @@ static const struct option_rule rules[] = {
     WAL_DIR_RULE(struct recv_options),
     {.name = "listen",
      .value_name = "ADDR:PORT",
-     .help = "where to listen (default [::]:7447); port 0: a free port, which is printed",
+     .help = "where to listen (default [::]:7447; without a key\n"
+             "127.0.0.1:7447); port 0: a free port, which is printed",
      AT(option_text, listen)},
     {.name = "transport",
      .value_name = "LIST",
      .help = "transports to offer: rdma, tcp or rdma,tcp (default: auto, rdma,tcp)",
      AT(option_transports, transports)},
+    {.name = "allow-overwrite",
+     .help = "let senders replace records that are here (send --overwrite)",
+     .group = "What senders may do",
+     AT(option_flag, allow_overwrite)},
+    {.name = "only-cf",
+     .value_name = "NAME",
+     .help = "take only this column family; may be repeated (default: all)",
+     AT(option_names, only_families)},
+    {.name = "only-range",
+     .value_name = "START:END",
+     .help = "take only keys from START to before END; either may be empty; may be repeated\n"
+             "(default: everything)",
+     AT(option_range, only_ranges)},
     {.name = "once",
      .help = "exit after the first job that ends; a refused job does not count",
      .group = "How",
@@ -154,6 +172,11 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
         .log = &output->log,
         .keys = given->trust.keys,
         .insecure = given->trust.insecure,
+        .allow_overwrite = given->allow_overwrite,
+        .only_families = given->only_families.names,
+        .only_family_count = given->only_families.count,
+        .only_ranges = given->only_ranges.ranges,
+        .only_range_count = given->only_ranges.count,
     };
     struct haul_error error = {.status = HAUL_OK};
     struct haul_migration *migration = NULL;
@@ -171,6 +194,7 @@ static int run_recv(const struct command *command, int argc, char **argv)
     struct output output;
     int exit_code = 0;
     if (!command_parse(command, argc, argv, &options, &exit_code)) {
+        range_list_fini(&options.only_ranges);
         return exit_code;
     }
     output_init(&output, command->name, &options.output);
@@ -179,6 +203,7 @@ static int run_recv(const struct command *command, int argc, char **argv)
     exit_code = options.database == NULL ? command_missing("--db DIR", &output)
                                          : migration_run_store(options.database, &work, &output);
     output_fini(&output);
+    range_list_fini(&options.only_ranges);
     return exit_code;
 }
 
@@ -192,9 +217,15 @@ const struct command command_recv = {
         "arrived, and prints the figures of each job that ends (--json: one document per job,\n"
         "and one for its own end). A sender that connects while a job runs retries later.\n"
         "\n"
+        "Without --allow-overwrite a range that holds records is refused, whatever the sender\n"
+        "asks for. With --only-cf and --only-range everything else is refused, before anything\n"
+        "is changed; ranges that touch allow what they cover together. Keys are written as for\n"
+        "'haul send'.\n"
+        "\n"
         "Examples:\n"
         "  haul recv --db /data/b\n"
         "  haul recv --db /data/b --listen 10.0.0.7:7447 --once --json\n"
+        "  haul recv --db /data/b --only-cf default --only-range 'user\\::user;'\n"
         "  haul recv --db /data/b --lane writebatch --appliers 2\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),

@@ -74,7 +74,8 @@ static const struct option_rule rules[] = {
      .help = "copy this column family before the others; may be repeated",
      AT(option_names, metadata_families)},
     {.name = "overwrite",
-     .help = "clear the target's range if it is not empty; its records, even those\n"
+     .help = "clear the target's range if it is not empty, which its receiver must allow\n"
+             "(recv --allow-overwrite); its records, even those\n"
              "that it owns, are deleted before the copy begins; refused when it gave a\n"
              "part of the range away, and owns records in the rest",
      AT(option_flag, overwrite)},

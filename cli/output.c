@@ -198,7 +198,8 @@ const char *output_hint(const struct haul_error *error)
         [HAUL_MISMATCH] =
             "create the target's column families like the source's, or choose others with --cf",
         [HAUL_FENCED] = "a newer job owns the range; nothing is left to do here",
-        [HAUL_NOT_EMPTY] = "choose another range, or give --overwrite to replace the target's",
+        [HAUL_NOT_EMPTY] = "choose another range, or replace the target's: send --overwrite, recv "
+                           "--allow-overwrite",
         [HAUL_GAP] = "start a new job, and keep the log longer",
         [HAUL_IN_DOUBT] = "run both sides again: the same command asks for the decision",
         [HAUL_STORE] = "check the database's LOG file",

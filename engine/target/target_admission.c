@@ -19,6 +19,7 @@
 #include "target_fit.h"
 #include "target_others.h"
 #include "target_overwrite.h"
+#include "target_permit.h"
 #include "target_plan.h"
 
 /* Whatever would fail at the hand-over must fail here, also for a resumed job: other jobs may have
@@ -290,7 +291,12 @@ enum haul_status target_admission_check(struct target_journal *journal, struct p
 {
     const struct haul_target_options *target = journal->target;
     enum haul_lane wanted = target->lane != HAUL_LANE_AUTO ? target->lane : plan->lane;
-    enum haul_status status = apply_lane_choose(target->store, wanted, &journal->lane, error);
+    bool denied = plan->overwrite && !target->allow_overwrite;
+    plan->overwrite = plan->overwrite && target->allow_overwrite;
+    enum haul_status status = target_permit_check(target, plan, error);
+    if (status == HAUL_OK) {
+        status = apply_lane_choose(target->store, wanted, &journal->lane, error);
+    }
     if (status == HAUL_OK) {
         status = check_space(journal, plan, error);
     }
@@ -306,6 +312,9 @@ enum haul_status target_admission_check(struct target_journal *journal, struct p
         plan_fini(plan);
     }
     journal->over_count = 0; /* these jobs have ended, or stay as they are */
+    if (status == HAUL_NOT_EMPTY && denied) {
+        target_permit_explain(error);
+    }
     if (status != HAUL_OK && !journal->resumed) {
         struct haul_error second; /* the first error is returned */
         if (target_journal_clear(journal, error, &second) != HAUL_OK) {

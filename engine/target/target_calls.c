@@ -93,7 +93,7 @@ static void call_clear(void *context, struct haul_error *error)
 static void call_verify(void *context, struct haul_error *error)
 {
     struct target_calls *calls = context;
-    error->status = target_verify_read(&calls->verify, calls->target->store,
+    error->status = target_verify_read(&calls->verify, calls->target,
                                        &calls->steps[TARGET_CALL_VERIFY].steps, error);
 }
 

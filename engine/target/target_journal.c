@@ -79,6 +79,7 @@ struct target_newcomer target_journal_newcomer(const struct target_journal *jour
                                     .over = journal->over,
                                     .over_count = journal->over_count,
                                     .hooks = &journal->target->hooks,
+                                    .may_overwrite = journal->target->allow_overwrite,
                                     .steps = journal->steps};
 }
 

@@ -20,6 +20,7 @@
 #include "target_driver.h"
 #include "target_journal.h"
 #include "target_left_over.h"
+#include "target_permit.h"
 
 enum {
     LOOP_INTERVAL_MS = 100,
@@ -480,6 +481,10 @@ static enum haul_status resolve_options(struct target_migration *target,
     if (options->secret.size > HAUL_SECRET_BYTES_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "a secret has at most %d bytes",
                               HAUL_SECRET_BYTES_MAX);
+    }
+    status = target_permit_check_options(options, error);
+    if (status != HAUL_OK) {
+        return status;
     }
     struct link_config checked;
     return link_config_resolve(&(struct link_config){.options = *link}, &checked, error);

@@ -35,6 +35,7 @@ struct target_newcomer {
     const uint8_t *over; /* jobs of this source that are over, HAUL_JOB_BYTES each */
     size_t over_count;
     const struct haul_hooks *hooks; /* unreserve is called for each job that ends; NULL: none */
+    bool may_overwrite;             /* plans may, if they ask for it */
     const struct haul_steps *steps; /* of long work; NULL: to the end */
 };
 

@@ -8,6 +8,7 @@
 
 #include "assertion.h"
 #include "bytes.h"
+#include "target_permit.h"
 
 static enum haul_status no_memory(struct haul_error *error)
 {
@@ -147,7 +148,8 @@ static enum haul_status list_families(struct target_verify *verify, struct haul_
     return status;
 }
 
-static enum haul_status begin_reader(struct target_verify *verify, struct haul_store *store,
+static enum haul_status begin_reader(struct target_verify *verify,
+                                     const struct haul_target_options *target,
                                      struct haul_error *error)
 {
     const haul_control_VerifyScan *scan = &verify->scan.as.verify_scan;
@@ -167,7 +169,11 @@ static enum haul_status begin_reader(struct target_verify *verify, struct haul_s
         verify->ranges[i].end = message_slice(scan->ranges[i].end);
     }
     reading.ranges = verify->ranges;
-    enum haul_status status = verify_reader_init(&verify->reader, store, &reading, error);
+    enum haul_status status = target_permit_check_family(target, scan->family, verify->ranges,
+                                                         scan->ranges_count, error);
+    if (status == HAUL_OK) {
+        status = verify_reader_init(&verify->reader, target->store, &reading, error);
+    }
     verify->reads = status == HAUL_OK;
     return status;
 }
@@ -212,19 +218,20 @@ static enum haul_status put_pieces(struct target_verify *verify, struct haul_err
     return HAUL_OK;
 }
 
-enum haul_status target_verify_read(struct target_verify *verify, struct haul_store *store,
+enum haul_status target_verify_read(struct target_verify *verify,
+                                    const struct haul_target_options *target,
                                     const struct haul_steps *steps, struct haul_error *error)
 {
     message_release(&verify->answer);
     if (verify->lists) {
-        return list_families(verify, store, error);
+        return list_families(verify, target->store, error);
     }
     if (verify->chunk == NULL) {
         verify->chunk = calloc(1, sizeof(*verify->chunk));
     }
     enum haul_status status = verify->chunk == NULL ? no_memory(error) : HAUL_OK;
     if (status == HAUL_OK && !verify->reads) {
-        status = begin_reader(verify, store, error);
+        status = begin_reader(verify, target, error);
     }
     if (status == HAUL_OK) {
         status = verify_reader_next(&verify->reader, steps, verify->chunk, error);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "haul/migration.h"
 #include "message.h"
 #include "verify_reader.h"
 
@@ -43,9 +44,11 @@ enum haul_status target_verify_take(struct target_verify *verify, const struct m
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* Call while no read is under way: is there something to read? Then a read must follow. */
 bool target_verify_begin(struct target_verify *verify);
-/* Read for one answer. Errors: those of verify_reader_init and verify_reader_next.
+/* Read for one answer. Errors: UNSUPPORTED (not what the target takes), those of verify_reader_init
+ * and verify_reader_next.
  * Thread: the call worker's. */
-enum haul_status target_verify_read(struct target_verify *verify, struct haul_store *store,
+enum haul_status target_verify_read(struct target_verify *verify,
+                                    const struct haul_target_options *target,
                                     const struct haul_steps *steps,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* The read has returned OK: its answer, which the caller sends and releases. False: another scan

@@ -135,6 +135,7 @@ Status RdmaImport::startTarget(RdmaState *job) {
   options.resume_wait_ms = Milliseconds(kReturn);
   options.lane = job->ingest ? RdmaLaneMode(config) : HAUL_LANE_WRITE_BATCH;
   options.secret = {reinterpret_cast<const uint8_t *>(secret_.data()), secret_.size()};
+  options.allow_overwrite = true;  // of the agreed slots: reserve refuses every other plan
   options.hooks.context = this;
   options.hooks.reserve = onReserve;
   options.hooks.own = onOwn;

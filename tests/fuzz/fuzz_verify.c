@@ -72,7 +72,8 @@ static void read_all(struct target_verify *verify, struct memory_store *store)
     struct message answer;
     struct haul_error error = {0};
     while (target_verify_begin(verify)) {
-        enum haul_status status = target_verify_read(verify, &store->base, NULL, &error);
+        const struct haul_target_options options = {.store = &store->base};
+        enum haul_status status = target_verify_read(verify, &options, NULL, &error);
         if (status != HAUL_OK) {
             haul_assert(status == HAUL_NOT_FOUND || status == HAUL_INVALID ||
                         status == HAUL_UNSUPPORTED);

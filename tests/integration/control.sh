@@ -408,7 +408,7 @@ send_two_jobs() {
 test_recv__serves__a_document_for_each_job() {
     local figures='[.status, .job, .records, .bytes, .new_version]'
     make_database source 3000
-    receive_into target "$own_host:0"
+    receive_into target "$own_host:0" --allow-overwrite
     send_two_jobs
     wait_for lines_of "$work/recv.log.json" . 2
     kill "$receiver_pid"
@@ -421,7 +421,7 @@ test_recv__serves__a_document_for_each_job() {
 
 test_recv__serves__a_line_for_each_job() {
     make_database source 3000
-    "$haul" recv --db target --listen "$own_host:0" >lines 2>"$work/recv.log" </dev/null &
+    "$haul" recv --db target --listen "$own_host:0" --allow-overwrite >lines 2>"$work/recv.log" </dev/null &
     receiver_pid=$!
     receivers+=("$receiver_pid")
     wait_for grep -q 'listening on' "$work/recv.log"

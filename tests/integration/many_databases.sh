@@ -16,7 +16,7 @@ fill() {
 }
 
 # receive DIR [ARGUMENT...]: for one job, in the background
-receive() { receive_into "$1" "$own_host:0" --once "${@:2}"; }
+receive() { receive_into "$1" "$own_host:0" --once --allow-overwrite "${@:2}"; }
 
 # move FROM TO [ARGUMENT...]
 move() {

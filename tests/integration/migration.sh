@@ -34,7 +34,7 @@ test_send__handed_over_before__refused() {
     run 3 "$haul" send --db source --to 127.0.0.1:1 --transport tcp
     one_error 'was handed over'
     # And back: the new owner may give the database away, and then the first one owns it again.
-    start_receiver "$work/recv.log" --db source --listen "$own_host:0" --once
+    start_receiver "$work/recv.log" --db source --listen "$own_host:0" --once --allow-overwrite
     run 0 "$haul" send --db target --to "$receiver_address" --transport tcp --overwrite
     received
     run 3 "$haul" send --db target --to 127.0.0.1:1 --transport tcp
@@ -166,13 +166,20 @@ test_send__prefix__only_its_keys() {
     equal "$("$kv" scan target | tr '\n' '|')" 'user:1 : a|user:2 : b|'
 }
 
-test_send__target_not_empty__refused_unless_overwrite() {
+test_send__target_not_empty__refused_unless_both_say_overwrite() {
     make_database source 2000
     "$kv" put target 00 old
     receive
     send 3
-    one_error '--overwrite'
+    one_error '--overwrite, where the receiver has --allow-overwrite'
     equal "$(json .error.code)" NOT_EMPTY
+    send 3 --overwrite
+    one_error 'the receiver does not allow --overwrite: .*already holds records.*allow-overwrite'
+    equal "$(json .error.code)" NOT_EMPTY
+    kill -TERM "$receiver_pid"
+    received 143
+    equal "$("$kv" scan target)" '00 : old'
+    receive --allow-overwrite
     # A refused job does not count as ended: the same receiver accepts the better command.
     send 0 --overwrite
     received

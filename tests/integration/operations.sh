@@ -15,7 +15,7 @@ front=''
 send_options=(--transport tcp --links 1 --readers 1 --retry 300ms --batch-min 16K --batch-max 32K)
 
 receive() { # [DIR [ADDR:PORT [ARGUMENT...]]]
-    receive_into "${1:-target}" "${2:-$own_host:0}" --once "${@:3}"
+    receive_into "${1:-target}" "${2:-$own_host:0}" --once --allow-overwrite "${@:3}"
     front=$receiver_address
 }
 

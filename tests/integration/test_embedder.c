@@ -182,12 +182,14 @@ static bool has_key(struct server *server, size_t family, const char *key)
 static struct haul_migration *listen_at(struct server *server)
 {
     struct haul_target_options options = {
+        .size_bytes = sizeof(options),
         .store = server->store,
         .listen = "127.0.0.1:0",
         .transports = {{HAUL_TRANSPORT_TCP}},
         .link = {.peer_timeout_ms = 10000},
         .once = true,
         .secret = right_secret,
+        .allow_overwrite = true,
         .hooks = {.context = server, .reserve = reserve, .own = own, .version_get = version_get},
     };
     struct haul_migration *target = NULL;

@@ -40,6 +40,7 @@ static void open_world(void)
         .batch_size_bytes_max = 32 << 10,
     };
     world.target_options = (struct haul_target_options){
+        .size_bytes = sizeof(world.target_options),
         .store = world.target.store,
         .listen = "127.0.0.1:0",
         .transports = {{HAUL_TRANSPORT_TCP}},
@@ -234,6 +235,7 @@ static void overwrite(enum haul_lane lane)
     rocks_fixture_fill(&world.source, 0, "key", 10000, 1000);
     rocks_fixture_fill(&world.target, 0, "kez", 300, 20);
     world.source_options.overwrite = true;
+    world.target_options.allow_overwrite = true;
     check_moved();
 }
 

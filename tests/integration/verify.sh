@@ -153,7 +153,7 @@ receive() {
     # After `cp` it is a different database.
     rm b/IDENTITY
     "$maker" b 'use other' 'put zz x' 'delete zz' flush
-    receive_into b "$own_host:0"
+    receive_into b "$own_host:0" --allow-overwrite
 }
 
 end_receiver() {

@@ -84,7 +84,7 @@ test_recv__strangers_plan_and_abort__once_goes_on() {
 # The stranger's unfinished job is in the way of an honest sender like any job that may come back.
 test_recv__stranger_that_only_keeps_alive__a_sender_gets_through() {
     make_database source 100
-    receive --peer-timeout 500ms
+    receive --peer-timeout 500ms --allow-overwrite
     stranger idle connect hello plan link keep 60
     heard idle Link
     send 0 --retry "${limit}s" --overwrite

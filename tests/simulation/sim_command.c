@@ -218,6 +218,7 @@ static void run_target(struct sim_command *command)
         .transports = options->transports,
         .link = options->link,
         .once = options->once,
+        .allow_overwrite = true,
         .resume_wait_ms = RESUME_WAIT_MS,
         .applier_count = options->applier_count,
         .lane = HAUL_LANE_AUTO,

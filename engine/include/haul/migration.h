@@ -219,7 +219,7 @@ struct haul_source_options {
     uint64_t rate_bytes_per_second;    /* 0: unlimited */
     enum haul_compression compression; /* of payloads, if the target can decompress them */
     enum haul_lane lane;
-    bool overwrite;     /* clear a target range that is not empty */
+    bool overwrite; /* clear a target range that is not empty, if the target allows it */
     bool keep_versions; /* config_version below is set by the caller, not read */
     uint64_t config_version;
     uint32_t freeze_max_ms; /* default 500 */
@@ -288,6 +288,15 @@ struct haul_target_options {
      * loopback interface (AUTH otherwise), and is 127.0.0.1 by default, unless `insecure`. */
     const struct haul_keys *keys;
     bool insecure;
+    /* What sources may do here, whatever they ask for; a plan beyond it is refused before anything
+     * is changed, and so is a comparison. Without `allow_overwrite` a range that holds records is
+     * refused (NOT_EMPTY), as if the source had not asked to overwrite. Families and ranges: none:
+     * all. Ranges that touch allow what they cover together. */
+    bool allow_overwrite;
+    const char *const *only_families; /* names */
+    size_t only_family_count;
+    const struct haul_range *only_ranges; /* of each family */
+    size_t only_range_count;
 };
 
 enum haul_phase {

@@ -54,6 +54,15 @@ static void note(const char *text, char separator)
     (void)snprintf(selected + used, sizeof(selected) - used, "%s%c", text, separator);
 }
 
+static void note_ranges(const struct haul_range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[64];
+        range_option_format(&ranges[i], text, sizeof(text));
+        note(text, ';');
+    }
+}
+
 static void note_selected(const struct haul_source_options *options)
 {
     selected[0] = '\0';
@@ -63,11 +72,16 @@ static void note_selected(const struct haul_source_options *options)
     for (size_t i = 0; i < options->metadata_family_count; i++) {
         note(options->metadata_families[i], '!');
     }
-    for (size_t i = 0; i < options->range_count; i++) {
-        char text[64];
-        range_option_format(&options->ranges[i], text, sizeof(text));
-        note(text, ';');
+    note_ranges(options->ranges, options->range_count);
+}
+
+static void note_taken(const struct haul_target_options *options)
+{
+    selected[0] = '\0';
+    for (size_t i = 0; i < options->only_family_count; i++) {
+        note(options->only_families[i], ' ');
     }
+    note_ranges(options->only_ranges, options->only_range_count);
 }
 
 static void begin(void)
@@ -171,6 +185,7 @@ enum haul_status __wrap_haul_target_start(const struct haul_target_options *opti
     const struct haul_reservation wanted = {.overwrite = false};
     calls.starts++;
     target = *options;
+    note_taken(options);
     check_status(options->hooks.reserve(options->hooks.context, &wanted, error), HAUL_OK);
     options->hooks.job_ended(options->hooks.context, &result);
     check(ended == &result);
@@ -482,8 +497,9 @@ static void test_recv__each_option__in_what_is_asked_for(void)
 {
     begin();
     check_equal(run(&command_recv,
-                    "--db /b --wal-dir /w --listen h:1 --transport tcp --once --retry 7s --verify "
-                    "read --lane writebatch --keep-free 8K --config-version 9 --appliers 3 "
+                    "--db /b --wal-dir /w --listen h:1 --transport tcp --once --retry 7s "
+                    "--allow-overwrite --only-cf one --only-cf two --only-range k:m --only-range "
+                    "0x00:user\\: --verify read --lane writebatch --keep-free 8K --config-version 9 --appliers 3 "
                     "--table-size 2M --slots 11 --slot-size 64K --peer-timeout 1s --cpu-list 0-1"),
                 RUN_EXIT_CODE);
     check_text(directory, "/b");
@@ -495,6 +511,8 @@ static void test_recv__each_option__in_what_is_asked_for(void)
     check_equal(target.transports.items[0], HAUL_TRANSPORT_TCP);
     check(target.once && target.read_back && target.keep_versions && target.answers_verify);
     check_equal(target.resume_wait_ms, 7000);
+    check(target.allow_overwrite);
+    check_text(selected, "one two k:m;0x00:user\\:;");
     check_equal(target.lane, HAUL_LANE_WRITE_BATCH);
     check_equal(target.keep_free_bytes, 8192);
     check_equal(target.config_version, 9);
@@ -513,7 +531,8 @@ static void test_recv__no_option__the_defaults_of_the_library(void)
     begin();
     check_equal(run(&command_recv, "--db /b -q"), RUN_EXIT_CODE);
     check(target.listen == NULL);
-    check(!target.once && !target.read_back && !target.keep_versions);
+    check(!target.once && !target.read_back && !target.keep_versions && !target.allow_overwrite);
+    check_text(selected, "");
     check_equal(target.keep_free_bytes, 0); /* the default share */
     check_equal(target.applier_count + target.resume_wait_ms + target.table_size_bytes, 0);
     check_text(ran.err.text, "");

@@ -38,7 +38,8 @@ static inline void start(void)
     rocks_fixture_open(&source);
     rocks_fixture_open(&target);
     memset(&error, 0, sizeof(error));
-    options = (struct haul_target_options){.store = target.store, .hooks = {.own = own}};
+    options = (struct haul_target_options){
+        .store = target.store, .hooks = {.own = own}, .allow_overwrite = true};
     own_status = HAUL_OK;
     own_count = 0;
     owned_version = 0;

@@ -13,6 +13,7 @@
 enum { RECORDS = 3000 };
 
 static struct rocks_fixture database;
+static struct haul_target_options options;
 static struct target_verify verify;
 static struct message answer;
 static struct haul_error error;
@@ -22,6 +23,7 @@ static void start(void)
     memset(&verify, 0, sizeof(verify));
     memset(&answer, 0, sizeof(answer));
     rocks_fixture_open(&database);
+    options = (struct haul_target_options){.store = database.store};
     rocks_fixture_fill(&database, 0, "k", RECORDS, 20);
 }
 
@@ -64,7 +66,7 @@ static enum haul_status read_one(void)
     if (!target_verify_begin(&verify)) {
         return HAUL_AGAIN;
     }
-    enum haul_status status = target_verify_read(&verify, database.store, NULL, &error);
+    enum haul_status status = target_verify_read(&verify, &options, NULL, &error);
     return status == HAUL_OK && !target_verify_answer(&verify, &answer) ? HAUL_CLOSED : status;
 }
 
@@ -79,6 +81,31 @@ static void test_target_verify_read__list__names_and_orders(void)
     check_text(answer.as.verify_families.families[1].name, "other");
     check_text(answer.as.verify_families.families[1].comparator, "leveldb.BytewiseComparator");
     check_status(read_one(), HAUL_AGAIN);
+    finish();
+}
+
+/* Only what the target takes. */
+static void test_target_verify_read__range_or_family_that_is_not_taken__unsupported(void)
+{
+    static const char *const families[] = {"other"};
+    const struct haul_range range = {.start = text_slice("k"), .end = text_slice("l")};
+    start();
+    options.only_ranges = &range;
+    options.only_range_count = 1;
+    check_status(ask_scan(1, "default", false), HAUL_OK);
+    check_status(ask_next(1), HAUL_OK);
+    check_error(read_one(), HAUL_UNSUPPORTED, error);
+    options.only_range_count = 0;
+    options.only_families = families;
+    options.only_family_count = 1;
+    check_status(ask_scan(2, "default", false), HAUL_OK);
+    check_status(ask_next(2), HAUL_OK);
+    check_error(read_one(), HAUL_UNSUPPORTED, error);
+    options.only_family_count = 0;
+    check_status(ask_scan(3, "default", false), HAUL_OK);
+    check_status(ask_next(3), HAUL_OK);
+    check_status(read_one(), HAUL_OK);
+    check_equal(answer.type, MESSAGE_VERIFY_PIECES);
     finish();
 }
 
@@ -130,7 +157,7 @@ static void test_target_verify_answer__another_scan_was_asked_for__outdated(void
     check_status(ask_next(1), HAUL_OK);
     check(target_verify_begin(&verify));
     check_status(ask_scan(2, "default", true), HAUL_OK);
-    check_status(target_verify_read(&verify, database.store, NULL, &error), HAUL_OK);
+    check_status(target_verify_read(&verify, &options, NULL, &error), HAUL_OK);
     check(!target_verify_answer(&verify, &answer));
     check_status(ask_next(2), HAUL_OK);
     check_status(read_one(), HAUL_OK);
@@ -167,6 +194,7 @@ static void test_target_verify_read__family_that_is_not_there__not_found(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_verify_read__list__names_and_orders),
+    CHECK_TEST(test_target_verify_read__range_or_family_that_is_not_taken__unsupported),
     CHECK_TEST(test_target_verify_read__scan__one_answer_for_each_that_was_asked_for),
     CHECK_TEST(test_target_verify_read__single__keys_that_fit_a_message),
     CHECK_TEST(test_target_verify_answer__another_scan_was_asked_for__outdated),

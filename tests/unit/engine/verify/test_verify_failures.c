@@ -116,7 +116,8 @@ static enum haul_status serve(const struct message *request, struct message *ans
 {
     enum haul_status status = target_verify_take(&verify, request, &error);
     if (status == HAUL_OK && target_verify_begin(&verify)) {
-        status = target_verify_read(&verify, &failing.base, NULL, &error);
+        const struct haul_target_options options = {.store = &failing.base};
+        status = target_verify_read(&verify, &options, NULL, &error);
     }
     if (status == HAUL_OK) {
         check(target_verify_answer(&verify, answer));

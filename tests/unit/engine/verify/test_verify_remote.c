@@ -54,7 +54,8 @@ static void answer(const struct message *message)
     check_or_stop(target_verify_take(&verify, message, &error) == HAUL_OK);
     while (target_verify_begin(&verify)) {
         call_steps_begin(&steps);
-        check_status(target_verify_read(&verify, theirs.store, &steps.steps, &error), HAUL_OK);
+        const struct haul_target_options taken = {.store = theirs.store};
+        check_status(target_verify_read(&verify, &taken, &steps.steps, &error), HAUL_OK);
         if (target_verify_answer(&verify, &said)) {
             control_peer_say(&peer, &said);
         }
