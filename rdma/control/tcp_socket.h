@@ -30,10 +30,14 @@ enum haul_status tcp_socket_connect(const struct link_address *address, uint32_t
 enum haul_status tcp_socket_connected(int fd, const struct link_address *peer,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Bind and listen. "[::]" also accepts IPv4. Errors: BUSY (port in use), INVALID (not an address of
+/* Bind and listen. "[::]" also accepts IPv4. A connection arrives with its first bytes: one that
+ * sends nothing stays in the kernel, which forgets it after some seconds. Errors: BUSY (port in use), INVALID (not an address of
  * this host, or not permitted), LIMIT, UNSUPPORTED, IO. */
 enum haul_status tcp_socket_listen(const struct link_address *address, int *fd,
                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* When it is closed, the kernel resets the connection and keeps nothing of it. */
+void tcp_socket_forget(int fd);
 
 /* Is the peer on this host? True if both ends have the same address. */
 bool tcp_socket_is_near(int fd);

@@ -15,10 +15,10 @@
 enum {
     TCP_PENDING_MAX = 64, /* connections with an incomplete preamble; one more drops the oldest */
     TCP_PREAMBLE_TIMEOUT_MS = 5000,
-    /* This many connections of one host may wait the full time for a preamble; further ones must be
-     * quicker. A sender opens up to 16 links at once, and each sends its preamble immediately. */
+    /* Of one address; one more drops the oldest of these. A sender opens up to 16 links at once, and
+     * each sends its preamble immediately, so few of them ever wait. */
     TCP_PENDING_OF_HOST_MAX = 8,
-    TCP_PREAMBLE_SHORT_TIMEOUT_MS = 500,
+    TCP_PENDING_BYTES_MAX = 4 << 10, /* of memory for each of them */
 };
 
 /* The contract is that of listener_create. `config` is resolved; its peer_timeout_ms applies to the

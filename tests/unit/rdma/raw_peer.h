@@ -6,6 +6,7 @@
 #ifndef HAUL_TESTS_RAW_PEER_H
 #define HAUL_TESTS_RAW_PEER_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -79,15 +80,27 @@ static inline int raw_accept(int listening_fd)
     return raw_wait(listening_fd, POLLIN) ? accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC) : -1;
 }
 
-static inline int raw_connect(const struct link_address *address)
+/* `from` NULL: whichever the system takes. */
+static inline int raw_connect_from(const struct link_address *from,
+                                   const struct link_address *address)
 {
     int fd = socket(link_sockaddr_of(address)->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && from != NULL &&
+        bind(fd, (const struct sockaddr *)link_sockaddr_of(from), from->size) != 0) {
+        (void)close(fd);
+        return -1;
+    }
     if (fd >= 0 &&
         connect(fd, (const struct sockaddr *)link_sockaddr_of(address), address->size) != 0) {
         (void)close(fd);
         return -1;
     }
     return fd;
+}
+
+static inline int raw_connect(const struct link_address *address)
+{
+    return raw_connect_from(NULL, address);
 }
 
 /* A connected pair: [0] blocking, for the test; [1] non-blocking, for the code under test. */
@@ -122,6 +135,13 @@ static inline bool raw_read(int fd, void *data, size_t size)
         size -= (size_t)received;
     }
     return true;
+}
+
+/* Whether the connection was reset. */
+static inline bool raw_is_reset(int fd)
+{
+    uint8_t byte;
+    return raw_wait(fd, POLLIN) && recv(fd, &byte, 1, 0) < 0 && errno == ECONNRESET;
 }
 
 /* Whether the stream ends here (or breaks), with nothing before. */

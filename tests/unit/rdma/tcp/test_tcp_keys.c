@@ -105,6 +105,15 @@ static bool next(struct control_channel *channel)
     return false;
 }
 
+/* Until a sender has got in. */
+static void work_until_taken(void)
+{
+    for (int i = 0; i < TURNS_MAX && theirs == NULL; i++) {
+        work_listener();
+        (void)poll(NULL, 0, i < 20 ? 0 : TURN_MS);
+    }
+}
+
 static void open_both(void)
 {
     begin(keys_of("a", 1));
@@ -260,6 +269,75 @@ static void test_listener__control_preamble_in_the_clear__auth(void)
     end();
 }
 
+/* Send what the stream has put out. */
+static void send_output(int fd, struct tls_stream *stream)
+{
+    struct haul_slice output = tls_stream_output(stream);
+    check(raw_write(fd, output.data, output.size));
+    tls_stream_sent(stream, output.size);
+}
+
+/* Feed the stream with what the listener answers. */
+static void receive_answer(int fd, struct tls_stream *stream)
+{
+    uint8_t piece[4096];
+    struct link_incoming incoming;
+    for (int i = 0; i < TURNS_MAX; i++) {
+        check_status(listener_poll(listener, &incoming), HAUL_AGAIN);
+        ssize_t got = recv(fd, piece, sizeof(piece), MSG_DONTWAIT);
+        if (got > 0) {
+            check_status(tls_stream_feed(
+                             stream, (struct haul_slice){.data = piece, .size = (size_t)got}),
+                         HAUL_OK);
+            return;
+        }
+        (void)poll(NULL, 0, i < 20 ? 0 : TURN_MS);
+    }
+    check(!"no answer");
+}
+
+/* A sender whose ClientHello has proved its key keeps its place, however many strangers of the same
+ * address come after it. */
+static void test_listener__strangers_after_a_sender__they_drop_each_other(void)
+{
+    int strangers[3 * TCP_PENDING_OF_HOST_MAX];
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    const struct link_ticket ticket = {.index = 3};
+    struct tls_context *context = NULL;
+    struct tls_stream *stream = NULL;
+    struct link_incoming incoming;
+    struct haul_error error;
+    begin(keys_of("a", 1));
+    client_keys = keys_of("a", 1);
+    check_or_stop(tls_context_create(TLS_CONNECTS, client_keys, &context, &error) == HAUL_OK);
+    check_or_stop(tls_stream_create(context, &stream, &error) == HAUL_OK);
+    int fd = raw_connect(&address);
+    check_status(tls_stream_handshake(stream, &error), HAUL_AGAIN);
+    send_output(fd, stream);
+    receive_answer(fd, stream);
+    for (size_t i = 0; i < CHECK_COUNT(strangers); i++) {
+        strangers[i] = raw_connect(&address);
+        check_or_stop(strangers[i] >= 0 && raw_write(strangers[i], "\x16", 1)); /* of a hello */
+        (void)raw_wait(listener_fd(listener), POLLIN);
+        check_status(listener_poll(listener, &incoming), HAUL_AGAIN);
+    }
+    check(raw_is_reset(strangers[0]));
+    check_status(tls_stream_handshake(stream, &error), HAUL_OK);
+    tcp_preamble_encode(TCP_CONTROL, &ticket, bytes);
+    check_status(tls_stream_write(stream, (struct haul_slice){.data = bytes, .size = sizeof(bytes)}),
+                 HAUL_OK);
+    send_output(fd, stream);
+    work_until_taken();
+    check(theirs != NULL);
+    for (size_t i = 0; i < CHECK_COUNT(strangers); i++) {
+        (void)close(strangers[i]);
+    }
+    (void)close(fd);
+    tls_stream_destroy(stream);
+    tls_context_destroy(context);
+    end();
+}
+
 static void test_false_listener__gets_only_a_client_hello(void)
 {
     uint8_t seen[4096];
@@ -297,6 +375,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_listener__a_hello_without_end__refused_before_it_is_kept),
     CHECK_TEST(test_listener__without_a_key__answers_a_hello_too),
     CHECK_TEST(test_listener__control_preamble_in_the_clear__auth),
+    CHECK_TEST(test_listener__strangers_after_a_sender__they_drop_each_other),
     CHECK_TEST(test_false_listener__gets_only_a_client_hello),
 };
 

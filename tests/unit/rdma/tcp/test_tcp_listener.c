@@ -21,6 +21,8 @@ enum { TEXT_BYTES = 256, PEERS_MAX = TCP_PENDING_MAX + 1 };
 struct line_log {
     unsigned count;
     char last[TEXT_BYTES];
+    struct haul_slice then_write; /* by the first line, to this descriptor */
+    int then_write_to;
 };
 
 static struct fake_clock fake;
@@ -36,6 +38,10 @@ static void keep_line(void *context, enum haul_log_level level, const char *line
     (void)level;
     kept->count++;
     (void)snprintf(kept->last, sizeof(kept->last), "%s", line);
+    if (kept->then_write.size > 0) {
+        check(raw_write(kept->then_write_to, kept->then_write.data, kept->then_write.size));
+        kept->then_write.size = 0;
+    }
 }
 
 static void open_listener(void)
@@ -109,6 +115,37 @@ static enum haul_status read_answer(int fd)
         return HAUL_INTERNAL;
     }
     return answer;
+}
+
+/* A peer that goes on after its first byte only if the test does. */
+static int connect_slow_from(const struct link_address *from)
+{
+    int fd = from == NULL ? connect_peer() : raw_connect_from(from, &address);
+    check_or_stop(fd >= 0 && raw_write(fd, "H", 1));
+    (void)raw_wait(listener_fd(listener), POLLIN);
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
+    return fd;
+}
+
+static int connect_slow(void)
+{
+    return connect_slow_from(NULL);
+}
+
+/* The host with this number, of those that TCP_PENDING_OF_HOST_MAX peers each come from. */
+static struct link_address host_of(size_t number)
+{
+    struct link_address from = raw_loopback();
+    struct sockaddr_in *in = (struct sockaddr_in *)link_sockaddr(&from);
+    in->sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)(number / TCP_PENDING_OF_HOST_MAX));
+    return from;
+}
+
+static bool is_open(int fd)
+{
+    return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) == 0;
 }
 
 /* A control peer still gets in: the listener survived whatever happened before. */
@@ -235,14 +272,19 @@ static void test_tcp_listener_poll__peer_leaves_early__forgotten(void)
     close_listener();
 }
 
-static void test_tcp_listener_poll__silent_peer__closed_at_the_deadline(void)
+static void close_all(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)close(fds[i]);
+    }
+}
+
+static void test_tcp_listener_poll__slow_peer__reset_at_the_deadline(void)
 {
     open_listener();
     enum tcp_purpose purpose;
     struct link_incoming incoming;
-    int fd = connect_peer();
-    (void)raw_wait(listener_fd(listener), POLLIN);
-    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
+    int fd = connect_slow();
     check_equal(listener_deadline_ns(listener),
                 fake.now_ns + TCP_PREAMBLE_TIMEOUT_MS * (uint64_t)NS_PER_MS);
     fake_clock_advance_ms(&fake, TCP_PREAMBLE_TIMEOUT_MS - 1);
@@ -251,45 +293,52 @@ static void test_tcp_listener_poll__silent_peer__closed_at_the_deadline(void)
     fake_clock_advance_ms(&fake, 1);
     check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
     check_equal(lines.count, 1);
-    check(raw_ends(fd));
+    check(raw_is_reset(fd));
     (void)close(fd);
     check_still_open();
     close_listener();
 }
 
+/* It stays in the kernel: no descriptor, no place, no line in the log. */
+static void test_tcp_listener_poll__silent_peers__not_even_accepted(void)
+{
+    int fds[PEERS_MAX];
+    open_listener();
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        fds[i] = connect_peer();
+    }
+    check_still_open();
+    check_equal(listener_deadline_ns(listener), CLOCK_NEVER);
+    check_equal(lines.count, 1); /* of check_still_open */
+    close_all(fds, PEERS_MAX);
+    close_listener();
+}
+
 static void connect_all(int *fds, size_t count)
 {
-    enum tcp_purpose purpose;
-    struct link_incoming incoming;
     for (size_t i = 0; i < count; i++) {
-        fds[i] = connect_peer();
-        (void)raw_wait(listener_fd(listener), POLLIN);
-        check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
+        const struct link_address from = host_of(i);
+        fds[i] = connect_slow_from(&from);
     }
 }
 
-static void close_all(const int *fds, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        (void)close(fds[i]);
-    }
-}
-
-/* A peer that sends gets in, however many are silent. */
-static void test_tcp_listener_poll__65_silent_peers__the_oldest_goes(void)
+/* A peer that sends gets in, however many do not go on. */
+static void test_tcp_listener_poll__65_slow_peers__the_oldest_goes(void)
 {
     int fds[PEERS_MAX];
     open_listener();
     connect_all(fds, PEERS_MAX);
     check_equal(lines.count, 1);
-    check(raw_ends(fds[0]));
-    check_equal(poll(&(struct pollfd){.fd = fds[1], .events = POLLIN}, 1, 0), 0);
+    check(raw_is_reset(fds[0]));
+    for (size_t i = 1; i < PEERS_MAX; i++) {
+        check(is_open(fds[i]));
+    }
     close_all(fds, PEERS_MAX);
     check_still_open();
     close_listener();
 }
 
-static void test_tcp_listener_poll__full_of_silent_peers__a_sender_gets_in(void)
+static void test_tcp_listener_poll__full_of_slow_peers__a_sender_gets_in(void)
 {
     int fds[PEERS_MAX];
     uint8_t bytes[TCP_PREAMBLE_BYTES];
@@ -308,23 +357,58 @@ static void test_tcp_listener_poll__full_of_silent_peers__a_sender_gets_in(void)
     close_listener();
 }
 
-static void test_tcp_listener_poll__more_than_eight_of_a_host__have_to_be_quick(void)
+/* One host cannot push out the peers of another one. */
+static void test_tcp_listener_poll__more_than_eight_of_a_host__its_oldest_goes(void)
 {
-    int fds[PEERS_MAX];
+    int fds[TCP_PENDING_OF_HOST_MAX + 2];
+    const struct link_address another = host_of(0);
+    open_listener();
+    int first = connect_slow_from(&another);
+    for (size_t i = 0; i < CHECK_COUNT(fds); i++) {
+        fds[i] = connect_slow();
+    }
+    check_equal(lines.count, 2);
+    check(raw_is_reset(fds[0]));
+    check(raw_is_reset(fds[1]));
+    check(is_open(first));
+    for (size_t i = 2; i < CHECK_COUNT(fds); i++) {
+        check(is_open(fds[i]));
+    }
+    close_all(fds, CHECK_COUNT(fds));
+    (void)close(first);
+    close_listener();
+}
+
+/* The rest of its preamble is there by the time its place is needed: the refusal of a peer that is
+ * accepted between the two sends it. */
+static void test_tcp_listener_poll__oldest_has_sent_the_rest__stays(void)
+{
+    int fds[TCP_PENDING_OF_HOST_MAX + 1];
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
     enum tcp_purpose purpose;
     struct link_incoming incoming;
     open_listener();
-    connect_all(fds, TCP_PENDING_OF_HOST_MAX + 2);
-    fake_clock_advance_ms(&fake, TCP_PREAMBLE_SHORT_TIMEOUT_MS);
-    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
-    check_equal(lines.count, 2);
-    check(raw_ends(fds[TCP_PENDING_OF_HOST_MAX]));
-    check(raw_ends(fds[TCP_PENDING_OF_HOST_MAX + 1]));
-    fake_clock_advance_ms(&fake, TCP_PREAMBLE_TIMEOUT_MS - TCP_PREAMBLE_SHORT_TIMEOUT_MS);
-    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
-    check_equal(lines.count, LOG_LIMIT_LINES);
-    check(raw_ends(fds[0]));
-    close_all(fds, TCP_PENDING_OF_HOST_MAX + 2);
+    make_preamble(TCP_CONTROL, LINK_VERSION_MAX, bytes);
+    for (size_t i = 0; i < CHECK_COUNT(fds); i++) {
+        fds[i] = connect_peer();
+        check(raw_write(fds[i], "H", 1));
+        if (i == 0) {
+            int foreign = connect_peer();
+            check(raw_write(foreign, "GET", 3));
+            (void)close(foreign);
+        }
+    }
+    lines.then_write_to = fds[0];
+    lines.then_write = slice_of(bytes + 1, sizeof(bytes) - 1);
+    check_status(poll_until(&purpose, &incoming, UINT32_MAX), HAUL_OK);
+    check_equal(lines.count, 1);
+    check(strstr(lines.last, "not a haul peer") != NULL);
+    listener_reject(listener, &incoming, HAUL_FENCED);
+    check_status(read_answer(fds[0]), HAUL_FENCED);
+    for (size_t i = 1; i < CHECK_COUNT(fds); i++) {
+        check(is_open(fds[i]));
+    }
+    close_all(fds, CHECK_COUNT(fds));
     close_listener();
 }
 
@@ -398,6 +482,7 @@ static void test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed(void
         check_or_stop(poll_until(&purpose, &incoming[i], UINT32_MAX) == HAUL_OK);
     }
     int fd = connect_peer();
+    check(raw_write(fd, bytes, sizeof(bytes)));
     poll_until_refusal();
     check_status(read_answer(fd), HAUL_BUSY);
     check(raw_ends(fd));
@@ -442,11 +527,7 @@ static void test_tcp_listener_accept__link_cannot_be_made__answered_and_closed(v
 static void test_tcp_listener_destroy__peers_pending__dropped(void)
 {
     open_listener();
-    enum tcp_purpose purpose;
-    struct link_incoming incoming;
-    int fd = connect_peer();
-    (void)raw_wait(listener_fd(listener), POLLIN);
-    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
+    int fd = connect_slow();
     close_listener();
     check(raw_ends(fd));
     (void)close(fd);
@@ -492,10 +573,12 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_listener_poll__damaged_preamble__answered_corrupt),
     CHECK_TEST(test_tcp_listener_poll__other_version__answered_with_ours),
     CHECK_TEST(test_tcp_listener_poll__peer_leaves_early__forgotten),
-    CHECK_TEST(test_tcp_listener_poll__silent_peer__closed_at_the_deadline),
-    CHECK_TEST(test_tcp_listener_poll__65_silent_peers__the_oldest_goes),
-    CHECK_TEST(test_tcp_listener_poll__full_of_silent_peers__a_sender_gets_in),
-    CHECK_TEST(test_tcp_listener_poll__more_than_eight_of_a_host__have_to_be_quick),
+    CHECK_TEST(test_tcp_listener_poll__slow_peer__reset_at_the_deadline),
+    CHECK_TEST(test_tcp_listener_poll__silent_peers__not_even_accepted),
+    CHECK_TEST(test_tcp_listener_poll__65_slow_peers__the_oldest_goes),
+    CHECK_TEST(test_tcp_listener_poll__full_of_slow_peers__a_sender_gets_in),
+    CHECK_TEST(test_tcp_listener_poll__more_than_eight_of_a_host__its_oldest_goes),
+    CHECK_TEST(test_tcp_listener_poll__oldest_has_sent_the_rest__stays),
     CHECK_TEST(test_tcp_listener_poll__no_descriptor_left__sleeps_and_accepts_later),
     CHECK_TEST(test_tcp_listener_accept__data_peer__link_reports_connected),
     CHECK_TEST(test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed),
