@@ -3,6 +3,7 @@
 #include "verify_manifest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -116,6 +117,22 @@ static bool is_in_database(const char *path)
     return false;
 }
 
+/* A new file, in place of one that a crash has left, or of a link that somebody has planted in a
+ * directory like /tmp. NULL and errno on failure. */
+static FILE *create(const char *path)
+{
+    (void)unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (fd >= 0 && file == NULL) {
+        int code = errno;
+        (void)close(fd);
+        (void)unlink(path);
+        errno = code;
+    }
+    return file;
+}
+
 /* The file gets its name only when it is complete; until then an existing file of that name
  * stays. */
 static enum haul_status open_replacement(struct manifest_writer *writer, const char *path,
@@ -135,7 +152,7 @@ static enum haul_status open_replacement(struct manifest_writer *writer, const c
         return haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a name");
     }
     (void)snprintf(writer->temporary, size, "%s.tmp-%ld", name, (long)getpid());
-    writer->file = fopen(writer->temporary, "we");
+    writer->file = create(writer->temporary);
     return writer->file == NULL ? write_error(path, errno, error) : HAUL_OK;
 }
 

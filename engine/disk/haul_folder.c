@@ -3,10 +3,13 @@
 #include "haul_folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "haul/limits.h"
+#include "plain_file.h"
 
 enum haul_status haul_folder_check(const char *database, struct haul_error *error)
 {
@@ -28,6 +31,21 @@ enum haul_status haul_folder_check(const char *database, struct haul_error *erro
     haul_error_hint(error, "move it away (`mv`); if it was a link, put the directory that it "
                            "pointed to in its place");
     return HAUL_CORRUPT;
+}
+
+void haul_folder_close(const char *database)
+{
+    char path[HAUL_DIRECTORY_BYTES_MAX + 8];
+    struct stat found;
+    (void)snprintf(path, sizeof(path), "%s/haul", database);
+    int fd = plain_file_open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd < 0) {
+        return;
+    }
+    if (fstat(fd, &found) == 0 && (found.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        (void)fchmod(fd, S_IRWXU); /* fails if another user owns it */
+    }
+    (void)close(fd);
 }
 
 bool haul_directory_of(const struct haul_store *store, char *path, size_t path_size_bytes)

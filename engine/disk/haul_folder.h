@@ -17,6 +17,10 @@
 /* Is it a directory, or absent? Errors: CORRUPT (neither), IO. */
 enum haul_status haul_folder_check(const char *database, struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Take the rights of others from it, which an earlier release may have given: names of journals are
+ * ids of jobs. It may be absent. */
+void haul_folder_close(const char *database);
+
 /* The path of a store's journals, ownership and staging files: `<directory>/haul`. False: the path
  * is too long. */
 bool haul_directory_of(const struct haul_store *store, char *path, size_t path_size_bytes);

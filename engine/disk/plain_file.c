@@ -43,6 +43,14 @@ int plain_file_open(const char *path, int flags, unsigned mode)
     return fd;
 }
 
+int plain_file_create(const char *path, unsigned mode)
+{
+    if (unlink(path) != 0 && errno != ENOENT) {
+        return -1;
+    }
+    return plain_file_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+}
+
 FILE *plain_file_read(const char *path)
 {
     int fd = plain_file_open(path, O_RDONLY, 0);

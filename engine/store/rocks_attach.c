@@ -59,6 +59,7 @@ static enum haul_status attach(const struct haul_rocks_database *database, struc
     store->features_context = database->context;
     store->log_data = database->log_data;
     enum haul_status status = haul_folder_check(store->path, error);
+    haul_folder_close(store->path);
     for (size_t i = 0; i < database->family_count && status == HAUL_OK; i++) {
         status = attach_family(store, &database->families[i], error);
     }

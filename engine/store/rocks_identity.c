@@ -4,13 +4,13 @@
  * another name until the new database exists, and a process that finds it there completes the
  * exchange. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bytes.h"
 #include "durable_file.h"
+#include "plain_file.h"
 #include "rocks_store.h"
 
 static const char kept_name[] = "IDENTITY.haul"; /* RocksDB leaves files of other names alone */
@@ -19,7 +19,7 @@ enum haul_status rocks_identity_keep(const struct rocks_store *store, struct hau
 {
     char path[ROCKS_PATH_BYTES_MAX];
     (void)snprintf(path, sizeof(path), "%s/%s", store->path, kept_name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int fd = plain_file_create(path, 0644);
     const struct haul_slice text = slice_of(store->identity, strlen(store->identity));
     enum haul_status status =
         fd < 0 ? durable_file_status(errno) : durable_file_write(&file_calls_system, fd, text, 0);

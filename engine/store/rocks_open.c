@@ -355,7 +355,12 @@ static void restore_options_text(const struct opening *opening)
         return;
     }
     (void)snprintf(path, sizeof(path), "%s.dbtmp", newest.path);
-    FILE *file = strcmp(newest.path, opening->look.options.path) == 0 ? NULL : fopen(path, "we");
+    bool is_new = strcmp(newest.path, opening->look.options.path) != 0;
+    int fd = is_new ? plain_file_create(path, 0644) : -1;
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (fd >= 0 && file == NULL) {
+        (void)close(fd);
+    }
     if (file != NULL) {
         size_t size = opening->options_text_size;
         bool written = fwrite(opening->options_text, 1, size, file) == size;

@@ -25,7 +25,7 @@ enum haul_status staging_name(const struct haul_store *store, char path[STAGING_
 
 static bool make_directory(const char *path)
 {
-    return mkdir(path, 0755) == 0 || errno == EEXIST;
+    return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
 enum haul_status staging_make(const struct haul_store *store, char path[STAGING_PATH_BYTES_MAX],

@@ -17,8 +17,10 @@ namespace {
 
 constexpr const char *kHeader = "haul-slots 2";
 
+// A file of this name is left of a crash, or a link that somebody planted.
 Status WriteSynced(const std::string &path, const std::string &content) {
-  UniqueFD fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return Status::FromErrno("remove " + path);
+  UniqueFD fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return Status::FromErrno("create " + path);
   if (write(*fd, content.data(), content.size()) != static_cast<ssize_t>(content.size())) {
     return Status::FromErrno("write " + path);
@@ -83,7 +85,7 @@ Status RdmaState::Store(const std::string &path) const {
        << "\njob-version " << job_version << "\nnode " << node << "\nhost " << host << "\nport " << port
        << "\nendpoint " << endpoint << "\ntoken " << token << "\ningest " << (ingest ? "yes" : "no") << "\nend\n";
   auto directory = path.substr(0, path.rfind('/'));
-  if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return Status::FromErrno("create " + directory);
+  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return Status::FromErrno("create " + directory);
   auto aside = path + ".tmp";
   GET_OR_RET(WriteSynced(aside, text.str()));
   if (rename(aside.c_str(), path.c_str()) != 0) return Status::FromErrno("rename " + aside);

@@ -140,6 +140,23 @@ test_files__haul_directory_is_a_link__nothing_is_followed() {
     equal "$(find elsewhere -mindepth 1 | wc -l)" 0
 }
 
+# A name that haul is about to write may be a link to a file of somebody else.
+test_files__links_at_the_names_of_temporary_files__not_followed() {
+    make_database source 100
+    mkdir -p -m 700 source/haul target/haul
+    echo untouched >victim
+    ln -s ../../victim source/haul/ownership.tmp
+    ln -s ../../victim target/haul/ownership.tmp
+    receive_once target
+    run 0 "$haul" send --db source --to "$receiver_address" --transport tcp
+    received
+    # shellcheck disable=SC2016 # the shell becomes haul, with the same process id
+    run 0 bash -c 'ln -s victim "manifest.tmp-$$"; exec "$@"' x "$haul" verify --db source --write-manifest manifest
+    equal "$(cat victim)" untouched
+    equal "$(find . -name '*.tmp*')" ''
+    run 0 "$haul" verify --db target --manifest manifest
+}
+
 test_files__root_on_another_users_database__everything_stays_the_users() {
     reachable
     make_database source 100

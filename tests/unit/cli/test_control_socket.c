@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -260,6 +261,49 @@ static void test_control_server_open__directory_open_to_all__closed(void)
     check_equal(rmdir(directory), 0);
 }
 
+/* In a child that has become another user: does the server answer "status" to it? */
+static bool answers_to(uid_t uid)
+{
+    int status = 0;
+    pid_t child = fork();
+    check_or_stop(child >= 0);
+    if (child == 0) {
+        struct haul_error ignored;
+        char answer[CONTROL_PACKET_BYTES_MAX];
+        int fd = -1;
+        bool answered = setresuid(uid, uid, uid) == 0 &&
+                        control_client_open(directory, &fd, &ignored) == HAUL_OK &&
+                        control_client_ask(fd, "status", answer, WAIT_MS, &ignored) == HAUL_OK;
+        _exit(fd < 0 ? 2 : answered ? 0 : 1);
+    }
+    check_or_stop(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    check(WEXITSTATUS(status) != 2); /* it has connected */
+    return WEXITSTATUS(status) == 0;
+}
+
+/* Directory and socket have been opened to all, so that only the credentials are left. */
+static void test_control_server_serve__client_of_another_user__not_answered(void)
+{
+    char path[96];
+    if (geteuid() != 0) {
+        check_skip("only root can be several users");
+        return;
+    }
+    begin();
+    check_equal(chmod(directory, 0755), 0);
+    (void)snprintf(path, sizeof(path), "%s/haul", directory);
+    check_equal(chmod(path, 0755), 0);
+    (void)snprintf(path, sizeof(path), "%s/haul/control", directory);
+    check_equal(chmod(path, 0666), 0);
+    check(answers_to(0));
+    check(!answers_to(65534));
+    (void)snprintf(path, sizeof(path), "%s/haul", directory);
+    check_equal(chown(path, 65534, (gid_t)-1), 0); /* the database's owner */
+    check(answers_to(65534));
+    check(!answers_to(65533));
+    end();
+}
+
 /* It listens, but its loop does not run. */
 static void test_control_client_ask__command_hangs__its_process_is_named(void)
 {
@@ -298,6 +342,7 @@ static void test_control_client_ask__nobody_answers__timeout(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_control_client_ask__nobody_answers__timeout),
+    CHECK_TEST(test_control_server_serve__client_of_another_user__not_answered),
     CHECK_TEST(test_control_client_ask__status_and_cancel__answered),
     CHECK_TEST(test_control_client_ask__no_migration_yet__answered_and_kept_for_it),
     CHECK_TEST(test_control_client_ask__another_language__hung_up),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,6 +85,34 @@ static void test_plain_file_open__umask_takes_everything__the_owners_rights_hold
     end();
 }
 
+/* Whatever has the name goes; what a link points to stays. */
+static void test_plain_file_create__name_is_taken__new_file(void)
+{
+    char victim[80];
+    char bytes[8] = {0};
+    begin();
+    (void)snprintf(victim, sizeof(victim), "%s/victim", directory);
+    int fd = plain_file_create(victim, 0600);
+    check(fd >= 0 && write(fd, "before", 6) == 6 && close(fd) == 0);
+    check_equal(symlink(victim, path), 0);
+    fd = plain_file_create(path, 0640);
+    check(fd >= 0 && write(fd, "new", 3) == 3 && close(fd) == 0);
+    check_equal(mode_of() & ~0640U, 0);
+    fd = plain_file_create(path, 0600);
+    check(fd >= 0 && write(fd, "x", 1) == 1 && close(fd) == 0);
+    fd = plain_file_open(path, O_RDONLY | O_NOFOLLOW, 0);
+    check(fd >= 0 && read(fd, bytes, sizeof(bytes)) == 1 && close(fd) == 0);
+    fd = plain_file_open(victim, O_RDONLY, 0);
+    check(fd >= 0 && read(fd, bytes, sizeof(bytes)) == 6 && close(fd) == 0);
+    check(memcmp(bytes, "before", 6) == 0);
+    check_equal(unlink(victim), 0);
+    check_equal(unlink(path), 0);
+    check_equal(mkdir(path, 0700), 0);
+    check_equal(plain_file_create(path, 0600), -1);
+    check_equal(rmdir(path), 0);
+    end();
+}
+
 static void test_plain_file_read__a_file__its_bytes(void)
 {
     begin();
@@ -100,6 +129,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_plain_file_open__fifo__enxio_at_once),
     CHECK_TEST(test_plain_file_open__directory_or_link__refused),
     CHECK_TEST(test_plain_file_open__umask_takes_everything__the_owners_rights_hold),
+    CHECK_TEST(test_plain_file_create__name_is_taken__new_file),
     CHECK_TEST(test_plain_file_read__a_file__its_bytes),
 };
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -122,6 +123,22 @@ static void test_haul_rocks_store_attach__log_pinned__unpinned_again(void)
     attach();
     check_status(store->ops->wal_pin(store, &error), HAUL_OK);
     store->ops->wal_unpin(store);
+    haul_store_close(store);
+    close_database();
+}
+
+/* As an earlier release may have made it. */
+static void test_haul_rocks_store_attach__directory_open_to_all__closed(void)
+{
+    char path[HAUL_DIRECTORY_BYTES_MAX];
+    struct stat found;
+    open_database();
+    (void)snprintf(path, sizeof(path), "%s/haul", fixture.path);
+    check_equal(mkdir(path, 0700), 0);
+    check_equal(chmod(path, 0777), 0);
+    check_status(haul_rocks_store_attach(&database, &store, &error), HAUL_OK);
+    check_equal(stat(path, &found), 0);
+    check_equal(found.st_mode & 07777, 0700);
     haul_store_close(store);
     close_database();
 }
@@ -392,6 +409,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_rocks_store_attach__two_families__named_and_numbered),
     CHECK_TEST(test_haul_rocks_store_attach__owner_writes__seen_in_scan_and_log),
     CHECK_TEST(test_haul_rocks_store_attach__log_pinned__unpinned_again),
+    CHECK_TEST(test_haul_rocks_store_attach__directory_open_to_all__closed),
     CHECK_TEST(test_haul_store_close__attached__database_stays_open),
     CHECK_TEST(test_haul_rocks_store_attach__features_of_the_owner__asked_each_time),
     CHECK_TEST(test_haul_rocks_store_attach__log_data_of_the_owner__ends_each_batch),
