@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum { PATH_BYTES = 4096 };
@@ -30,7 +31,12 @@ enum haul_status trust_options_load(struct trust_options *options, struct haul_e
         return HAUL_OK;
     }
     const char *file = options->key != NULL ? options->key : credential(path);
-    return file == NULL ? HAUL_OK : haul_keys_load(file, &options->keys, error);
+    if (file == NULL) {
+        return HAUL_OK;
+    }
+    /* OpenSSL has the key while a handshake runs, and what it derived from it for longer. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    return haul_keys_load(file, &options->keys, error);
 }
 
 void trust_options_fini(struct trust_options *options)

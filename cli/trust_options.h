@@ -30,7 +30,8 @@ struct trust_options {
         OPTION_AT(option_flag, type, trust.insecure)                                             \
     }
 
-/* Load the keys, if there are any. Errors: INVALID (both options), those of haul_keys_load. */
+/* Load the keys, if there are any. The process then writes no core dump, and only root can look into
+ * it. Errors: INVALID (both options), those of haul_keys_load. */
 enum haul_status trust_options_load(struct trust_options *options,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* Wipe the keys. */

@@ -228,6 +228,13 @@ static enum haul_status refuse(struct tls_stream *stream, struct haul_error *err
     return haul_error_set(error, HAUL_AUTH, NULL, 0, "the peer does not hold the same key");
 }
 
+/* OpenSSL keeps the key with the session, for tickets, of which there are none. */
+static void forget_key(const struct tls_stream *stream)
+{
+    static const uint8_t nothing[HAUL_KEY_SECRET_BYTES];
+    (void)SSL_SESSION_set1_master_key(SSL_get_session(stream->ssl), nothing, sizeof(nothing));
+}
+
 enum haul_status tls_stream_handshake(struct tls_stream *stream, struct haul_error *error)
 {
     if (stream->refused) {
@@ -241,6 +248,9 @@ enum haul_status tls_stream_handshake(struct tls_stream *stream, struct haul_err
     /* The key, not a certificate, has authenticated the peer. */
     if (done == 1 && (stream->key == NULL || SSL_session_reused(stream->ssl) != 1)) {
         return refuse(stream, error);
+    }
+    if (done == 1) {
+        forget_key(stream);
     }
     enum haul_status status = collect(stream);
     if (status != HAUL_OK) {

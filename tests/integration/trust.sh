@@ -136,6 +136,71 @@ test_credential__of_the_service_manager__is_the_key() {
     received 143
 }
 
+# --- the key itself --------------------------------------------------------------------------------
+
+# holds FILE: does it contain the key, as bytes or as text?
+holds() {
+    python3 -B - key "$1" <<'END'
+import mmap, sys
+secret = open(sys.argv[1]).read().split()[4]
+with open(sys.argv[2], "rb") as file:
+    data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if file.seek(0, 2) else b""
+    forms = [bytes.fromhex(secret), secret.encode(), secret.upper().encode()]
+    sys.exit(all(data.find(form) < 0 for form in forms))
+END
+}
+
+# A job with the key, as far as half of it.
+half_a_job() {
+    make_database source 20000
+    keygen key
+    receive --key key -vv --json
+    mkdir sender # its core dump does not take the name of the receiver's
+    (cd sender && exec "$haul" send --db ../source --to "$receiver_address" --transport tcp --rate 4MB \
+        --key ../key -vv --json >send.out 2>send.err) &
+    sender=$!
+    sender_reaches '.running.records > 100'
+}
+
+test_key__during_a_job__in_no_argument_no_log_and_no_file() {
+    local file
+    half_a_job
+    holds key || fail 'the search finds nothing'
+    for file in /proc/{"$sender","$receiver_pid"}/{cmdline,environ}; do
+        cat "$file" >seen 2>/dev/null || continue # of such a process only root reads its environment
+        ! holds seen || fail "$file has the key"
+    done
+    kill -TERM "$sender"
+    ended "$sender" 143
+    send 0 --key key -vv
+    received
+    while IFS= read -r file; do
+        ! holds "$file" || fail "$file has the key"
+    done < <(find . -type f ! -name key)
+}
+
+# aborted DIR ARGUMENT...: a receiver with them, in a directory of its own, dies as by a defect
+aborted() {
+    mkdir "$1"
+    (cd "$1" && exec "$haul" recv --db db --listen "$own_host:0" "${@:2}" >out 2>err) &
+    receiver_pid=$!
+    receivers+=("$receiver_pid")
+    wait_for grep -q 'listening on' "$1/err"
+    kill -ABRT "$receiver_pid"
+    ended "$receiver_pid" 134
+}
+
+test_core__of_a_process_with_a_key__there_is_none() {
+    ulimit -c unlimited 2>/dev/null || skip 'core dumps are not allowed'
+    keygen key
+    aborted without
+    [[ -n $(find without -name 'core*') ]] || skip 'this machine writes no core dumps here'
+    aborted with --key ../key
+    equal "$(find with -name 'core*')" ''
+}
+
+# --- no key ----------------------------------------------------------------------------------------
+
 test_no_key__another_host__refused_on_both_sides() {
     make_database source 100
     local address
