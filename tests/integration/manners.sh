@@ -263,7 +263,7 @@ C
     ! unshare -n true 2>/dev/null || alone=(unshare -n)
     printf '#!/bin/sh\nLD_PRELOAD=%s exec %s %s "$@"\n' "$work/shim.so" "${alone[*]}" "$haul" >alone
     chmod 755 alone
-    haul=$work/alone start_receiver "$work/recv.log" --db target --once
+    haul=$work/alone start_receiver "$work/recv.log" --db target --once --insecure
     ! grep -q 'in use' "$work/recv.log" || skip 'the default port is in use, and there is no network namespace'
     [[ $receiver_address == 0.0.0.0:7447 ]] || { cat "$work/recv.log"; fail "it listens on '$receiver_address'"; }
     kill -TERM "$receiver_pid"
