@@ -13,8 +13,8 @@ struct haul_keys {
 
 static bool is_id_character(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
 }
 
 bool key_id_is_valid(const char id[HAUL_KEY_ID_BYTES_MAX])
@@ -59,8 +59,8 @@ enum haul_status haul_keys_create(const struct haul_key *keys, size_t count,
     if (status != HAUL_OK) {
         return status;
     }
-    struct haul_keys *ring = mmap(NULL, sizeof(*ring), PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct haul_keys *ring =
+        mmap(NULL, sizeof(*ring), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (ring == MAP_FAILED) {
         return haul_error_set(error, HAUL_NO_MEMORY, "mmap", errno, "no memory for keys");
     }

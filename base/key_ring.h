@@ -11,8 +11,7 @@
 /* Borrowed until haul_keys_destroy. */
 const struct haul_key *key_ring_at(const struct haul_keys *keys, size_t index);
 /* NULL: no such id. `id` may lack a NUL. */
-const struct haul_key *key_ring_find(const struct haul_keys *keys, const void *id,
-                                     size_t id_bytes);
+const struct haul_key *key_ring_find(const struct haul_keys *keys, const void *id, size_t id_bytes);
 /* 1 to 32 letters, digits, '-', '_' or '.', and NUL. */
 bool key_id_is_valid(const char id[HAUL_KEY_ID_BYTES_MAX]);
 

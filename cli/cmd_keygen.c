@@ -38,10 +38,12 @@ static const struct option_rule rules[] = {
 static enum haul_status change(const struct keygen_options *options, struct haul_error *error)
 {
     if (options->rotate && options->retire) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0, "--rotate and --retire exclude each other");
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "--rotate and --retire exclude each other");
     }
     if (options->retire && options->id != NULL) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0, "--retire makes no key: --id names none");
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "--retire makes no key: --id names none");
     }
     if (options->retire) {
         return haul_key_file_retire(options->file, error);

@@ -198,8 +198,11 @@ static int run_recv(const struct command *command, int argc, char **argv)
         return exit_code;
     }
     output_init(&output, command->name, &options.output);
-    struct migration_work work = {
-        .run = recv_into, .options = &options, .trust = &options.trust, .wal_dir = options.wal_dir, .create = true};
+    struct migration_work work = {.run = recv_into,
+                                  .options = &options,
+                                  .trust = &options.trust,
+                                  .wal_dir = options.wal_dir,
+                                  .create = true};
     exit_code = options.database == NULL ? command_missing("--db DIR", &output)
                                          : migration_run_store(options.database, &work, &output);
     output_fini(&output);

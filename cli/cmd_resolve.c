@@ -96,7 +96,8 @@ static int run_resolve(const struct command *command, int argc, char **argv)
         /* The journal is enough: resolving reads no records. */
         static const char *const no_records[] = {"default"};
         struct migration_work work = {.run = resolve_from,
-                                      .options = &options, .trust = &options.trust,
+                                      .options = &options,
+                                      .trust = &options.trust,
                                       .peer = options.to,
                                       .wal_dir = options.wal_dir,
                                       .keep_log = true,

@@ -127,7 +127,8 @@ static int run_resume(const struct command *command, int argc, char **argv)
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
         struct migration_work work = {.run = resume_from,
-                                      .options = &options, .trust = &options.trust,
+                                      .options = &options,
+                                      .trust = &options.trust,
                                       .peer = options.to,
                                       .wal_dir = options.wal_dir,
                                       .keep_log = true,

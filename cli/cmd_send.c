@@ -16,8 +16,8 @@
 #include "migration_run.h"
 #include "option_value.h"
 #include "output.h"
-#include "trust_options.h"
 #include "range_option.h"
+#include "trust_options.h"
 
 struct send_options {
     struct output_options output;
@@ -320,7 +320,8 @@ static int run_send(const struct command *command, int argc, char **argv)
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
         struct migration_work work = {.run = send_from,
-                                      .options = &options, .trust = &options.trust,
+                                      .options = &options,
+                                      .trust = &options.trust,
                                       .peer = options.to,
                                       .wal_dir = options.wal_dir,
                                       .keep_log = true,

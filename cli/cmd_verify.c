@@ -16,10 +16,10 @@
 #include "load_check.h"
 #include "option_value.h"
 #include "output.h"
-#include "trust_options.h"
 #include "progress.h"
 #include "range_option.h"
 #include "signal_watch.h"
+#include "trust_options.h"
 #include "verify_manifest.h"
 
 /* The receiver that `--to` names. */

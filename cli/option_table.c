@@ -168,7 +168,7 @@ void option_table_print(const struct option_rule *rules, size_t rule_count)
         if (rule->group != NULL) {
             (void)printf("%s%s:\n", i == 0 ? "" : "\n", rule->group);
         }
-        int used = rule->name == NULL ? printf("  %s", rule->value_name)
+        int used = rule->name == NULL  ? printf("  %s", rule->value_name)
                    : rule->letter != 0 ? printf("  -%c, --%s", rule->letter, rule->name)
                                        : printf("      --%s", rule->name);
         if (rule->name != NULL && rule->value_name != NULL) {

@@ -10,9 +10,9 @@
 #include "haul/status.h"
 
 struct option_rule {
-    const char *name;       /* without the dashes; NULL: the one value that stands by itself, last in
+    const char *name; /* without the dashes; NULL: the one value that stands by itself, last in
                              * the table */
-    int letter;             /* 0: none */
+    int letter;       /* 0: none */
     const char *value_name; /* NULL: the option takes no value */
     const char *help;       /* one line; may hold newlines */
     const char *group;      /* heading of the group that begins here; NULL: same group */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trust_options.h — whom a command trusts: --key, --insecure, and the service manager's credential.
- */
+/* trust_options.h — whom a command trusts: --key, --insecure, the service manager's credential. */
 #ifndef HAUL_TRUST_OPTIONS_H
 #define HAUL_TRUST_OPTIONS_H
 
@@ -17,21 +16,22 @@ struct trust_options {
 };
 
 /* For an options struct with a struct trust_options trust. */
-#define TRUST_RULES(type)                                                                        \
-    {.name = "key",                                                                              \
-     .value_name = "FILE",                                                                       \
-     .help = "the key that both sides hold, from 'haul keygen' (default: the credential\n"       \
-             "haul.key of the service manager, if there is one)",                                \
-     .group = "Trust",                                                                           \
-     OPTION_AT(option_text, type, trust.key)},                                                   \
-    {                                                                                            \
-        .name = "insecure", .help = "without a key, trust other hosts than this one, and the\n" \
-                                    "network between",                                           \
-        OPTION_AT(option_flag, type, trust.insecure)                                             \
+#define TRUST_RULES(type)                                                                  \
+    {.name = "key",                                                                        \
+     .value_name = "FILE",                                                                 \
+     .help = "the key that both sides hold, from 'haul keygen' (default: the credential\n" \
+             "haul.key of the service manager, if there is one)",                          \
+     .group = "Trust",                                                                     \
+     OPTION_AT(option_text, type, trust.key)},                                             \
+    {                                                                                      \
+        .name = "insecure",                                                                \
+        .help = "without a key, trust other hosts than this one, and the\n"                \
+                "network between",                                                         \
+        OPTION_AT(option_flag, type, trust.insecure)                                       \
     }
 
-/* Load the keys, if there are any. The process then writes no core dump, and only root can look into
- * it. Errors: INVALID (both options), those of haul_keys_load. */
+/* Load the keys, if there are any. The process then writes no core dump, and only root can look
+ * into it. Errors: INVALID (both options), those of haul_keys_load. */
 enum haul_status trust_options_load(struct trust_options *options,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* Wipe the keys. */

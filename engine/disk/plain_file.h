@@ -15,8 +15,8 @@ int plain_file_open(const char *path, int flags, unsigned mode);
  * any. */
 FILE *plain_file_read(const char *path);
 
-/* A new file for writing, for example a temporary one. Removes what has the name before: the file of
- * a process that crashed, or a link that somebody planted, which is not followed. Returns -1 and
+/* A new file for writing, for example a temporary one. Removes what has the name before: the file
+ * of a process that crashed, or a link that somebody planted, which is not followed. Returns -1 and
  * errno. Thread: any. */
 int plain_file_create(const char *path, unsigned mode);
 

@@ -32,8 +32,7 @@ struct target_driver_options {
 
 /* Takes the socket of a control connection over, also on error. */
 enum haul_status target_driver_create(const struct target_driver_options *options,
-                                      struct tls_socket socket,
-                                      struct target_driver **driver,
+                                      struct tls_socket socket, struct target_driver **driver,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 void target_driver_destroy(struct target_driver *driver);
 

@@ -38,13 +38,13 @@ static enum haul_status busy(const struct target_newcomer *newcomer, const struc
     journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
     haul_error_set(error, HAUL_BUSY, NULL, 0, "another job is using this range: %s is %s", name,
                    journal_phase_name(journal_state(journal)->phase));
-    haul_error_hint(error,
-                    prepared ? "its source finishes it (`haul status` there); when that is lost for "
-                               "good: `haul cancel --accept-two-owners` here"
-                    : newcomer->may_overwrite ? "resume it from its source (`haul send`), or give it "
-                                                "up with --overwrite or `haul cancel`"
-                                              : "resume it from its source (`haul send`), or give it "
-                                                "up: `haul cancel` on the receiver's database");
+    haul_error_hint(
+        error, prepared ? "its source finishes it (`haul status` there); when that is lost for "
+                          "good: `haul cancel --accept-two-owners` here"
+               : newcomer->may_overwrite ? "resume it from its source (`haul send`), or give it "
+                                           "up with --overwrite or `haul cancel`"
+                                         : "resume it from its source (`haul send`), or give it "
+                                           "up: `haul cancel` on the receiver's database");
     return HAUL_BUSY;
 }
 
@@ -343,7 +343,8 @@ static enum haul_status judge(const struct target_newcomer *newcomer, const stru
     if (is_said_to_be_over(newcomer, journal_job_id(other))) {
         *ends = true;
         status = target_others_check_peer(other, newcomer->peer, error);
-        return status == HAUL_OK && knowledge == JOB_COMMITTED ? busy(newcomer, other, error) : status;
+        return status == HAUL_OK && knowledge == JOB_COMMITTED ? busy(newcomer, other, error)
+                                                               : status;
     }
     /* An aborted job is over and only could not be cleared; its source may have forgotten it. A job
      * that does not overlap the plan stays for its own source. */

@@ -135,9 +135,10 @@ static enum haul_status refuse_record(const struct obstacle *look, struct haul_s
                    "column family '%s' of the target already holds records of the range, for "
                    "example %s",
                    look->family->family.name, key);
-    haul_error_hint(error, "--overwrite, where the receiver has --allow-overwrite, first clears the "
-                           "whole range, whoever owns it: select only what it should replace "
-                           "(`--cf`, `--range`)");
+    haul_error_hint(error,
+                    "--overwrite, where the receiver has --allow-overwrite, first clears the "
+                    "whole range, whoever owns it: select only what it should replace "
+                    "(`--cf`, `--range`)");
     return HAUL_NOT_EMPTY;
 }
 

@@ -169,8 +169,8 @@ static enum haul_status begin_reader(struct target_verify *verify,
         verify->ranges[i].end = message_slice(scan->ranges[i].end);
     }
     reading.ranges = verify->ranges;
-    enum haul_status status = target_permit_check_family(target, scan->family, verify->ranges,
-                                                         scan->ranges_count, error);
+    enum haul_status status =
+        target_permit_check_family(target, scan->family, verify->ranges, scan->ranges_count, error);
     if (status == HAUL_OK) {
         status = verify_reader_init(&verify->reader, target->store, &reading, error);
     }

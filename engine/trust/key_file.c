@@ -2,7 +2,8 @@
 /* key_file.c — reads files of keys, and writes them so that no reader ever sees a part.
  *
  * A new file is written beside its place and linked there, which fails if the name is taken; a
- * changed one is renamed over the old. Bytes of keys leave every buffer as soon as they are used. */
+ * changed one is renamed over the old. Bytes of keys leave every buffer as soon as they are
+ * used. */
 #include "haul/key_file.h"
 
 #include <errno.h>
@@ -81,14 +82,14 @@ static enum haul_status read_text(int fd, const char *path, struct key_list *lis
     }
     if (status != HAUL_OK) {
         haul_error_set(error, status, NULL, 0, "%s is damaged, or no file of keys", path);
-        haul_error_hint(error, "copy it again from where it was made, or make one: haul keygen FILE");
+        haul_error_hint(error,
+                        "copy it again from where it was made, or make one: haul keygen FILE");
     }
     return status;
 }
 
 /* The list is the caller's to wipe, also on error. */
-static enum haul_status read_list(const char *path, struct key_list *list,
-                                  struct haul_error *error)
+static enum haul_status read_list(const char *path, struct key_list *list, struct haul_error *error)
 {
     memset(list, 0, sizeof(*list));
     int fd = plain_file_open(path, O_RDONLY, 0);

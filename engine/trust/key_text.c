@@ -73,8 +73,8 @@ static bool read_line(const char *line, size_t size, struct haul_key *key)
         hex[HEX_BYTES] != ' ' || !read_hex(hex + HEX_BYTES + 1, sum, sizeof(sum))) {
         return false;
     }
-    uint32_t expected = (uint32_t)sum[0] << 24 | (uint32_t)sum[1] << 16 | (uint32_t)sum[2] << 8 |
-                        (uint32_t)sum[3];
+    uint32_t expected =
+        (uint32_t)sum[0] << 24 | (uint32_t)sum[1] << 16 | (uint32_t)sum[2] << 8 | (uint32_t)sum[3];
     return crc32c(id, id_bytes + 1 + HEX_BYTES) == expected;
 }
 

@@ -270,7 +270,8 @@ static enum haul_status receive(struct control_channel *channel, struct control_
 
 static bool on_connecting(struct control_channel *channel, struct control_event *event)
 {
-    enum haul_status status = tcp_handshake_step(&channel->handshake, &channel->socket, &channel->error);
+    enum haul_status status =
+        tcp_handshake_step(&channel->handshake, &channel->socket, &channel->error);
     if (status == HAUL_AGAIN) {
         return false;
     }
@@ -456,8 +457,9 @@ enum haul_status control_channel_send(struct control_channel *channel, uint16_t 
 
 size_t control_channel_pending_bytes(const struct control_channel *channel)
 {
-    return byte_queue_size(&channel->out) +
-           (tls_socket_has_output(&channel->socket) ? tls_stream_output(channel->socket.tls).size : 0);
+    return byte_queue_size(&channel->out) + (tls_socket_has_output(&channel->socket)
+                                                 ? tls_stream_output(channel->socket.tls).size
+                                                 : 0);
 }
 
 uint32_t control_channel_round_trip_us(const struct control_channel *channel)

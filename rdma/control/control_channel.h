@@ -42,8 +42,9 @@ struct control_event {
     struct haul_error error;
 };
 
-/* Start connecting, under TLS if `config` has keys; poll for CONNECTED or CLOSED (REFUSED, UNREACHABLE, TIMEOUT, VERSION, BUSY,
- * AUTH: without the key, PROTOCOL: not a haul peer). */
+/* Start connecting, under TLS if `config` has keys; poll for CONNECTED or CLOSED
+ * (REFUSED, UNREACHABLE, TIMEOUT, VERSION, BUSY, AUTH: without the key, PROTOCOL: not a haul
+ * peer). */
 enum haul_status control_channel_connect(const struct link_address *address,
                                          const struct link_ticket *ticket,
                                          const struct link_config *config,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tcp_handshake.h — how the connecting side opens: TCP connect, preamble out, answer in.
  *
- *   CONNECTING --connected--> SECURING --TLS done--> SENDING --64 bytes out--> READING --64 in--> DONE
+ *   CONNECTING --connected--> SECURING --TLS done--> SENDING --64 bytes out--> READING
+ *   READING --64 bytes in--> DONE
  *
- * A plain socket is secured at once. tcp_handshake_step makes all transitions, within peer_timeout_ms of the beginning.
+ * A plain socket is secured at once. tcp_handshake_step makes all transitions, within
+ * peer_timeout_ms of the beginning.
  * Thread: the owner's. */
 #ifndef HAUL_TCP_HANDSHAKE_H
 #define HAUL_TCP_HANDSHAKE_H
@@ -40,8 +42,9 @@ void tcp_handshake_init(struct tcp_handshake *handshake, const struct link_addre
                         const struct link_config *config);
 
 /* Continue as far as possible without waiting. OK: the peer accepted.
- * Errors: AGAIN; TIMEOUT; AUTH (the other side does not have the key); PROTOCOL and CORRUPT (not a haul peer); VERSION; those of
- * tcp_socket_connected; the status that the peer answered (AUTH, BUSY, FENCED, ...). */
+ * Errors: AGAIN; TIMEOUT; AUTH (the other side does not have the key); PROTOCOL and CORRUPT (not
+ * a haul peer); VERSION; those of tcp_socket_connected; the status that the peer answered
+ * (AUTH, BUSY, FENCED, ...). */
 enum haul_status tcp_handshake_step(struct tcp_handshake *handshake, struct tls_socket *socket,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -31,8 +31,8 @@ enum haul_status tcp_socket_connected(int fd, const struct link_address *peer,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Bind and listen. "[::]" also accepts IPv4. A connection arrives with its first bytes: one that
- * sends nothing stays in the kernel, which forgets it after some seconds. Errors: BUSY (port in use), INVALID (not an address of
- * this host, or not permitted), LIMIT, UNSUPPORTED, IO. */
+ * sends nothing stays in the kernel, which forgets it after some seconds. Errors: BUSY (port in
+ * use), INVALID (not an address of this host, or not permitted), LIMIT, UNSUPPORTED, IO. */
 enum haul_status tcp_socket_listen(const struct link_address *address, int *fd,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -26,9 +26,9 @@ void tls_socket_close(struct tls_socket *socket);
 enum haul_status tls_socket_handshake(struct tls_socket *socket,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Move what can be moved now, as tcp_socket_send and tcp_socket_receive do. Under TLS a record that
- * was taken is sent by later calls: see tls_socket_has_output. Errors: theirs; CORRUPT (a record was
- * changed on the way). */
+/* Move what can be moved now, as tcp_socket_send and tcp_socket_receive do. Under TLS a record
+ * that was taken is sent by later calls: see tls_socket_has_output. Errors: theirs;
+ * CORRUPT (a record was changed on the way). */
 enum haul_status tls_socket_send(struct tls_socket *socket, const void *bytes, size_t size_bytes,
                                  size_t *sent_bytes, struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status tls_socket_receive(struct tls_socket *socket, void *to, size_t size_bytes,

@@ -206,7 +206,8 @@ enum haul_status link_addresses_check_loopback(const struct link_addresses *addr
         if (!link_address_is_loopback(&addresses->items[i])) {
             haul_error_set(error, HAUL_AUTH, NULL, 0,
                            "without a key only this host is trusted, not %s", text);
-            haul_error_hint(error, "--key FILE on both sides, made by `haul keygen`; or --insecure");
+            haul_error_hint(error,
+                            "--key FILE on both sides, made by `haul keygen`; or --insecure");
             return HAUL_AUTH;
         }
     }

@@ -27,8 +27,8 @@ struct acceptor {
 
 /* --- listening -------------------------------------------------------------------------------- */
 
-static enum haul_status listen_at(struct acceptor *acceptor, const char *text,
-                                  bool loopback_only, struct haul_error *error)
+static enum haul_status listen_at(struct acceptor *acceptor, const char *text, bool loopback_only,
+                                  struct haul_error *error)
 {
     struct link_address address;
     enum haul_status status = link_address_parse(text, &address, error);

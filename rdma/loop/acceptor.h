@@ -20,8 +20,8 @@ struct acceptor;
 enum { ACCEPTOR_REASON_BYTES_MAX = 256 };
 
 struct acceptor_options {
-    const char *listen;                    /* ADDR:PORT; NULL: every address, `port` */
-    uint16_t port;                         /* only without `listen` */
+    const char *listen; /* ADDR:PORT; NULL: every address, `port` */
+    uint16_t port;      /* only without `listen` */
     /* Other hosts must not reach it: other addresses are refused with AUTH, and without `listen` it
      * is 127.0.0.1 only. */
     bool loopback_only;

@@ -184,8 +184,8 @@ void tls_stream_destroy(struct tls_stream *stream)
 enum haul_status tls_stream_feed(struct tls_stream *stream, struct haul_slice bytes)
 {
     size_t written = 0;
-    bool ok = bytes.size == 0 ||
-              (BIO_write_ex(stream->in, bytes.data, bytes.size, &written) == 1 && written == bytes.size);
+    bool ok = bytes.size == 0 || (BIO_write_ex(stream->in, bytes.data, bytes.size, &written) == 1 &&
+                                  written == bytes.size);
     return ok ? HAUL_OK : HAUL_NO_MEMORY;
 }
 
@@ -280,8 +280,9 @@ enum haul_status tls_stream_write(struct tls_stream *stream, struct haul_slice p
 {
     ERR_clear_error();
     size_t written = 0;
-    bool ok = plain.size == 0 ||
-              (SSL_write_ex(stream->ssl, plain.data, plain.size, &written) == 1 && written == plain.size);
+    bool ok =
+        plain.size == 0 ||
+        (SSL_write_ex(stream->ssl, plain.data, plain.size, &written) == 1 && written == plain.size);
     ERR_clear_error();
     return ok ? collect(stream) : HAUL_NO_MEMORY;
 }
@@ -299,7 +300,8 @@ struct haul_slice tls_stream_output(const struct tls_stream *stream)
 {
     const struct byte_queue *output = &stream->output;
     size_t size = byte_queue_size(output);
-    return (struct haul_slice){.data = size > 0 ? output->bytes + output->begin : NULL, .size = size};
+    return (struct haul_slice){.data = size > 0 ? output->bytes + output->begin : NULL,
+                               .size = size};
 }
 
 void tls_stream_sent(struct tls_stream *stream, size_t size_bytes)

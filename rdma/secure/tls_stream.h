@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tls_stream.h — a connection's bytes under TLS 1.3 with a pre-shared key: pure, no I/O.
  *
- * psk_dhe_ke with X25519 and TLS_AES_256_GCM_SHA384; no tickets, no early data, no certificates. The
- * caller feeds what has arrived and sends what the stream puts out.
+ * psk_dhe_ke with X25519 and TLS_AES_256_GCM_SHA384; no tickets, no early data, no certificates.
+ * The caller feeds what has arrived and sends what the stream puts out.
  *
  *   HANDSHAKE --Finished of both--> OPEN --close_notify--> ended
  *
@@ -28,14 +28,15 @@ enum tls_role {
 
 enum {
     TLS_STREAM_HELLO_BYTES_MAX = 2 << 10, /* this build's ClientHello has about 400 */
-    TLS_RECORD_HEAD_BYTES = 5, /* type, two of version, two of length */
+    TLS_RECORD_HEAD_BYTES = 5,            /* type, two of version, two of length */
     TLS_RECORD_HANDSHAKE = 0x16,
 };
 
 struct tls_context; /* what the streams of one side have in common */
 struct tls_stream;
 
-/* `keys` are borrowed for the life of the context and of its streams. Errors: NO_MEMORY, INTERNAL (OpenSSL). */
+/* `keys` are borrowed for the life of the context and of its streams.
+ * Errors: NO_MEMORY, INTERNAL (OpenSSL). */
 enum haul_status tls_context_create(enum tls_role role, const struct haul_keys *keys,
                                     struct tls_context **context,
                                     struct haul_error *error) HAUL_MUST_CHECK;

@@ -3,9 +3,8 @@
  *
  * Every connection begins with a 64-byte preamble that names its purpose; the answer has 64 bytes
  * too. With keys (link_config) the preamble of a control connection, and everything after it, lies
- * under TLS; that of a data link stays plain. Until it is answered a connection costs one descriptor
- * and that preamble, or a ClientHello; only a peer whose ClientHello proves that it has a key gets
- * the state of a TLS connection. */
+ * under TLS; that of a data link stays plain. tcp_pending.h has what a
+ * connection costs until it is answered. */
 #ifndef HAUL_TCP_LISTENER_H
 #define HAUL_TCP_LISTENER_H
 
@@ -15,8 +14,8 @@
 enum {
     TCP_PENDING_MAX = 64, /* connections with an incomplete preamble; one more drops the oldest */
     TCP_PREAMBLE_TIMEOUT_MS = 5000,
-    /* Of one address; one more drops the oldest of these. A sender opens up to 16 links at once, and
-     * each sends its preamble immediately, so few of them ever wait. */
+    /* Of one address; one more drops the oldest of these. A sender opens up to 16 links at once,
+     * and each sends its preamble immediately, so few of them ever wait. */
     TCP_PENDING_OF_HOST_MAX = 8,
     TCP_PENDING_BYTES_MAX = 4 << 10, /* of memory for each of them */
 };

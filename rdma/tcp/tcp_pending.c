@@ -5,7 +5,8 @@
  *
  *   UNUSED --tcp_pending_admit--> READING --read_preamble: 64 sound bytes--> READY
  *   READING --read_preamble: a ClientHello--> SECURING --step_handshake: TLS done--> READING
- *   READING, SECURING --foreign, damaged, other version, no key; expire; drop_one--> UNUSED (closed)
+ *   READING, SECURING --foreign, damaged, other version, no key--> UNUSED (closed)
+ *   READING, SECURING --tcp_pending_expire, drop_one--> UNUSED (closed)
  *   READY --tcp_pending_next--> ANSWERING --tcp_pending_accept, tcp_pending_refuse--> UNUSED
  *
  * Invariants:
@@ -121,8 +122,7 @@ static struct tcp_pending *find_victim(struct tcp_pending_table *table,
     return victim;
 }
 
-static size_t count_waiting(const struct tcp_pending_table *table,
-                            const struct link_address *host)
+static size_t count_waiting(const struct tcp_pending_table *table, const struct link_address *host)
 {
     size_t count = 0;
     for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
@@ -345,15 +345,13 @@ void tcp_pending_admit(struct tcp_pending_table *table, int fd)
     }
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = pending};
     struct haul_error error;
-    if (tcp_socket_configure(fd, table->config->options.peer_timeout_ms, &error) !=
-            HAUL_OK ||
+    if (tcp_socket_configure(fd, table->config->options.peer_timeout_ms, &error) != HAUL_OK ||
         epoll_ctl(table->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         log_refusal(table, &peer, "cannot set up its socket");
         tls_socket_close(&socket);
         return;
     }
-    pending->deadline_ns =
-        clock_deadline_ns(table->config->clock, TCP_PREAMBLE_TIMEOUT_MS);
+    pending->deadline_ns = clock_deadline_ns(table->config->clock, TCP_PREAMBLE_TIMEOUT_MS);
     pending->state = TCP_PENDING_READING;
     table->waiting_count++;
     pending->socket = socket;

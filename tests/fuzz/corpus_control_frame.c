@@ -30,7 +30,8 @@ static void add_frames(const size_t *sizes, size_t count)
     haul_assert(failed == 0);
     struct link_config config = {.clock = &clock_monotonic};
     struct control_channel *channel;
-    enum haul_status status = control_channel_adopt((struct tls_socket){.fd = fds[1]}, &config, &channel, NULL);
+    enum haul_status status =
+        control_channel_adopt((struct tls_socket){.fd = fds[1]}, &config, &channel, NULL);
     haul_assert(status == HAUL_OK);
     memset(bytes, 'b', sizeof(bytes));
     for (size_t i = 0; i < count; i++) {

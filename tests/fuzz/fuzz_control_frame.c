@@ -205,7 +205,9 @@ static void run(struct cursor *input)
     fake_clock_init(&script.fake);
     struct link_config config = {.clock = &script.fake.clock};
     config.options.peer_timeout_ms = PEER_TIMEOUT_MS;
-    expect_status(control_channel_adopt((struct tls_socket){.fd = fds[1]}, &config, &script.channel, NULL), HAUL_OK);
+    expect_status(
+        control_channel_adopt((struct tls_socket){.fd = fds[1]}, &config, &script.channel, NULL),
+        HAUL_OK);
     if ((script.flags & TRUST_FROM_START) != 0) {
         trust(&script);
     }

@@ -14,8 +14,8 @@
 #include "haul/status.h"
 
 enum {
-    HAUL_KEY_SECRET_BYTES = 32,   /* as many as AES-256 and X25519 take */
-    HAUL_KEY_ID_BYTES_MAX = 33,   /* 32 characters and NUL */
+    HAUL_KEY_SECRET_BYTES = 32, /* as many as AES-256 and X25519 take */
+    HAUL_KEY_ID_BYTES_MAX = 33, /* 32 characters and NUL */
     HAUL_KEYS_MAX = 2,
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* key_file.h — files that hold the keys of haul/key.h.
  *
- * Text: the line "haul-key 1", then a line "key ID SECRET CRC" for each key, the one to use first. SECRET
- * has 64 and CRC (CRC-32C of "ID SECRET") 8 hexadecimal digits. */
+ * Text: the line "haul-key 1", then a line "key ID SECRET CRC" for each key, the one to use first.
+ * SECRET has 64 and CRC (CRC-32C of "ID SECRET") 8 hexadecimal digits. */
 #ifndef HAUL_KEY_FILE_H
 #define HAUL_KEY_FILE_H
 

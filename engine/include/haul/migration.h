@@ -219,7 +219,7 @@ struct haul_source_options {
     uint64_t rate_bytes_per_second;    /* 0: unlimited */
     enum haul_compression compression; /* of payloads, if the target can decompress them */
     enum haul_lane lane;
-    bool overwrite; /* clear a target range that is not empty, if the target allows it */
+    bool overwrite;     /* clear a target range that is not empty, if the target allows it */
     bool keep_versions; /* config_version below is set by the caller, not read */
     uint64_t config_version;
     uint32_t freeze_max_ms; /* default 500 */

@@ -499,7 +499,8 @@ static void test_recv__each_option__in_what_is_asked_for(void)
     check_equal(run(&command_recv,
                     "--db /b --wal-dir /w --listen h:1 --transport tcp --once --retry 7s "
                     "--allow-overwrite --only-cf one --only-cf two --only-range k:m --only-range "
-                    "0x00:user\\: --verify read --lane writebatch --keep-free 8K --config-version 9 --appliers 3 "
+                    "0x00:user\\: --verify read --lane writebatch --keep-free 8K --config-version "
+                    "9 --appliers 3 "
                     "--table-size 2M --slots 11 --slot-size 64K --peer-timeout 1s --cpu-list 0-1"),
                 RUN_EXIT_CODE);
     check_text(directory, "/b");

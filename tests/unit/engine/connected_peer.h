@@ -51,8 +51,8 @@ enum haul_status __wrap_control_channel_connect(const struct link_address *addre
         return haul_error_set(failed, connect_failure, NULL, 0, "no way there");
     }
     control_peer_close(&peer);
-    enum haul_status status =
-        control_channel_adopt((struct tls_socket){.fd = control_peer_open(&peer)}, config, &connected_theirs, failed);
+    enum haul_status status = control_channel_adopt(
+        (struct tls_socket){.fd = control_peer_open(&peer)}, config, &connected_theirs, failed);
     *channel = connected_theirs;
     connected_is_told = false;
     return status;

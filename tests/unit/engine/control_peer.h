@@ -25,7 +25,8 @@ static inline int control_peer_open(struct control_peer *peer)
     int fds[2];
     check_or_stop(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
     *peer = (struct control_peer){.lost = false};
-    check_or_stop(control_channel_adopt((struct tls_socket){.fd = fds[0]}, &config, &peer->channel, &error) == HAUL_OK);
+    check_or_stop(control_channel_adopt((struct tls_socket){.fd = fds[0]}, &config, &peer->channel,
+                                        &error) == HAUL_OK);
     control_channel_trust(peer->channel);
     return fds[1];
 }

@@ -20,7 +20,8 @@ static void start(void)
     check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
     ours = (struct peer_channel){.group = group};
     int fd = control_peer_open(&theirs);
-    check_or_stop(peer_channel_adopt(&ours, (struct tls_socket){.fd = fd}, &config, &error) == HAUL_OK);
+    check_or_stop(peer_channel_adopt(&ours, (struct tls_socket){.fd = fd}, &config, &error) ==
+                  HAUL_OK);
 }
 
 static void finish(void)

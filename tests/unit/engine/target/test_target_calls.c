@@ -34,7 +34,8 @@ static void start(void)
     memset(&session, 0, sizeof(session));
     memset(&copy, 0, sizeof(copy));
     owned_version = 0;
-    options = (struct haul_target_options){.store = &failing.base, .hooks = {.own = own}};
+    options = (struct haul_target_options){
+        .store = &failing.base, .hooks = {.own = own}, .allow_overwrite = true};
     session.hello = (haul_control_Hello){.epoch = 1, .job = {.size = HAUL_JOB_BYTES}};
     session.hello.job.bytes[0] = 1;
     session.hello.source_identity.size = 1;

@@ -79,11 +79,11 @@ static void note_recorded(char what)
 }
 
 enum haul_status __wrap_target_journal_positions(struct target_journal *journal,
-                                                const struct stream_position *positions,
-                                                size_t count, struct haul_error *failed);
+                                                 const struct stream_position *positions,
+                                                 size_t count, struct haul_error *failed);
 enum haul_status __wrap_target_journal_positions(struct target_journal *journal,
-                                                const struct stream_position *positions,
-                                                size_t count, struct haul_error *failed)
+                                                 const struct stream_position *positions,
+                                                 size_t count, struct haul_error *failed)
 {
     (void)journal;
     (void)positions;
@@ -97,17 +97,17 @@ enum haul_status __wrap_target_journal_positions(struct target_journal *journal,
 }
 
 enum haul_status __real_target_journal_prepare(struct target_journal *journal,
-                                              const haul_control_Prepare *prepare,
-                                              const struct digest *digests,
-                                              struct haul_error *failed);
+                                               const haul_control_Prepare *prepare,
+                                               const struct digest *digests,
+                                               struct haul_error *failed);
 enum haul_status __wrap_target_journal_prepare(struct target_journal *journal,
-                                              const haul_control_Prepare *prepare,
-                                              const struct digest *digests,
-                                              struct haul_error *failed);
+                                               const haul_control_Prepare *prepare,
+                                               const struct digest *digests,
+                                               struct haul_error *failed);
 enum haul_status __wrap_target_journal_prepare(struct target_journal *journal,
-                                              const haul_control_Prepare *prepare,
-                                              const struct digest *digests,
-                                              struct haul_error *failed)
+                                               const haul_control_Prepare *prepare,
+                                               const struct digest *digests,
+                                               struct haul_error *failed)
 {
     note_recorded('P');
     return __real_target_journal_prepare(journal, prepare, digests, failed);

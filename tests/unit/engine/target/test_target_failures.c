@@ -101,7 +101,8 @@ static void start(void)
 {
     failing_store_init(NULL, 0);
     memset(&error, 0, sizeof(error));
-    options = (struct haul_target_options){.store = &failing.base, .hooks = {.own = own}};
+    options = (struct haul_target_options){
+        .store = &failing.base, .hooks = {.own = own}, .allow_overwrite = true};
     own_count = 0;
     came_before = false;
 }

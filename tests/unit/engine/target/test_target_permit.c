@@ -259,8 +259,8 @@ static void test_target_admission_check__job_that_is_no_longer_allowed__kept(voi
 
 /* --- options ---------------------------------------------------------------------------------- */
 
-static void test_target_permit_check_options__range_without_a_key_family_without_a_name__invalid(
-    void)
+static void
+test_target_permit_check_options__range_without_a_key_family_without_a_name__invalid(void)
 {
     static const char *const backwards[ALLOWED_MAX] = {"a:z", "m:k"};
     static const char *const empty[ALLOWED_MAX] = {"k:k"};
@@ -294,7 +294,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_admission_check__may_not_overwrite_and_need_not__accepted),
     CHECK_TEST(test_target_admission_check__job_that_overwrote_continues__accepted),
     CHECK_TEST(test_target_admission_check__job_that_is_no_longer_allowed__kept),
-    CHECK_TEST(test_target_permit_check_options__range_without_a_key_family_without_a_name__invalid),
+    CHECK_TEST(
+        test_target_permit_check_options__range_without_a_key_family_without_a_name__invalid),
 };
 
 CHECK_MAIN("target_permit", tests)

@@ -100,8 +100,8 @@ static void test_make__bad_id_or_directory__refused(void)
     begin();
     check_error(haul_key_file_make(path, "a b", &error), HAUL_INVALID, error);
     check_error(haul_key_file_make(path, "", &error), HAUL_INVALID, error);
-    check_error(haul_key_file_make(path, "123456789012345678901234567890123", &error),
-                HAUL_INVALID, error);
+    check_error(haul_key_file_make(path, "123456789012345678901234567890123", &error), HAUL_INVALID,
+                error);
     check_error(haul_key_file_make("/nowhere/at/all", "a", &error), HAUL_NOT_FOUND, error);
     end();
 }

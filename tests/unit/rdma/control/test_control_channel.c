@@ -38,7 +38,8 @@ static void open_adopted(void)
     init_config();
     check_or_stop(raw_pair(fds));
     peer = fds[0];
-    check_or_stop(control_channel_adopt((struct tls_socket){.fd = fds[1]}, &config, &channel, NULL) == HAUL_OK);
+    check_or_stop(control_channel_adopt((struct tls_socket){.fd = fds[1]}, &config, &channel,
+                                        NULL) == HAUL_OK);
 }
 
 static void close_all(void)
@@ -377,7 +378,8 @@ static void test_control_channel_adopt__options_that_cannot_be__invalid_and_sock
     init_config();
     config.options.peer_timeout_ms = HAUL_PEER_TIMEOUT_MS_MIN - 1;
     check_or_stop(raw_pair(fds));
-    check_error(control_channel_adopt((struct tls_socket){.fd = fds[1]}, &config, &channel, &error), HAUL_INVALID, error);
+    check_error(control_channel_adopt((struct tls_socket){.fd = fds[1]}, &config, &channel, &error),
+                HAUL_INVALID, error);
     check(channel == NULL);
     check(raw_ends(fds[0]));
     peer = fds[0];

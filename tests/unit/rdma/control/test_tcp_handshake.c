@@ -134,7 +134,8 @@ static void test_tcp_handshake_step__damaged_answer__corrupt(void)
     tcp_answer_encode(HAUL_OK, bytes);
     bytes[STATUS_AT] ^= 1;
     answer(bytes, sizeof(bytes));
-    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error), HAUL_CORRUPT, error);
+    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error),
+                HAUL_CORRUPT, error);
     finish();
 }
 
@@ -144,7 +145,8 @@ static void test_tcp_handshake_step__not_our_answer__protocol_at_once(void)
     start();
     send_preamble();
     answer("HTTP", 4);
-    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error), HAUL_PROTOCOL, error);
+    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error),
+                HAUL_PROTOCOL, error);
     check(strstr(error.text, "is not a haul peer") != NULL);
     check(strstr(error.hint, "haul recv") != NULL);
     finish();
@@ -156,7 +158,8 @@ static void test_tcp_handshake_step__closed_without_an_answer__closed_and_a_hint
     send_preamble();
     check_equal(shutdown(fds[0], SHUT_WR), 0);
     check(raw_wait(fds[1], POLLIN));
-    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error), HAUL_CLOSED, error);
+    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error),
+                HAUL_CLOSED, error);
     check(strstr(error.text, "without an answer") != NULL);
     check(strstr(error.hint, "haul recv") != NULL);
     finish();
@@ -169,7 +172,8 @@ static void test_tcp_handshake_step__no_answer__timeout_when_it_is_due_and_not_b
     fake_clock_advance_ms(&clock_of_test, PEER_TIMEOUT_MS - 1);
     check_status(step(), HAUL_AGAIN);
     fake_clock_advance_ms(&clock_of_test, 1);
-    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error), HAUL_TIMEOUT, error);
+    check_error(tcp_handshake_step(&handshake, &(struct tls_socket){.fd = fds[1]}, &error),
+                HAUL_TIMEOUT, error);
     check(strstr(error.text, "answer our preamble within 300 ms") != NULL);
     finish();
 }

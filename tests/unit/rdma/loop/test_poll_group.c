@@ -341,7 +341,8 @@ static void open_with_channel(void)
                                        .options.peer_timeout_ms = HAUL_PEER_TIMEOUT_MS_MAX};
     check_or_stop(raw_pair(fds));
     peer = fds[0];
-    check_or_stop(control_channel_adopt((struct tls_socket){.fd = fds[1]}, &config, &channel, NULL) == HAUL_OK);
+    check_or_stop(control_channel_adopt((struct tls_socket){.fd = fds[1]}, &config, &channel,
+                                        NULL) == HAUL_OK);
     check_status(poll_group_add_control(group, channel), HAUL_OK);
 }
 

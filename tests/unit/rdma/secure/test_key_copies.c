@@ -68,8 +68,8 @@ static size_t count_copies(void)
 {
     FILE *maps = fopen("/proc/self/smaps", "re");
     int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-    uint8_t *piece = mmap(NULL, PIECE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                          -1, 0);
+    uint8_t *piece =
+        mmap(NULL, PIECE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     char line[LINE_BYTES];
     char rights[8];
     struct mapping mapping = {.begin = 0};

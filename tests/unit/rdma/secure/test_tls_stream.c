@@ -222,7 +222,8 @@ static void test_bytes__large__arrive(void)
     carry(&client, &server);
     size_t total = 0;
     size_t piece = 0;
-    while (total < SIZE && tls_stream_read(server.stream, got + total, SIZE - total, &piece) == HAUL_OK) {
+    while (total < SIZE &&
+           tls_stream_read(server.stream, got + total, SIZE - total, &piece) == HAUL_OK) {
         total += piece;
     }
     check_equal(total, SIZE);
@@ -289,17 +290,21 @@ static void test_export__both_ends__equal_and_of_this_connection(void)
     uint8_t theirs[32];
     uint8_t others[32];
     open_both();
-    check_status(tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("1", 1), ours, 32), HAUL_OK);
-    check_status(tls_stream_export(server.stream, "EXPORTER-haul-test", slice_of("1", 1), theirs, 32),
+    check_status(tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("1", 1), ours, 32),
                  HAUL_OK);
+    check_status(
+        tls_stream_export(server.stream, "EXPORTER-haul-test", slice_of("1", 1), theirs, 32),
+        HAUL_OK);
     check(memcmp(ours, theirs, 32) == 0);
-    check_status(tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("2", 1), others, 32),
-                 HAUL_OK);
+    check_status(
+        tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("2", 1), others, 32),
+        HAUL_OK);
     check(memcmp(ours, others, 32) != 0);
     finish_both();
     open_both();
-    check_status(tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("1", 1), others, 32),
-                 HAUL_OK);
+    check_status(
+        tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("1", 1), others, 32),
+        HAUL_OK);
     check(memcmp(ours, others, 32) != 0);
     finish_both();
 }

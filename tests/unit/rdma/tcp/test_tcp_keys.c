@@ -81,9 +81,9 @@ static void work_listener(void)
         check(incoming.control);
         check_equal(incoming.ticket.index, 3);
         struct link_config config = config_of(server_keys);
-        check_status(control_channel_adopt(tcp_listener_take(listener, &incoming), &config, &theirs,
-                                           NULL),
-                     HAUL_OK);
+        check_status(
+            control_channel_adopt(tcp_listener_take(listener, &incoming), &config, &theirs, NULL),
+            HAUL_OK);
     }
 }
 
@@ -286,9 +286,9 @@ static void receive_answer(int fd, struct tls_stream *stream)
         check_status(listener_poll(listener, &incoming), HAUL_AGAIN);
         ssize_t got = recv(fd, piece, sizeof(piece), MSG_DONTWAIT);
         if (got > 0) {
-            check_status(tls_stream_feed(
-                             stream, (struct haul_slice){.data = piece, .size = (size_t)got}),
-                         HAUL_OK);
+            check_status(
+                tls_stream_feed(stream, (struct haul_slice){.data = piece, .size = (size_t)got}),
+                HAUL_OK);
             return;
         }
         (void)poll(NULL, 0, i < 20 ? 0 : TURN_MS);
@@ -324,8 +324,9 @@ static void test_listener__strangers_after_a_sender__they_drop_each_other(void)
     check(raw_is_reset(strangers[0]));
     check_status(tls_stream_handshake(stream, &error), HAUL_OK);
     tcp_preamble_encode(TCP_CONTROL, &ticket, bytes);
-    check_status(tls_stream_write(stream, (struct haul_slice){.data = bytes, .size = sizeof(bytes)}),
-                 HAUL_OK);
+    check_status(
+        tls_stream_write(stream, (struct haul_slice){.data = bytes, .size = sizeof(bytes)}),
+        HAUL_OK);
     send_output(fd, stream);
     work_until_taken();
     check(theirs != NULL);
@@ -358,7 +359,7 @@ static void test_false_listener__gets_only_a_client_hello(void)
     check_equal(seen[0], TLS_RECORD_HANDSHAKE);
     check_equal(got, TLS_RECORD_HEAD_BYTES + ((size_t)seen[3] << 8 | seen[4]));
     check_equal(seen[TLS_RECORD_HEAD_BYTES], 1); /* client_hello */
-    check(raw_write(fd, "HAULANS1", 8)); /* it would take anything for an answer */
+    check(raw_write(fd, "HAULANS1", 8));         /* it would take anything for an answer */
     check_or_stop(next(ours));
     check_equal(event.type, CONTROL_CLOSED);
     check_status(event.error.status, HAUL_AUTH);
