@@ -15,34 +15,27 @@ static bool ends_by(struct haul_slice a, struct haul_slice b)
     return b.size == 0 || (a.size > 0 && slice_compare(a, b) <= 0);
 }
 
-/* The end of what the allowed ranges cover from `start` on without a gap. False: not even that. */
-static bool covered_to(const struct haul_target_options *target, struct haul_slice start,
-                       struct haul_slice *end)
+/* An allowed range that has the key `start`; NULL: none. */
+static const struct haul_range *find_allowed(const struct haul_target_options *target,
+                                             struct haul_slice start)
 {
-    bool any = false;
     for (size_t i = 0; i < target->only_range_count; i++) {
         const struct haul_range *range = &target->only_ranges[i];
         bool begins = slice_compare(range->start, start) <= 0;
-        bool goes_on = range->end.size == 0 || slice_compare(range->end, start) > 0;
-        if (begins && goes_on && (!any || ends_by(*end, range->end))) {
-            *end = range->end;
-            any = true;
+        if (begins && (range->end.size == 0 || slice_compare(range->end, start) > 0)) {
+            return range;
         }
     }
-    return any;
+    return NULL;
 }
 
 static bool is_covered(const struct haul_target_options *target, const struct haul_range *range)
 {
-    struct haul_slice start = range->start;
-    struct haul_slice end = {NULL, 0};
-    while (covered_to(target, start, &end)) {
-        if (ends_by(range->end, end)) {
-            return true;
-        }
-        start = end; /* the next one must touch or overlap it */
+    const struct haul_range *allowed = find_allowed(target, range->start);
+    while (allowed != NULL && !ends_by(range->end, allowed->end)) {
+        allowed = find_allowed(target, allowed->end); /* touches or overlaps it */
     }
-    return false;
+    return allowed != NULL;
 }
 
 static enum haul_status check_family(const struct haul_target_options *target, const char *family,

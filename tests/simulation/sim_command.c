@@ -150,6 +150,7 @@ static void fill_source_options(struct sim_command *command, struct haul_source_
     bool sends = command->verb == SIM_VERB_SEND;
     bool metadata = options->metadata && request->family_count > 1;
     *source = (struct haul_source_options){
+        .size_bytes = sizeof(*source),
         .store = &command->host->store.base,
         .to = command->to->address,
         .transports = options->transports,
@@ -168,6 +169,7 @@ static void fill_source_options(struct sim_command *command, struct haul_source_
         .compression = options->compression,
         .lane = options->lane,
         .overwrite = command->overwrite,
+        .insecure = true,
         .freeze_max_ms = command->patient ? SIM_FREEZE_PATIENT_MS : options->freeze_max_ms,
         .retry_max_ms = options->retry_max_ms,
         .read_back = options->read_back,
@@ -219,6 +221,7 @@ static void run_target(struct sim_command *command)
         .link = options->link,
         .once = options->once,
         .allow_overwrite = true,
+        .insecure = true, /* the hosts trust each other */
         .resume_wait_ms = RESUME_WAIT_MS,
         .applier_count = options->applier_count,
         .lane = HAUL_LANE_AUTO,
