@@ -162,10 +162,10 @@ enum haul_status log_links_make(const char *directory, const char *wal_dir,
                                 const struct haul_log *log, struct haul_error *error)
 {
     struct place place = place_of(directory, wal_dir);
-    if (plain_file_make_directory(place.folder, 0755) != 0 && errno != EEXIST) {
+    if (plain_file_make_directory(place.folder, 0700) != 0 && errno != EEXIST) {
         return failed("mkdir", place.folder, error);
     }
-    int list_fd = plain_file_open(place.list, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    int list_fd = plain_file_open(place.list, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
     if (list_fd < 0) {
         return failed("open", place.list, error);
     }

@@ -105,6 +105,41 @@ static void test_log_links__made_and_dropped__nothing_is_left(void)
     rocks_fixture_close(&fixture);
 }
 
+static unsigned mode_of(const char *name)
+{
+    char path[512];
+    struct stat found;
+    path_of(path, name);
+    check_or_stop(lstat(path, &found) == 0);
+    return found.st_mode & 07777;
+}
+
+static void test_log_links_make__umask_of_nothing__the_owners_alone(void)
+{
+    begin();
+    mode_t before = umask(0);
+    make_links();
+    (void)umask(before);
+    check_equal(mode_of("haul"), 0700);
+    check_equal(mode_of("haul/log-links"), 0600);
+    log_links_drop(fixture.path, fixture.path, false);
+    rocks_fixture_close(&fixture);
+}
+
+/* A link that somebody has planted is not followed. */
+static void test_log_links_make__link_at_the_list__refused(void)
+{
+    char path[512];
+    begin();
+    make_directory("haul");
+    path_of(path, "haul/log-links");
+    check_equal(symlink("../LOG", path), 0);
+    check(log_links_make(fixture.path, fixture.path, NULL, &error) != HAUL_OK);
+    check_content("LOG", "no log");
+    check(!is_there("archive"));
+    rocks_fixture_close(&fixture);
+}
+
 static void test_log_links_drop__archive_of_the_owner__stays(void)
 {
     begin();
@@ -244,6 +279,8 @@ static void test_log_links_make__list__durable_before_the_first_name(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_log_links_make__list__durable_before_the_first_name),
     CHECK_TEST(test_log_links__made_and_dropped__nothing_is_left),
+    CHECK_TEST(test_log_links_make__umask_of_nothing__the_owners_alone),
+    CHECK_TEST(test_log_links_make__link_at_the_list__refused),
     CHECK_TEST(test_log_links_drop__archive_of_the_owner__stays),
     CHECK_TEST(test_log_links_make__again_with_a_new_log__both_go),
     CHECK_TEST(test_log_links_drop__forget__names_stay),
