@@ -110,6 +110,7 @@ static const struct option_rule rules[] = {
     LINK_OPTION_RULES(struct recv_options, "16", "4M"),
     CPU_LIST_RULE(struct recv_options),
     TRUST_RULES(struct recv_options),
+    WIRE_RULE(struct recv_options),
     OUTPUT_OPTION_RULES,
 };
 
@@ -177,6 +178,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
         .only_family_count = given->only_families.count,
         .only_ranges = given->only_ranges.ranges,
         .only_range_count = given->only_ranges.count,
+        .wire = given->trust.wire,
     };
     struct haul_error error = {.status = HAUL_OK};
     struct haul_migration *migration = NULL;

@@ -74,6 +74,7 @@ static const struct option_rule rules[] = {
     LINK_OPTION_RULES(struct resume_options, "16", "4M"),
     CPU_LIST_RULE(struct resume_options),
     TRUST_RULES(struct resume_options),
+    WIRE_RULE(struct resume_options),
     OUTPUT_OPTION_RULES,
 };
 
@@ -103,6 +104,7 @@ static int resume_from(struct haul_store *store, const void *work, struct migrat
         .log = &output->log,
         .keys = given->trust.keys,
         .insecure = given->trust.insecure,
+        .wire = given->trust.wire,
     };
     struct haul_error error = {.status = HAUL_OK};
     struct haul_migration *migration = NULL;

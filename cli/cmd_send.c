@@ -174,6 +174,7 @@ static const struct option_rule rules[] = {
      .max = 3600000},
     {.name = "load-sync", .help = "sync each write", AT(option_flag, load.sync)},
     TRUST_RULES(struct send_options),
+    WIRE_RULE(struct send_options),
     OUTPUT_OPTION_RULES,
 };
 
@@ -279,6 +280,7 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
         .log = &output->log,
         .keys = given->trust.keys,
         .insecure = given->trust.insecure,
+        .wire = given->trust.wire,
     };
     struct haul_error error = {.status = HAUL_OK};
     enum haul_status status = haul_source_check(&options, &error);

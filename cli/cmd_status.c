@@ -71,6 +71,16 @@ static void print_disk(const struct haul_progress *figures)
     }
 }
 
+static void print_trust(const struct haul_progress *figures)
+{
+    if (figures->trust == HAUL_TRUST_ANYBODY) {
+        (void)printf("  insecure: every peer is trusted, and the data is readable on its way\n");
+    } else if (figures->trust == HAUL_TRUST_KEY) {
+        (void)printf("  the peer holds the key; data on its way: %s\n",
+                     haul_wire_name(figures->wire));
+    }
+}
+
 static void print_running(const struct running_job *running)
 {
     const struct haul_progress *figures = &running->figures;
@@ -86,6 +96,7 @@ static void print_running(const struct running_job *running)
                  "lag %s, %s\n",
                  running->command, running->pid, running->phase, figures->records, bytes, expected,
                  lag, seconds);
+    print_trust(figures);
     print_disk(figures);
 }
 

@@ -361,6 +361,8 @@ void json_output_migration(const char *command, const struct haul_result *result
     set(document, "seconds", json_real(figures->seconds));
     set(document, "transport", text_of(haul_transport_name(figures->transport)));
     set(document, "fallback_reason", text_or_null(result->fallback_reason));
+    set(document, "wire", text_of(haul_wire_name(figures->wire)));
+    set(document, "trust", text_of(haul_trust_name(figures->trust)));
     set(document, "lane", text_of(haul_lane_name(result->lane)));
     set_count(document, "rounds", figures->rounds);
     set_count(document, "lag_bytes_at_freeze", result->lag_bytes_at_freeze);

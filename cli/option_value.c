@@ -233,6 +233,17 @@ enum haul_status option_lane(const struct option_rule *rule, const char *text, v
     return HAUL_INVALID;
 }
 
+enum haul_status option_wire(const struct option_rule *rule, const char *text, void *target,
+                             struct haul_error *error)
+{
+    if (haul_wire_parse(text, target) == HAUL_OK) {
+        return HAUL_OK;
+    }
+    bad_value(rule, text, error);
+    haul_error_hint(error, "auto, secure, auth or none");
+    return HAUL_INVALID;
+}
+
 enum haul_status option_compression(const struct option_rule *rule, const char *text, void *target,
                                     struct haul_error *error)
 {

@@ -34,5 +34,6 @@ OPTION_PARSER(option_verify);      /* bool: "count" or "read" */
 OPTION_PARSER(option_transports);  /* struct haul_transport_list */
 OPTION_PARSER(option_compression); /* enum haul_compression */
 OPTION_PARSER(option_lane);        /* enum haul_lane */
+OPTION_PARSER(option_wire);        /* enum haul_wire */
 
 #endif

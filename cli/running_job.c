@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 /* jansson's integers are signed: clamp larger values. */
 static json_int_t count_of(uint64_t value)
@@ -16,14 +17,15 @@ bool running_job_format(const struct running_job *job, char *text, size_t text_s
 {
     const struct haul_progress *figures = &job->figures;
     json_t *object = json_pack(
-        "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "command",
-        job->command, "pid", (json_int_t)job->pid, "phase", job->phase, "records",
+        "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:s, s:s}",
+        "command", job->command, "pid", (json_int_t)job->pid, "phase", job->phase, "records",
         count_of(figures->records), "bytes", count_of(figures->bytes), "bytes_expected",
         count_of(figures->bytes_expected), "wire_bytes", count_of(figures->wire_bytes), "lag_bytes",
         count_of(figures->lag_bytes), "rounds", count_of(figures->rounds), "durable_records",
         count_of(figures->durable_records), "durable_bytes", count_of(figures->durable_bytes),
         "pinned_log_bytes", count_of(figures->pinned_log_bytes), "pinned_table_bytes",
-        count_of(figures->pinned_table_bytes), "seconds", figures->seconds);
+        count_of(figures->pinned_table_bytes), "seconds", figures->seconds, "wire",
+        haul_wire_name(figures->wire), "trust", haul_trust_name(figures->trust));
     size_t size = json_dumpb(object, text, text_size_bytes, JSON_COMPACT);
     json_decref(object);
     if (size == 0 || size >= text_size_bytes) {
@@ -33,23 +35,44 @@ bool running_job_format(const struct running_job *job, char *text, size_t text_s
     return true;
 }
 
+/* A command of an earlier release does not say. */
+static enum haul_wire wire_of(const char *name)
+{
+    enum haul_wire wire = HAUL_WIRE_AUTO;
+    return name != NULL && haul_wire_parse(name, &wire) == HAUL_OK ? wire : HAUL_WIRE_AUTO;
+}
+
+static enum haul_trust trust_of(const char *name)
+{
+    static const enum haul_trust others[] = {HAUL_TRUST_KEY, HAUL_TRUST_ANYBODY};
+    for (size_t i = 0; name != NULL && i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strcmp(name, haul_trust_name(others[i])) == 0) {
+            return others[i];
+        }
+    }
+    return HAUL_TRUST_HOST;
+}
+
 bool running_job_parse(const char *text, struct running_job *job)
 {
     const char *command = NULL;
     const char *phase = NULL;
+    const char *wire = NULL;
+    const char *trust = NULL;
     json_int_t pid = 0;
     json_int_t numbers[10];
     double seconds = 0;
     json_t *object = json_loads(text, 0, NULL);
     bool sound =
         object != NULL &&
-        json_unpack(object,
-                    "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:F}",
-                    "command", &command, "pid", &pid, "phase", &phase, "records", &numbers[0],
-                    "bytes", &numbers[1], "bytes_expected", &numbers[2], "wire_bytes", &numbers[3],
-                    "lag_bytes", &numbers[4], "rounds", &numbers[5], "durable_records", &numbers[6],
-                    "durable_bytes", &numbers[7], "pinned_log_bytes", &numbers[8],
-                    "pinned_table_bytes", &numbers[9], "seconds", &seconds) == 0;
+        json_unpack(
+            object,
+            "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:F, s?s, s?s}",
+            "command", &command, "pid", &pid, "phase", &phase, "records", &numbers[0], "bytes",
+            &numbers[1], "bytes_expected", &numbers[2], "wire_bytes", &numbers[3], "lag_bytes",
+            &numbers[4], "rounds", &numbers[5], "durable_records", &numbers[6], "durable_bytes",
+            &numbers[7], "pinned_log_bytes", &numbers[8], "pinned_table_bytes", &numbers[9],
+            "seconds", &seconds, "wire", &wire, "trust", &trust) == 0;
     if (sound) {
         (void)snprintf(job->command, sizeof(job->command), "%s", command);
         (void)snprintf(job->phase, sizeof(job->phase), "%s", phase);
@@ -64,6 +87,8 @@ bool running_job_parse(const char *text, struct running_job *job)
                                               .durable_bytes = (uint64_t)numbers[7],
                                               .pinned_log_bytes = (uint64_t)numbers[8],
                                               .pinned_table_bytes = (uint64_t)numbers[9],
+                                              .wire = wire_of(wire),
+                                              .trust = trust_of(trust),
                                               .seconds = seconds};
     }
     json_decref(object);

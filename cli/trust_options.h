@@ -6,12 +6,14 @@
 #include <stdbool.h>
 
 #include "haul/key_file.h"
+#include "haul/migration.h"
 #include "option_table.h"
 #include "option_value.h"
 
 struct trust_options {
     const char *key; /* a file */
     bool insecure;
+    enum haul_wire wire;
     struct haul_keys *keys; /* NULL: none, or not loaded yet */
 };
 
@@ -28,6 +30,16 @@ struct trust_options {
         .help = "without a key, trust other hosts than this one, and the\n"                \
                 "network between",                                                         \
         OPTION_AT(option_flag, type, trust.insecure)                                       \
+    }
+
+/* For commands that send or receive data, likewise. */
+#define WIRE_RULE(type)                                                                         \
+    {                                                                                           \
+        .name = "wire", .value_name = "MODE",                                                   \
+        .help =                                                                                 \
+            "with a key: secure (default: data encrypted), auth (readable, protected against\n" \
+            "change) or none (a checksum); both sides insist on the stronger of their modes",   \
+        OPTION_AT(option_wire, type, trust.wire)                                                \
     }
 
 /* Load the keys, if there are any. The process then writes no core dump, and only root can look

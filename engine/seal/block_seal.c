@@ -50,7 +50,8 @@ static bool begin(EVP_CIPHER_CTX *context, const struct block_key *key,
 }
 
 /* The payload itself: as associated data, or encrypted in place. */
-static bool pass(EVP_CIPHER_CTX *context, const struct block_key *key, uint8_t *payload, size_t size)
+static bool pass(EVP_CIPHER_CTX *context, const struct block_key *key, uint8_t *payload,
+                 size_t size)
 {
     int used = 0;
     uint8_t *out = key->wire == HAUL_WIRE_SECURE ? payload : NULL;
@@ -60,7 +61,7 @@ static bool pass(EVP_CIPHER_CTX *context, const struct block_key *key, uint8_t *
 enum haul_status block_seal(const struct block_key *key, struct slot_header *header,
                             uint8_t *payload)
 {
-    if (key->wire == HAUL_WIRE_NONE) {
+    if (!block_key_seals(key)) {
         return HAUL_OK;
     }
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
@@ -82,7 +83,7 @@ enum haul_status block_seal(const struct block_key *key, struct slot_header *hea
 enum haul_status block_open(const struct block_key *key, const struct slot_header *header,
                             uint8_t *payload, size_t *size)
 {
-    if (key->wire == HAUL_WIRE_NONE) {
+    if (!block_key_seals(key)) {
         return HAUL_OK;
     }
     if (*size < BLOCK_TAG_BYTES) {
@@ -96,9 +97,9 @@ enum haul_status block_open(const struct block_key *key, const struct slot_heade
     size_t plain = *size - BLOCK_TAG_BYTES;
     uint8_t none[16];
     int used = 0;
-    bool ok = begin(context, key, header, false) && pass(context, key, payload, plain) &&
-              EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, BLOCK_TAG_BYTES,
-                                  payload + plain) == 1;
+    bool ok =
+        begin(context, key, header, false) && pass(context, key, payload, plain) &&
+        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, BLOCK_TAG_BYTES, payload + plain) == 1;
     bool sound = ok && EVP_CipherFinal_ex(context, none, &used) == 1;
     EVP_CIPHER_CTX_free(context);
     *size = sound ? plain : 0;

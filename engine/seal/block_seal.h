@@ -14,6 +14,8 @@
 #ifndef HAUL_BLOCK_SEAL_H
 #define HAUL_BLOCK_SEAL_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "haul/migration.h"
@@ -23,14 +25,19 @@
 enum { BLOCK_KEY_BYTES = 32, BLOCK_TAG_BYTES = 16 };
 
 struct block_key {
-    enum haul_wire wire; /* NONE: the rest is not used */
+    enum haul_wire wire; /* neither AUTH nor SECURE: the rest is not used */
     uint8_t bytes[BLOCK_KEY_BYTES];
 };
+
+static inline bool block_key_seals(const struct block_key *key)
+{
+    return key->wire == HAUL_WIRE_AUTH || key->wire == HAUL_WIRE_SECURE;
+}
 
 /* Bytes that a sealed payload is longer than the plain one. */
 static inline uint32_t block_seal_bytes(const struct block_key *key)
 {
-    return key->wire == HAUL_WIRE_NONE ? 0 : BLOCK_TAG_BYTES;
+    return block_key_seals(key) ? BLOCK_TAG_BYTES : 0;
 }
 
 /* Seal the payload, whose size is in the header and becomes the sealed one; there is room for it.

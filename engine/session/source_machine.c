@@ -10,6 +10,7 @@
 #include "end_reason.h"
 #include "planted_bug.h"
 #include "probe.h"
+#include "wire_mode.h"
 
 /* --- actions and states ----------------------------------------------------------------------- */
 
@@ -148,6 +149,14 @@ enum haul_status source_check_welcome(const struct source_session *session,
     if (welcome->token.size != MESSAGE_TOKEN_BYTES ||
         welcome->session.size != MESSAGE_SESSION_BYTES) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "the target's Welcome has no token");
+    }
+    if (!wire_mode_fits(session->options.source.wire, session->options.source.keys != NULL,
+                        welcome->wire)) {
+        haul_error_set(error, HAUL_AUTH, NULL, 0,
+                       "the target agrees to another protection of the data than `%s`",
+                       haul_wire_name(session->options.source.wire));
+        haul_error_hint(error, "install the same release of haul on both sides");
+        return HAUL_AUTH;
     }
     if (!message_is_identity(welcome->target_identity.bytes, welcome->target_identity.size)) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,

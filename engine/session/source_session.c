@@ -42,6 +42,7 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
         memcpy(hello->secret.bytes, options->source.secret.data, hello->secret.size);
     }
     hello->retry_ms = options->retry_max_ms;
+    hello->wire = (uint32_t)options->source.wire;
     hello->resume = session->proposed || options->continued || session->decided ||
                     options->only_tells; /* what has it of the job? */
     source_enter(session, SOURCE_GREETING, source_answer_deadline(session, now_ns));

@@ -13,6 +13,7 @@
 #include "planted_bug.h"
 #include "target_hand_over.h"
 #include "target_machine.h"
+#include "wire_mode.h"
 
 /* --- greeting and plan ------------------------------------------------------------------------ */
 
@@ -88,6 +89,19 @@ static bool check_secret(struct target_session *session, const haul_control_Hell
     return difference == 0;
 }
 
+/* The stronger of both modes, from Welcome on. */
+static bool agree_on_wire(struct target_session *session, const haul_control_Hello *hello)
+{
+    haul_control_Welcome *welcome = &session->options.welcome.as.welcome;
+    welcome->wire = wire_mode_agree(session->options.wire, hello->wire);
+    if (wire_mode_fits(session->options.wire, session->options.has_key, welcome->wire)) {
+        return true;
+    }
+    target_refuse_with(session, HAUL_AUTH, "the data cannot be protected as the source wants it",
+                       "give both sides the same key, and the same release of haul");
+    return false;
+}
+
 /* A source that is its own target would clear its own range. */
 static bool check_is_another(struct target_session *session, const haul_control_Hello *hello)
 {
@@ -119,7 +133,7 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
     /* No check of config versions here: the commit of a job accepted earlier has moved our
      * version. */
     if (!check_secret(session, hello) || !check_wire_version(session, hello) ||
-        !check_is_another(session, hello)) {
+        !agree_on_wire(session, hello) || !check_is_another(session, hello)) {
         return;
     }
     if (hello->verify) {
@@ -666,6 +680,11 @@ const struct haul_error *target_session_outcome(const struct target_session *ses
 bool target_session_is_resumable(const struct target_session *session)
 {
     return session->kept;
+}
+
+enum haul_wire target_session_wire(const struct target_session *session)
+{
+    return (enum haul_wire)session->options.welcome.as.welcome.wire;
 }
 
 const haul_control_Hello *target_session_hello(const struct target_session *session)

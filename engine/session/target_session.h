@@ -126,6 +126,8 @@ struct target_session_options {
     struct version_claim version; /* the operator's, authoritative; otherwise that of LOOKED_UP */
     uint32_t peer_timeout_ms;
     struct haul_slice secret; /* borrowed; empty: any source may connect */
+    enum haul_wire wire;      /* at least; resolved */
+    bool has_key;             /* the connection is under TLS */
     bool answers_verify;
 };
 
@@ -147,6 +149,8 @@ const struct haul_error *target_session_outcome(const struct target_session *ses
 const haul_control_Hello *target_session_hello(const struct target_session *session);
 /* After the end: does the target keep a part of the job for a source that reconnects? */
 bool target_session_is_resumable(const struct target_session *session);
+/* How the blocks travel, as agreed on; valid from GREETED on. */
+enum haul_wire target_session_wire(const struct target_session *session);
 /* The Prepare being processed: unchanged from FLUSH until the answer to RECORD or OWN. */
 const haul_control_Prepare *target_session_prepare(const struct target_session *session);
 

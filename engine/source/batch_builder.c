@@ -88,6 +88,7 @@ static void begin_sized(struct batch_builder *builder, size_t size)
 {
     uint8_t *payload = block_payload(builder->block);
     raw_batch_begin(&builder->writer, payload, size);
+    builder->sums = !block_key_seals(&builder->outbox->key);
     builder->summed_end = payload + RAW_BATCH_HEADER_BYTES;
     builder->summed_crc = 0;
 }
@@ -112,7 +113,8 @@ static void sum_until(struct batch_builder *builder, const uint8_t *end)
 /* The CRC of a batch is computed on the way, from the first-level cache. */
 static inline void sum_now_and_then(struct batch_builder *builder)
 {
-    if ((size_t)(builder->writer.at - builder->summed_end) >= SUMMED_BYTES_MIN + UNSUMMED_BYTES) {
+    size_t waiting = (size_t)(builder->writer.at - builder->summed_end);
+    if (builder->sums && waiting >= SUMMED_BYTES_MIN + UNSUMMED_BYTES) {
         sum_until(builder, builder->writer.at - UNSUMMED_BYTES);
     }
 }
@@ -132,7 +134,9 @@ static enum haul_status flush(struct batch_builder *builder, uint32_t flags)
     builder->block = NULL;
     uint32_t count = builder->writer.count;
     size_t size = raw_batch_finish(&builder->writer);
-    sum_rest(builder, block, size);
+    if (builder->sums) {
+        sum_rest(builder, block, size);
+    }
     return emit(builder, block, size, count, flags);
 }
 

@@ -21,6 +21,7 @@ struct batch_builder {
     uint64_t next_batch;
     struct block *block; /* being filled; NULL: none */
     struct raw_batch_writer writer;
+    bool sums;                 /* blocks are not sealed: they need a CRC */
     const uint8_t *summed_end; /* of the records whose CRC is `summed_crc` */
     uint32_t summed_crc;
     struct digest digest;          /* of every record put */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* outbox.c — a block pool, a mailbox, and the checksum between them. */
+/* outbox.c — a block pool, a mailbox, and the checksum or the seal between them. */
 #include "outbox.h"
 
 #include <string.h>
@@ -32,11 +32,18 @@ enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count, uint32
     return HAUL_OK;
 }
 
+void outbox_seal(struct outbox *outbox, const struct block_key *key)
+{
+    outbox->key = *key;
+    outbox->payload_bytes_max -= block_seal_bytes(key);
+}
+
 void outbox_fini(struct outbox *outbox)
 {
     byte_gate_fini(&outbox->pieces);
     mailbox_destroy(outbox->filled);
     block_pool_destroy(outbox->pool);
+    explicit_bzero(&outbox->key, sizeof(outbox->key));
     memset(outbox, 0, sizeof(*outbox));
 }
 
@@ -72,12 +79,19 @@ enum haul_status outbox_emit(struct outbox *outbox, struct block *block)
     haul_assert(header->payload_size_bytes <= outbox->payload_bytes_max);
     header->type = SLOT_DATA;
     header->epoch = outbox->epoch;
-    header->payload_crc = block->payload_crc_known
-                              ? block->payload_crc_seen
-                              : crc32c(block_payload(block), header->payload_size_bytes);
+    enum haul_status status = HAUL_OK;
+    if (block_key_seals(&outbox->key)) {
+        status = block_seal(&outbox->key, header, block_payload(block));
+    } else {
+        header->payload_crc = block->payload_crc_known
+                                  ? block->payload_crc_seen
+                                  : crc32c(block_payload(block), header->payload_size_bytes);
+    }
     PROBE3(block_filled, header->stream, header->batch, header->payload_size_bytes);
-    enum haul_status status = mailbox_push(outbox->filled, &block);
-    haul_assert(status != HAUL_AGAIN); /* it has room for every block of the pool */
+    if (status == HAUL_OK) {
+        status = mailbox_push(outbox->filled, &block);
+        haul_assert(status != HAUL_AGAIN); /* it has room for every block of the pool */
+    }
     if (status != HAUL_OK) {
         outbox_give_back(outbox, block);
     }

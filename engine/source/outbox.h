@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "block_pool.h"
+#include "block_seal.h"
 #include "byte_gate.h"
 #include "mailbox.h"
 
@@ -26,6 +27,7 @@ struct outbox {
     atomic_uint_fast64_t pack_ns;
     struct byte_gate pieces; /* limits batches larger than a block that are under way */
     uint64_t epoch;
+    struct block_key key; /* seals payloads, on the reader's thread */
 };
 
 /* Creates its own pool. Errors: NO_MEMORY, LIMIT. */
@@ -38,9 +40,13 @@ void outbox_fini(struct outbox *outbox);
 enum haul_status outbox_resize(struct outbox *outbox, uint32_t block_count,
                                struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Seal the payloads from now on; before any block is acquired. Payloads get shorter by the tag. */
+void outbox_seal(struct outbox *outbox, const struct block_key *key);
+
 /* Wait for a free block to fill. Errors: CLOSED (the job ends). */
 enum haul_status outbox_acquire(struct outbox *outbox, struct block **block) HAUL_MUST_CHECK;
-/* Checksum the payload and pass the block to the loop. Takes the block even on error. */
+/* Checksum or seal the payload and pass the block to the loop. Takes the block even on error. Errors:
+ * CLOSED, those of block_seal. */
 enum haul_status outbox_emit(struct outbox *outbox, struct block *block) HAUL_MUST_CHECK;
 /* Return a block that is not needed, or that its link has released. Thread: any. */
 void outbox_give_back(struct outbox *outbox, struct block *block);

@@ -123,6 +123,22 @@ static uint32_t slot_count_of(const struct sender_links *links)
     return has_small_window(links) && count > NEAR_SLOT_COUNT ? NEAR_SLOT_COUNT : count;
 }
 
+/* The token and the key of the link that the ticket names. */
+static enum haul_status take_secrets(struct sender_links *links, struct link_config *config,
+                                     struct haul_error *error)
+{
+    struct link_secrets secrets;
+    if (!links->keys->derived) {
+        return HAUL_OK;
+    }
+    enum haul_status status =
+        attempt_keys_link(links->keys, links->transport, links->ticket.index, &secrets);
+    memcpy(links->ticket.token, secrets.token, LINK_TOKEN_BYTES);
+    config->frames = secrets.frames;
+    return status == HAUL_OK ? status
+                             : haul_error_set(error, status, NULL, 0, "no key for a data link");
+}
+
 static enum haul_status connect_one(struct sender_links *links, struct sender_link *sender,
                                     struct haul_error *error)
 {
@@ -130,8 +146,11 @@ static enum haul_status connect_one(struct sender_links *links, struct sender_li
     struct link_config config = links->options.config;
     config.pool = links->outbox->pool;
     config.options.slot_count = slot_count_of(links);
-    enum haul_status status = link_connect(links->transport, &links->options.address,
-                                           &links->ticket, &config, &sender->tx, error);
+    enum haul_status status = take_secrets(links, &config, error);
+    if (status == HAUL_OK) {
+        status = link_connect(links->transport, &links->options.address, &links->ticket, &config,
+                              &sender->tx, error);
+    }
     if (status != HAUL_OK) {
         return status;
     }
@@ -243,13 +262,29 @@ static void connect_all(struct sender_links *links)
 }
 
 void sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
-                       const haul_control_TransportOffer *offers, size_t offer_count)
+                       const struct attempt_keys *keys, const haul_control_TransportOffer *offers,
+                       size_t offer_count)
 {
     links->ticket = *ticket;
+    links->keys = keys;
     links->offers = offers;
     links->offer_count = offer_count;
     links->attempt_count = 0;
     connect_all(links);
+}
+
+static const char *protection_of(const struct sender_links *links)
+{
+    switch (links->keys->block.wire) {
+    case HAUL_WIRE_SECURE:
+        return ", encrypted";
+    case HAUL_WIRE_AUTH:
+        return ", authenticated";
+    case HAUL_WIRE_AUTO:
+    case HAUL_WIRE_NONE:
+        break;
+    }
+    return "";
 }
 
 static void check_up(struct sender_links *links)
@@ -271,14 +306,16 @@ static void check_up(struct sender_links *links)
         return;
     }
     links->state = SENDER_LINKS_UP;
+    payload -= block_seal_bytes(&links->outbox->key);
     links->outbox->payload_bytes_max =
         payload < links->outbox->payload_bytes_max ? payload : links->outbox->payload_bytes_max;
     uint32_t least = links->options.batch_bytes_min;
     uint32_t most = has_small_window(links) ? least : links->options.batch_bytes_max;
     batch_size_init(&links->batch_size, least, most, links->outbox->payload_bytes_max, slots);
     atomic_store(&links->outbox->batch_bytes, links->batch_size.bytes);
-    haul_log(links->options.log, HAUL_LOG_INFO, "%u %s link(s), %u slots each", links->active_count,
-             haul_transport_name(links->transport), slots);
+    haul_log(links->options.log, HAUL_LOG_INFO, "%u %s link(s), %u slots each%s",
+             links->active_count, haul_transport_name(links->transport), slots,
+             protection_of(links));
 }
 
 static void bind_sender(struct sender_links *links, struct sender_link *sender)

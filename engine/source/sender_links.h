@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attempt_keys.h"
 #include "batch_size.h"
 #include "haul/migration.h"
 #include "link.h"
@@ -51,6 +52,7 @@ struct sender_links {
     enum sender_links_state state;
     enum haul_transport transport;
     struct link_ticket ticket;
+    const struct attempt_keys *keys; /* borrowed while links are opened */
     uint32_t attempt_count; /* attempts to open links in this session over this transport */
     size_t choice;          /* index of `transport` in the list; earlier ones have failed or were
                              * not offered, and are not tried again */
@@ -100,10 +102,12 @@ void sender_links_pack(struct sender_links *links, enum pack_state state, uint32
 /* The target's account of its time: see pack_totals. */
 void sender_links_note_target(struct sender_links *links, uint64_t starved_us, uint64_t target_us);
 
-/* Begin to open links. `offers`: the transports that the peer offers; borrowed while links are
- * open. */
+/* Begin to open links. `keys`: of the attempt; derived ones make a token for each link, otherwise
+ * that of the ticket counts. `offers`: the transports that the peer offers. Both are borrowed while
+ * links are open. */
 void sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
-                       const haul_control_TransportOffer *offers, size_t offer_count);
+                       const struct attempt_keys *keys, const haul_control_TransportOffer *offers,
+                       size_t offer_count);
 /* Handle a LINK message of the peer. */
 void sender_links_describe(struct sender_links *links,
                            const haul_control_LinkDescription *description);

@@ -22,6 +22,7 @@
 #include "source_copy.h"
 #include "source_done.h"
 #include "source_session.h"
+#include "wire_mode.h"
 
 enum { LATE_CALL_MS = 1000 };
 
@@ -29,6 +30,7 @@ struct source_driver {
     struct source_driver_options options;
     struct peer_channel peer;
     struct source_session *session;
+    struct attempt_keys keys; /* of the present connection */
     struct source_copy copy;
     bool has_copy; /* false if a decided job is only resolved */
     struct source_calls calls;
@@ -117,6 +119,7 @@ static enum haul_status open_channel(struct source_driver *driver, struct haul_e
 static void close_channel(struct source_driver *driver)
 {
     peer_channel_close(&driver->peer);
+    attempt_keys_wipe(&driver->keys);
     driver->answered = false;
 }
 
@@ -159,13 +162,22 @@ static void open_links(struct source_driver *driver)
 {
     const haul_control_Welcome *welcome = source_session_welcome(driver->session);
     struct link_ticket ticket = {.version_min = 0};
+    struct haul_error error = {0};
+    if (attempt_keys_derive(&driver->keys, driver->peer.channel, welcome->session.bytes,
+                            driver->options.intent->journal.epoch, (enum haul_wire)welcome->wire,
+                            &error) != HAUL_OK) {
+        feed_error(driver, SOURCE_EVENT_FAILED, &error);
+        return;
+    }
+    outbox_seal(&driver->copy.outbox, &driver->keys.block);
     memcpy(ticket.session, welcome->session.bytes, LINK_SESSION_BYTES);
     memcpy(ticket.token, welcome->token.bytes, LINK_TOKEN_BYTES);
     source_copy_note_distance(&driver->copy, control_channel_round_trip_us(driver->peer.channel));
     source_copy_note_compression(&driver->copy, (welcome->compression & PAYLOAD_ZSTD) != 0,
                                  (welcome->features & MESSAGE_FEATURE_STARVED) != 0);
     source_copy_note_log_data(&driver->copy, (welcome->features & MESSAGE_FEATURE_LOG_DATA) != 0);
-    sender_links_open(&driver->copy.links, &ticket, welcome->transports, welcome->transports_count);
+    sender_links_open(&driver->copy.links, &ticket, &driver->keys, welcome->transports,
+                      welcome->transports_count);
 }
 
 static void start_copy(struct source_driver *driver)
@@ -493,6 +505,9 @@ void source_driver_progress(const struct source_driver *driver, struct haul_prog
         .pinned_log_bytes = driver->pinned.log_bytes,
         .pinned_table_bytes = driver->pinned.table_bytes,
         .rounds = figures.rounds,
+        .wire = (enum haul_wire)source_session_welcome(driver->session)->wire,
+        .trust = wire_mode_trust(driver->options.intent->options.keys != NULL,
+                                 driver->options.intent->options.insecure),
         .seconds = (double)(now_ns(driver) - driver->options.started_ns) / (double)NS_PER_S,
     };
 }
@@ -658,6 +673,7 @@ static enum haul_status create_session(struct source_driver *driver, struct haul
 static enum haul_status set_up(struct source_driver *driver, struct haul_error *error)
 {
     struct source_intent *intent = driver->options.intent;
+    wire_mode_warn(intent->options.keys != NULL, intent->options.insecure, intent->options.log);
     enum haul_status status =
         source_calls_create(&driver->calls, intent, &driver->copy, driver->options.clock, error);
     if (status == HAUL_OK) {

@@ -17,6 +17,7 @@
 #include "sender_links.h"
 #include "sized_options.h"
 #include "source_left_over.h"
+#include "wire_mode.h"
 
 enum {
     LINK_COUNT_AUTO_MAX = 4,
@@ -72,6 +73,9 @@ static enum haul_status resolve_options(struct source_intent *intent, struct hau
         link_config_resolve(&(struct link_config){.options = *link}, &checked, error);
     if (status == HAUL_OK) {
         status = link_addresses_parse(options->to, &intent->addresses, error);
+    }
+    if (status == HAUL_OK) {
+        status = wire_mode_resolve(options->keys != NULL, &options->wire, error);
     }
     return status == HAUL_OK && options->keys == NULL && !options->insecure
                ? link_addresses_check_loopback(&intent->addresses, options->to, error)

@@ -45,6 +45,7 @@ struct applier {
     struct apply_limits limits;
     size_t stream_count; /* of the plan; the delta stream follows them */
     struct apply_stream *streams;
+    struct block_key key;
     struct mailbox *notes;
     atomic_uint_fast64_t crc_errors;
     atomic_bool stopping; /* waiting blocks are returned unapplied */
@@ -93,11 +94,42 @@ static void fail(struct applier_thread *thread, const struct haul_error *error)
     post(thread->applier, &note);
 }
 
-/* The payload in memory that the peer cannot write, checked against the header's CRC. */
+/* A source that has the key sends every block once, and in order. */
+static enum haul_status fail_sealed(struct applier_thread *thread, enum haul_status status,
+                                    const struct slot_header *header, const char *what,
+                                    struct haul_error *error)
+{
+    if (status == HAUL_CORRUPT) {
+        atomic_fetch_add(&thread->applier->crc_errors, 1);
+    }
+    return haul_error_set(error, status, NULL, 0,
+                          "batch %" PRIu64 " of stream %u was %s on its way", header->batch,
+                          header->stream, what);
+}
+
+/* The payload of a sealed block, opened in memory that the peer cannot write. */
+static enum haul_status open_payload(struct applier_thread *thread, const struct block *block,
+                                     struct haul_slice *payload, struct haul_error *error)
+{
+    size_t size = block->header.payload_size_bytes;
+    uint8_t *bytes = block_payload(block);
+    if (block->peer_writable) {
+        bytes = memcpy(thread->copy, bytes, size);
+    }
+    enum haul_status status = block_open(&thread->applier->key, &block->header, bytes, &size);
+    *payload = slice_of(bytes, size);
+    return status == HAUL_OK ? status
+                             : fail_sealed(thread, status, &block->header, "changed", error);
+}
+
+/* The payload in memory that the peer cannot write, checked against the header's CRC or opened. */
 static enum haul_status secure_payload(struct applier_thread *thread, const struct block *block,
                                        struct haul_slice *payload, struct haul_error *error)
 {
     uint32_t crc = 0;
+    if (block_key_seals(&thread->applier->key)) {
+        return open_payload(thread, block, payload, error);
+    }
     if (block_take_payload(block, thread->copy, payload, &crc) == HAUL_OK) {
         return HAUL_OK;
     }
@@ -177,18 +209,22 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
 static enum haul_status apply_block(struct applier_thread *thread, struct work *work,
                                     struct haul_error *error)
 {
-    /* The slot may be returned and overwritten before we are done: keep the header. */
+    /* The slot may be returned and overwritten before we are done: keep the header. A seal covers it,
+     * too: nothing in it counts before. */
     struct slot_header header = work->block->header;
+    struct haul_slice payload;
+    enum haul_status status = secure_payload(thread, work->block, &payload, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     struct apply_stream *stream = find_stream(thread->applier, header.stream);
     bool kind_fits = stream != NULL && (stream->stream == NULL) == (header.kind == SLOT_KIND_DELTA);
     if (!kind_fits) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "a batch names the unknown stream %u",
                               header.stream);
     }
-    struct haul_slice payload;
-    enum haul_status status = secure_payload(thread, work->block, &payload, error);
-    if (status != HAUL_OK) {
-        return status;
+    if (block_key_seals(&thread->applier->key) && !apply_stream_awaits(stream, &header)) {
+        return fail_sealed(thread, HAUL_CORRUPT, &header, "lost, repeated or exchanged", error);
     }
     PROBE3(block_checked, header.stream, header.batch, payload.size);
     /* Return a fragment's slot only after joining it: the sender relies on that
@@ -338,6 +374,7 @@ enum haul_status applier_create(const struct applier_options *options, struct ap
     applier->store = options->store;
     applier->plan = options->plan;
     applier->log = options->log;
+    applier->key = options->key;
     applier->base_digests = options->base_digests;
     applier->slot_size_bytes = options->slot_size_bytes;
     applier->thread_count = options->thread_count;
@@ -407,6 +444,7 @@ void applier_destroy(struct applier *applier)
         apply_stream_fini(&applier->streams[i]);
     }
     free(applier->streams);
+    explicit_bzero(&applier->key, sizeof(applier->key));
     free(applier);
 }
 

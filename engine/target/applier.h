@@ -4,7 +4,7 @@
  * The loop thread hands over received blocks and takes notes back; it never touches the store. A
  * stream belongs to one thread (stream number modulo thread count), so its batches stay in order.
  *
- * A block whose memory the peer can still write is copied first. The checksum covers the copy, so
+ * A block whose memory the peer can still write is copied first. Checksum or seal cover the copy, so
  * the checked bytes are the applied bytes. */
 #ifndef HAUL_APPLIER_H
 #define HAUL_APPLIER_H
@@ -14,6 +14,7 @@
 
 #include "apply_stream.h"
 #include "block_pool.h"
+#include "block_seal.h"
 #include "clock.h"
 #include "link.h"
 
@@ -36,6 +37,7 @@ struct applier_options {
     uint64_t delta_next_batch;
     const struct haul_log *log;
     const struct haul_hooks *hooks; /* borrowed; NULL: none */
+    struct block_key key;           /* opens the blocks */
 };
 
 enum applier_note_type {
@@ -88,6 +90,7 @@ enum haul_status applier_family_digest(const struct applier *applier, uint32_t f
                                        struct digest *digest) HAUL_MUST_CHECK;
 /* Batches of the delta stream applied. Same condition. */
 uint64_t applier_delta_batches(const struct applier *applier);
+/* Blocks whose checksum or seal did not match. Thread: any. */
 uint64_t applier_crc_errors(const struct applier *applier);
 
 #endif

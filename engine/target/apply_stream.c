@@ -318,6 +318,11 @@ static enum haul_status apply_batch(struct apply_stream *stream, struct haul_sli
 
 /* --- public ----------------------------------------------------------------------------------- */
 
+bool apply_stream_awaits(const struct apply_stream *stream, const struct slot_header *header)
+{
+    return header->batch == stream->next_batch && !stream->finished;
+}
+
 enum haul_status apply_stream_take(struct apply_stream *stream, const struct slot_header *header,
                                    struct haul_slice payload, uint64_t *records,
                                    struct haul_error *error)

@@ -83,6 +83,8 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 void apply_stream_fini(struct apply_stream *stream);
 
+/* Is it the next batch? apply_stream_take ignores earlier ones. */
+bool apply_stream_awaits(const struct apply_stream *stream, const struct slot_header *header);
 /* Apply one block's payload, whose checksum is right. `*records`: the number of records that took
  * effect (0 for a fragment or a repetition). Errors: PROTOCOL, CORRUPT, STORE, NO_SPACE, IO. */
 enum haul_status apply_stream_take(struct apply_stream *stream, const struct slot_header *header,

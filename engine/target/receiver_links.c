@@ -64,18 +64,20 @@ static void replace(struct receiver_links *links, uint32_t index)
 }
 
 void receiver_links_admit(struct receiver_links *links, struct listener *listener,
-                          struct link_incoming *incoming)
+                          struct link_incoming *incoming, const struct frame_key *frames)
 {
     uint32_t index = incoming->ticket.index;
     struct haul_error error = {0};
     struct link_rx rx = {NULL};
+    struct link_config config = links->config;
+    config.frames = *frames;
     replace(links, index);
     struct receiver_link *entry = free_entry(links);
     enum haul_status status = HAUL_LIMIT;
     if (entry == NULL) {
         listener_reject(listener, incoming, HAUL_BUSY);
     } else {
-        status = listener_accept(listener, incoming, &links->config, &rx, &error);
+        status = listener_accept(listener, incoming, &config, &rx, &error);
     }
     if (status == HAUL_OK) {
         status = poll_group_add_link(links->group, rx.base);

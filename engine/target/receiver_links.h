@@ -44,9 +44,10 @@ void receiver_links_init(struct receiver_links *links, struct poll_group *group,
 /* Closes the remaining links; the appliers must have ended. */
 void receiver_links_fini(struct receiver_links *links);
 
-/* Accept a peer that has connected to `listener`. It replaces a link with the same index. */
+/* Accept a peer that has connected to `listener`, as a link with this key. It replaces a link at the
+ * same place. */
 void receiver_links_admit(struct receiver_links *links, struct listener *listener,
-                          struct link_incoming *incoming);
+                          struct link_incoming *incoming, const struct frame_key *frames);
 /* A LINK message of the peer. */
 void receiver_links_describe(struct receiver_links *links,
                              const haul_control_LinkDescription *description);

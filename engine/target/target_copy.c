@@ -74,7 +74,8 @@ void target_copy_count_finished(struct target_copy *copy)
 }
 
 enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[HAUL_JOB_BYTES],
-                                   uint64_t now_ns, struct haul_error *error)
+                                   const struct block_key *key, uint64_t now_ns,
+                                   struct haul_error *error)
 {
     const struct haul_target_options *target = copy->target;
     const struct target_journal *journal = copy->journal;
@@ -98,7 +99,9 @@ enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[H
         .delta_next_batch = journal->delta_next_batch,
         .log = target->log,
         .hooks = &target->hooks,
+        .key = *key,
     };
+    copy->links.config.sealed = block_key_seals(key);
     enum haul_status status = applier_create(&options, &copy->applier, error);
     if (status == HAUL_OK) {
         status = poll_group_add_fd(copy->group, applier_fd(copy->applier));

@@ -59,9 +59,10 @@ void target_copy_fini(struct target_copy *copy);
 
 /* The plan is accepted: count the streams that are finished by the journal. */
 void target_copy_count_finished(struct target_copy *copy);
-/* Start the appliers and accept links. Errors: NO_MEMORY, LIMIT. */
+/* Start the appliers, which open blocks with `key`, and accept links. Errors: NO_MEMORY, LIMIT. */
 enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[HAUL_JOB_BYTES],
-                                   uint64_t now_ns, struct haul_error *error) HAUL_MUST_CHECK;
+                                   const struct block_key *key, uint64_t now_ns,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
 /* Apply no more blocks. True: the caller must wait for the appliers, as long as their store calls
  * take: target_copy_join on any thread, then target_copy_stopped. */
 bool target_copy_stop(struct target_copy *copy);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attempt_keys.h"
+#include "link_admission.h"
 #include "migration_thread.h"
 #include "peer_channel.h"
 #include "target_answer.h"
@@ -16,6 +18,7 @@
 #include "target_copy.h"
 #include "target_done.h"
 #include "target_session.h"
+#include "wire_mode.h"
 
 struct target_driver {
     struct target_driver_options options;
@@ -35,8 +38,8 @@ struct target_driver {
     bool ended;
     uint64_t words_until_ns; /* ended: wait for the last messages until then */
     struct message accepted;
-    uint8_t token[LINK_TOKEN_BYTES];
-    uint8_t session_id[LINK_SESSION_BYTES];
+    struct link_admission admission;
+    struct attempt_keys keys; /* from the accepted plan on */
 };
 
 static uint64_t now_ns(const struct target_driver *driver)
@@ -118,12 +121,25 @@ static void on_checked(struct target_driver *driver, const struct haul_error *er
     feed(driver, &event);
 }
 
+static enum haul_status derive_keys(struct target_driver *driver, struct haul_error *error)
+{
+    if (driver->peer.channel == NULL) {
+        return haul_error_set(error, HAUL_CLOSED, NULL, 0, "the source has gone");
+    }
+    return attempt_keys_derive(&driver->keys, driver->peer.channel, driver->admission.session,
+                               driver->calls.journal.epoch, target_session_wire(driver->session),
+                               error);
+}
+
 static void start_copy(struct target_driver *driver)
 {
     struct haul_error error = {0};
     const haul_control_Hello *hello = target_session_hello(driver->session);
-    enum haul_status status =
-        target_copy_start(&driver->copy, hello->job.bytes, now_ns(driver), &error);
+    enum haul_status status = derive_keys(driver, &error);
+    if (status == HAUL_OK) {
+        status = target_copy_start(&driver->copy, hello->job.bytes, &driver->keys.block,
+                                   now_ns(driver), &error);
+    }
     if (status != HAUL_OK) {
         error.status = status;
         feed_error(driver, TARGET_EVENT_FAILED, &error);
@@ -651,21 +667,25 @@ void target_driver_refuse_busy(struct target_driver *driver)
 
 /* --- admitting links -------------------------------------------------------------------------- */
 
-enum haul_status target_driver_admits(const struct target_driver *driver,
-                                      const struct link_ticket *ticket)
+enum haul_status target_driver_admits(struct target_driver *driver, enum haul_transport transport,
+                                      const struct link_ticket *ticket, struct frame_key *frames)
 {
-    bool known = memcmp(ticket->session, driver->session_id, LINK_SESSION_BYTES) == 0 &&
-                 memcmp(ticket->token, driver->token, LINK_TOKEN_BYTES) == 0;
-    if (!known || !driver->copy.started) {
-        return HAUL_AUTH;
-    }
-    return link_index_place(ticket->index) < HAUL_LINK_COUNT_MAX ? HAUL_OK : HAUL_BUSY;
+    return driver->copy.started
+               ? link_admission_take(&driver->admission, &driver->keys, transport, ticket, frames)
+               : HAUL_AUTH;
 }
 
 void target_driver_admit(struct target_driver *driver, struct listener *listener,
                          struct link_incoming *incoming)
 {
-    receiver_links_admit(&driver->copy.links, listener, incoming);
+    struct frame_key frames = {.used = false};
+    enum haul_status status =
+        target_driver_admits(driver, listener_transport(listener), &incoming->ticket, &frames);
+    if (status != HAUL_OK) {
+        listener_reject(listener, incoming, status);
+    } else {
+        receiver_links_admit(&driver->copy.links, listener, incoming, &frames);
+    }
 }
 
 /* --- reporting -------------------------------------------------------------------------------- */
@@ -674,6 +694,10 @@ void target_driver_progress(const struct target_driver *driver, struct haul_prog
 {
     target_copy_figures(&driver->copy, now_ns(driver), progress);
     progress->phase = target_state_phase(target_session_state(driver->session));
+    progress->wire =
+        driver->copy.started_ns > 0 ? target_session_wire(driver->session) : HAUL_WIRE_AUTO;
+    progress->trust =
+        wire_mode_trust(driver->options.target->keys != NULL, driver->options.target->insecure);
 }
 
 struct option_report *target_driver_differences(struct target_driver *driver)
@@ -723,17 +747,18 @@ static enum haul_status create_session(struct target_driver *driver, struct haul
         .version = {.version = target->config_version, .authoritative = target->keep_versions},
         .peer_timeout_ms = target->link.peer_timeout_ms,
         .secret = target->secret,
+        .wire = target->wire,
+        .has_key = target->keys != NULL,
         .answers_verify = target->answers_verify,
     };
-    if (migration_random(driver->token, sizeof(driver->token)) != HAUL_OK ||
-        migration_random(driver->session_id, sizeof(driver->session_id)) != HAUL_OK) {
+    if (link_admission_init(&driver->admission) != HAUL_OK) {
         return haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for a token");
     }
     struct target_greeting greeting = {
         .target = target,
         .identity = driver->options.identity,
-        .token = driver->token,
-        .session_id = driver->session_id,
+        .token = driver->admission.token,
+        .session_id = driver->admission.session,
         .offers = driver->options.offers,
         .offer_count = driver->options.offer_count,
         .version = options.version,
@@ -791,6 +816,7 @@ void target_driver_destroy(struct target_driver *driver)
         driver->options.slot->holder = NULL;
     }
     peer_channel_close(&driver->peer);
+    attempt_keys_wipe(&driver->keys);
     target_session_destroy(driver->session);
     message_release(&driver->accepted);
     target_copy_fini(&driver->copy);

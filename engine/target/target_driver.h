@@ -44,10 +44,12 @@ const haul_control_Hello *target_driver_hello(const struct target_driver *driver
 /* Has it not sent Hello yet? */
 bool target_driver_is_silent(const struct target_driver *driver);
 
-/* May a data link with this ticket be admitted? OK, AUTH or BUSY. */
-enum haul_status target_driver_admits(const struct target_driver *driver,
-                                      const struct link_ticket *ticket) HAUL_MUST_CHECK;
-/* Admit it. */
+/* May a data link with this ticket be admitted? Then the ticket is used up, and `frames` is the
+ * link's key. Errors: those of link_admission_take; AUTH before a plan was accepted. */
+enum haul_status target_driver_admits(struct target_driver *driver, enum haul_transport transport,
+                                      const struct link_ticket *ticket,
+                                      struct frame_key *frames) HAUL_MUST_CHECK;
+/* Admit it, or refuse it. */
 void target_driver_admit(struct target_driver *driver, struct listener *listener,
                          struct link_incoming *incoming);
 

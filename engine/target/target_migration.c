@@ -21,6 +21,7 @@
 #include "target_journal.h"
 #include "target_left_over.h"
 #include "target_permit.h"
+#include "wire_mode.h"
 
 enum {
     LOOP_INTERVAL_MS = 100,
@@ -112,18 +113,10 @@ static void take_control(struct target_migration *target, struct acceptor_arriva
     target_callers_add(&target->callers, caller);
 }
 
-static enum haul_status admits(const struct target_migration *target,
-                               const struct link_incoming *incoming)
-{
-    return target->driver == NULL ? HAUL_AUTH
-                                  : target_driver_admits(target->driver, &incoming->ticket);
-}
-
 static void take_link(struct target_migration *target, struct acceptor_arrival *arrival)
 {
-    enum haul_status status = admits(target, &arrival->incoming);
-    if (status != HAUL_OK) {
-        listener_reject(arrival->listener, &arrival->incoming, status);
+    if (target->driver == NULL) {
+        listener_reject(arrival->listener, &arrival->incoming, HAUL_AUTH);
     } else {
         target_driver_admit(target->driver, arrival->listener, &arrival->incoming);
     }
@@ -366,7 +359,9 @@ static bool poll_jobs(struct target_migration *target)
 
 static void publish(struct target_migration *target)
 {
-    struct haul_progress progress = {.phase = HAUL_PHASE_LISTENING};
+    struct haul_progress progress = {
+        .phase = HAUL_PHASE_LISTENING,
+        .trust = wire_mode_trust(target->options.keys != NULL, target->options.insecure)};
     if (target->driver != NULL) {
         target_driver_progress(target->driver, &progress);
     }
@@ -487,7 +482,9 @@ static enum haul_status resolve_options(struct target_migration *target,
         return status;
     }
     struct link_config checked;
-    return link_config_resolve(&(struct link_config){.options = *link}, &checked, error);
+    status = link_config_resolve(&(struct link_config){.options = *link}, &checked, error);
+    return status == HAUL_OK ? wire_mode_resolve(options->keys != NULL, &options->wire, error)
+                             : status;
 }
 
 static enum haul_status listen_all(struct target_migration *target, struct haul_error *error)
@@ -504,6 +501,7 @@ static enum haul_status listen_all(struct target_migration *target, struct haul_
         .group = target->group,
     };
     struct link_address address;
+    wire_mode_warn(target->options.keys != NULL, target->options.insecure, target->options.log);
     enum haul_status status = acceptor_create(&options, &target->acceptor, error);
     if (status == HAUL_OK) {
         acceptor_address(target->acceptor, &address);

@@ -472,6 +472,19 @@ void control_channel_local(const struct control_channel *channel, struct link_ad
     tcp_socket_local(channel->socket.fd, local);
 }
 
+bool control_channel_is_secret(const struct control_channel *channel)
+{
+    return channel->socket.tls != NULL;
+}
+
+enum haul_status control_channel_export(const struct control_channel *channel, const char *label,
+                                        struct haul_slice context, void *to, size_t size_bytes)
+{
+    return channel->socket.tls == NULL || channel->state != CONTROL_STATE_OPEN
+               ? HAUL_INVALID
+               : tls_stream_export(channel->socket.tls, label, context, to, size_bytes);
+}
+
 int control_channel_fd(const struct control_channel *channel)
 {
     return channel->socket.fd;

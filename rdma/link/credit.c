@@ -13,36 +13,57 @@
 
 enum { RECORD_MAGIC_AT = 24, RECORD_CRC_AT = 28 };
 
-void credit_frame_encode(const struct credit_frame *frame, uint8_t *at)
+static bool has_key(const struct frame_key *key)
+{
+    return key != NULL && key->used;
+}
+
+void credit_frame_encode(const struct credit_frame *frame, uint32_t magic,
+                         const struct frame_key *key, uint8_t *at)
 {
     put_u64(at, frame->epoch);
     put_u64(at + 8, frame->freed);
     put_u64(at + 16, frame->applied);
-    put_u32(at + RECORD_MAGIC_AT, CREDIT_RECORD_MAGIC);
+    if (has_key(key)) {
+        frame_key_tag(key, magic, slice_of(at, RECORD_MAGIC_AT), at + RECORD_MAGIC_AT);
+        return;
+    }
+    put_u32(at + RECORD_MAGIC_AT, magic);
     put_u32(at + RECORD_CRC_AT, crc32c(at, RECORD_CRC_AT));
 }
 
 /* Is it a sound frame except for a flipped bit in its magic? */
-static bool is_sound_but_for_magic(const uint8_t *at)
+static bool is_sound_but_for_magic(const uint8_t *at, uint32_t magic)
 {
     uint8_t mended[CREDIT_FRAME_BYTES];
     memcpy(mended, at, sizeof(mended));
-    put_u32(mended + RECORD_MAGIC_AT, CREDIT_RECORD_MAGIC);
+    put_u32(mended + RECORD_MAGIC_AT, magic);
     return get_u32(at + RECORD_CRC_AT) == crc32c(mended, RECORD_CRC_AT);
 }
 
-enum haul_status credit_frame_decode(const uint8_t *at, struct credit_frame *frame)
+static enum haul_status check_frame(const uint8_t *at, uint32_t magic, const struct frame_key *key)
 {
-    if (get_u32(at + RECORD_MAGIC_AT) != CREDIT_RECORD_MAGIC) {
-        return is_sound_but_for_magic(at) ? HAUL_CORRUPT : HAUL_PROTOCOL;
+    if (has_key(key)) {
+        bool sound =
+            frame_key_check(key, magic, slice_of(at, RECORD_MAGIC_AT), at + RECORD_MAGIC_AT);
+        return sound ? HAUL_OK : HAUL_CORRUPT;
     }
-    if (get_u32(at + RECORD_CRC_AT) != crc32c(at, RECORD_CRC_AT)) {
-        return HAUL_CORRUPT;
+    if (get_u32(at + RECORD_MAGIC_AT) != magic) {
+        return is_sound_but_for_magic(at, magic) ? HAUL_CORRUPT : HAUL_PROTOCOL;
     }
-    frame->epoch = get_u64(at);
-    frame->freed = get_u64(at + 8);
-    frame->applied = get_u64(at + 16);
-    return HAUL_OK;
+    return get_u32(at + RECORD_CRC_AT) == crc32c(at, RECORD_CRC_AT) ? HAUL_OK : HAUL_CORRUPT;
+}
+
+enum haul_status credit_frame_decode(const uint8_t *at, uint32_t magic, const struct frame_key *key,
+                                     struct credit_frame *frame)
+{
+    enum haul_status status = check_frame(at, magic, key);
+    if (status == HAUL_OK) {
+        frame->epoch = get_u64(at);
+        frame->freed = get_u64(at + 8);
+        frame->applied = get_u64(at + 16);
+    }
+    return status;
 }
 
 /* --- sender ----------------------------------------------------------------------------------- */

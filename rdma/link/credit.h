@@ -18,13 +18,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "frame_key.h"
 #include "haul/status.h"
 
 enum {
-    CREDIT_FRAME_BYTES = 32, /* u64 epoch, u64 freed, u64 applied, u32 magic, u32 CRC32C */
+    CREDIT_FRAME_BYTES = 32, /* u64 epoch, u64 freed, u64 applied, then 8 bytes: see below */
     CREDIT_APPLIED_LEAD = 4,
 };
 #define CREDIT_RECORD_MAGIC UINT32_C(0x54445243) /* "CRDT" */
+#define CREDIT_END_MAGIC UINT32_C(0x444e4543)    /* "CEND": the last frame of a TCP link */
 
 /* A quarter of the ring: this many freed slots are worth a frame, and this many blocks a
  * wake-up. */
@@ -44,9 +46,13 @@ struct credit_frame {
     uint64_t applied;
 };
 
-void credit_frame_encode(const struct credit_frame *frame, uint8_t *at);
-/* Errors: PROTOCOL (magic), CORRUPT (CRC). */
-enum haul_status credit_frame_decode(const uint8_t *at, struct credit_frame *frame) HAUL_MUST_CHECK;
+/* The last 8 bytes are u32 magic and u32 CRC32C, or with a key the tag of the 24 before them, for
+ * the kind `magic`. `key` NULL, or not used: no key. */
+void credit_frame_encode(const struct credit_frame *frame, uint32_t magic,
+                         const struct frame_key *key, uint8_t *at);
+/* Errors: PROTOCOL (another magic), CORRUPT (CRC, tag). */
+enum haul_status credit_frame_decode(const uint8_t *at, uint32_t magic, const struct frame_key *key,
+                                     struct credit_frame *frame) HAUL_MUST_CHECK;
 
 /* --- sender --------------------------------------------------------------------------------- */
 

@@ -308,6 +308,11 @@ bool listener_always_open(const struct listener *listener, struct haul_error *er
     return true;
 }
 
+enum haul_transport listener_transport(const struct listener *listener)
+{
+    return listener->transport;
+}
+
 int listener_fd(const struct listener *listener)
 {
     return listener->ops->fd(listener);

@@ -41,6 +41,7 @@
 
 #include "block_pool.h"
 #include "clock.h"
+#include "frame_key.h"
 #include "haul/limits.h"
 #include "haul/log.h"
 #include "haul/status.h"
@@ -98,6 +99,9 @@ struct link_config {
     const struct haul_log *log;     /* NULL: silent */
     struct loopback_hub *hub;       /* loopback only */
     const struct haul_keys *keys;   /* control connections use TLS with them; NULL: none does */
+    struct frame_key frames;        /* of credits and of the end; equal on both sides */
+    /* Receiver: the payloads are sealed by the layer above, so the link computes no checksum. */
+    bool sealed;
     /* Sender: the caller's own pool, which outlives the link and may serve several links. NULL: the
      * link creates one of slot_count blocks. */
     struct block_pool *pool;
@@ -258,6 +262,7 @@ void listener_reject(struct listener *listener, struct link_incoming *incoming,
  * Polled at its deadline, the listener tries to reopen itself. */
 bool listener_is_open(const struct listener *listener, struct haul_error *error);
 
+enum haul_transport listener_transport(const struct listener *listener);
 int listener_fd(const struct listener *listener);
 uint64_t listener_deadline_ns(const struct listener *listener);
 /* Pending peers are dropped. Accepted links stay. */

@@ -26,6 +26,7 @@ struct link {
 
 struct listener {
     const struct listener_ops *ops;
+    enum haul_transport transport;
     struct link_config config;
 };
 

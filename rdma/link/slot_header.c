@@ -35,6 +35,34 @@ static bool is_sound_but_for_magic(const uint8_t *at)
     return get_u32(at + CRC_AT) == crc32c(mended, CRC_AT);
 }
 
+enum { END_BYTES = 16 };
+
+static void put_end(const struct slot_header *header, uint8_t at[END_BYTES])
+{
+    put_u64(at, header->epoch);
+    put_u64(at + 8, header->sequence);
+}
+
+void slot_header_tag_end(struct slot_header *header, const struct frame_key *key)
+{
+    uint8_t end[END_BYTES];
+    uint8_t tag[FRAME_TAG_BYTES] = {0};
+    put_end(header, end);
+    if (key->used) {
+        frame_key_tag(key, SLOT_CLOSE, slice_of(end, END_BYTES), tag);
+    }
+    header->batch = get_u64(tag);
+}
+
+bool slot_header_check_end(const struct slot_header *header, const struct frame_key *key)
+{
+    uint8_t end[END_BYTES];
+    uint8_t tag[FRAME_TAG_BYTES];
+    put_end(header, end);
+    put_u64(tag, header->batch);
+    return !key->used || frame_key_check(key, SLOT_CLOSE, slice_of(end, END_BYTES), tag);
+}
+
 enum haul_status slot_header_decode(const uint8_t *at, struct slot_header *header, const char **why)
 {
     if (get_u32(at) != SLOT_HEADER_MAGIC) {

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "frame_key.h"
 #include "haul/status.h"
 
 enum {
@@ -67,6 +68,11 @@ void slot_header_encode(const struct slot_header *header, uint8_t *at);
  * Errors: PROTOCOL (magic, reserved), VERSION, CORRUPT (CRC). */
 enum haul_status slot_header_decode(const uint8_t *at, struct slot_header *header,
                                     const char **why) HAUL_MUST_CHECK;
+
+/* The header of the end, SLOT_CLOSE, carries in `batch` the tag of its epoch and sequence, if there is
+ * a key; 0 otherwise. */
+void slot_header_tag_end(struct slot_header *header, const struct frame_key *key);
+bool slot_header_check_end(const struct slot_header *header, const struct frame_key *key);
 
 static inline uint32_t imm_pack(enum slot_type type, uint64_t sequence)
 {

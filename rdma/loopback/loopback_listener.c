@@ -248,6 +248,7 @@ enum haul_status loopback_listen(const struct link_address *address,
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a listener");
     }
     listener->base.ops = &loopback_listener_ops;
+    listener->base.transport = HAUL_TRANSPORT_LOOPBACK;
     listener->base.config = *config;
     listener->port = port_of(address);
     listener->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -233,6 +233,7 @@ enum haul_status tcp_listen(const struct link_address *address, const struct lin
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a listener");
     }
     made->base.ops = &tcp_listener_ops;
+    made->base.transport = HAUL_TRANSPORT_TCP;
     made->base.config = *config;
     made->fd = -1;
     made->epoll_fd = -1;

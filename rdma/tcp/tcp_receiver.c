@@ -77,6 +77,9 @@ static enum haul_status take_header(struct tcp_receiver *receiver, struct haul_e
         return fail_sequence(receiver, &header, error);
     }
     if (header.type == SLOT_CLOSE) {
+        if (!slot_header_check_end(&header, &receiver->frames_key)) {
+            return haul_error_set(error, HAUL_CORRUPT, "", 0, "the end of the blocks is damaged");
+        }
         receiver->header_bytes = 0;
         receiver->state = TCP_RECEIVER_ENDED;
         return HAUL_OK;
@@ -102,7 +105,7 @@ static struct block *finish_block(struct tcp_receiver *receiver)
     receiver->filling = NULL;
     receiver->state = TCP_RECEIVER_HEADER;
     block->peer_writable = false;
-    block->payload_crc_known = true;
+    block->payload_crc_known = !receiver->sealed;
     block->state = BLOCK_LENT;
     receiver->stats->blocks_received++;
     return block;
@@ -138,8 +141,10 @@ static void note_received(struct tcp_receiver *receiver, size_t bytes)
         struct block *block = receiver->filling;
         size_t left = payload_left(receiver);
         size_t payload = bytes < left ? bytes : left;
-        block->payload_crc_seen = crc32c_extend(
-            block->payload_crc_seen, block_payload(block) + receiver->payload_bytes, payload);
+        if (!receiver->sealed) {
+            block->payload_crc_seen = crc32c_extend(
+                block->payload_crc_seen, block_payload(block) + receiver->payload_bytes, payload);
+        }
         receiver->payload_bytes += payload;
         bytes -= payload;
     }
@@ -176,6 +181,8 @@ enum haul_status tcp_receiver_init(struct tcp_receiver *receiver, int fd,
         .first_sequence = config->first_sequence,
         .next_sequence = config->first_sequence,
         .payload_size_bytes_max = config->options.slot_size_bytes - SLOT_HEADER_BYTES,
+        .frames_key = config->frames,
+        .sealed = config->sealed,
     };
     credit_receiver_init(&receiver->credit, config->options.slot_count, config->epoch);
     return block_pool_create(config->options.slot_count, config->options.slot_size_bytes,
@@ -251,7 +258,7 @@ static void put_frame(struct tcp_receiver *receiver, enum tcp_frame_kind kind)
 {
     struct credit_frame frame;
     credit_receiver_report(&receiver->credit, &frame);
-    tcp_frame_encode(kind, &frame, receiver->frame);
+    tcp_frame_encode(kind, &frame, &receiver->frames_key, receiver->frame);
     receiver->frame_bytes_left = sizeof(receiver->frame);
     receiver->stats->credits_sent++;
 }

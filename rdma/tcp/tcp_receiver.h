@@ -33,6 +33,8 @@ struct tcp_receiver {
     uint64_t first_sequence;
     uint64_t next_sequence;
     uint32_t payload_size_bytes_max;
+    struct frame_key frames_key;
+    bool sealed; /* payloads have a tag instead of a checksum */
     bool bound;
     bool drained;      /* the last read was short: the socket is empty */
     size_t wake_bytes; /* of the last tcp_socket_wake_at; 0: never called */

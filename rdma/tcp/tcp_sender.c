@@ -78,7 +78,7 @@ static enum haul_status take_frame(struct tcp_sender *sender, const uint8_t *at,
 {
     enum tcp_frame_kind kind;
     struct credit_frame frame;
-    enum haul_status status = tcp_frame_decode(at, &kind, &frame);
+    enum haul_status status = tcp_frame_decode(at, &sender->frames_key, &kind, &frame);
     if (status != HAUL_OK) {
         return fail_frame(status, error);
     }
@@ -117,7 +117,12 @@ enum haul_status tcp_sender_init(struct tcp_sender *sender, int fd,
                                  struct haul_error *error)
 {
     *sender = (struct tcp_sender){
-        .fd = fd, .stats = stats, .epoch = config->epoch, .next_sequence = config->first_sequence};
+        .fd = fd,
+        .stats = stats,
+        .epoch = config->epoch,
+        .next_sequence = config->first_sequence,
+        .frames_key = config->frames,
+    };
     /* The ring's size is unknown until the bind; the link submits nothing before. */
     credit_sender_init(&sender->credit, config->options.slot_count, config->epoch);
     if (config->pool != NULL) {
@@ -216,8 +221,9 @@ void tcp_sender_end(struct tcp_sender *sender)
     if (sender->ending) {
         return;
     }
-    const struct slot_header header = {
+    struct slot_header header = {
         .type = SLOT_CLOSE, .epoch = sender->epoch, .sequence = sender->next_sequence};
+    slot_header_tag_end(&header, &sender->frames_key);
     slot_header_encode(&header, sender->end);
     sender->end_bytes_left = sizeof(sender->end);
     sender->ending = true;

@@ -40,6 +40,7 @@ struct tcp_sender {
     bool owns_pool; /* created here, not given in the configuration */
     uint64_t epoch;
     uint64_t next_sequence;
+    struct frame_key frames_key;
     struct credit_sender credit;
 
     struct block *queue[HAUL_SLOT_COUNT_MAX]; /* block number n at n % HAUL_SLOT_COUNT_MAX */

@@ -417,6 +417,7 @@ enum haul_status verbs_listener_create(const struct verbs_api *api,
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a listener");
     }
     made->base.ops = &verbs_listener_ops;
+    made->base.transport = HAUL_TRANSPORT_VERBS;
     made->base.config = *config;
     made->api = api;
     made->retry_ns = CLOCK_NEVER;

@@ -18,6 +18,7 @@ void verbs_receiver_init(struct verbs_receiver *receiver, struct verbs_endpoint 
         .slot_count = config->options.slot_count,
         .slot_size_bytes = config->options.slot_size_bytes,
         .epoch = config->epoch,
+        .frames_key = config->frames,
         .first_sequence = config->first_sequence,
         .next_sequence = config->first_sequence,
     };
@@ -264,7 +265,7 @@ enum haul_status verbs_receiver_report(struct verbs_receiver *receiver, bool idl
     struct credit_frame record;
     uint8_t bytes[CREDIT_FRAME_BYTES];
     credit_receiver_report(&receiver->credit, &record);
-    credit_frame_encode(&record, bytes);
+    credit_frame_encode(&record, CREDIT_RECORD_MAGIC, &receiver->frames_key, bytes);
     bool inlined = receiver->record_region == NULL;
     if (!inlined) {
         memcpy(receiver->record.data, bytes, sizeof(bytes)); /* the frame before it has arrived */

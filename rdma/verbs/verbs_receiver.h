@@ -37,6 +37,7 @@ struct verbs_receiver {
     uint32_t slot_count; /* of the ring */
     uint32_t slot_size_bytes;
     uint64_t epoch;
+    struct frame_key frames_key;
     uint64_t first_sequence;
     uint64_t next_sequence;
     bool bound;

@@ -40,6 +40,7 @@ enum haul_status verbs_sender_init(struct verbs_sender *sender, struct verbs_end
         .endpoint = endpoint,
         .stats = stats,
         .epoch = config->epoch,
+        .frames_key = config->frames,
         .first_sequence = config->first_sequence,
         .next_sequence = config->first_sequence,
         .slot_count = config->options.slot_count,
@@ -196,7 +197,7 @@ static enum haul_status take_next_record(struct verbs_sender *sender, struct cre
     memcpy(bytes, next_record(sender), sizeof(bytes));
     memset(next_record(sender), 0, sizeof(bytes));
     sender->next_record++;
-    return credit_frame_decode(bytes, record);
+    return credit_frame_decode(bytes, CREDIT_RECORD_MAGIC, &sender->frames_key, record);
 }
 
 bool verbs_sender_has_arrival(const struct verbs_sender *sender)

@@ -37,6 +37,7 @@ struct verbs_sender {
     struct block_pool *pool;
     bool pool_is_ours;
     uint64_t epoch;
+    struct frame_key frames_key;
     uint64_t first_sequence;
     uint64_t next_sequence;
     uint32_t slot_count; /* ours; limits the queues */

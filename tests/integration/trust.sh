@@ -5,6 +5,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite trust "$@"
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 keygen() { run 0 "$haul" keygen "$@"; }
 
@@ -222,6 +223,82 @@ test_no_key__default_address__this_host_only() {
     equal "$receiver_address" 127.0.0.1:7447
     send 0
     received
+}
+
+# --- somebody on the path ---------------------------------------------------------------------------
+
+# meddle [WHAT]: between the receiver and $path, from where $capture is taken.
+meddle() {
+    capture=$work/capture
+    python3 -B "$here/meddler.py" "$receiver_address" "$capture" "$@" >meddler.out 2>meddler.err &
+    wait_for test -s meddler.out
+    path=$(<meddler.out)
+}
+
+send_by_path() { # EXPECTED-CODE ARGUMENT...
+    run "$1" "$haul" send --db source --to "$path" --transport tcp --json --retry 20s "${@:2}"
+}
+
+seen() { grep -qaF "$1" "$capture"; }
+
+planted=a-planted-value-that-nobody-else-has
+
+test_wire__each_mode__hides_and_shows_what_it_says() {
+    make_database source 300
+    ldb --db=source put planted "$planted" >/dev/null
+    keygen key
+    local mode
+    for mode in secure auth none; do
+        rm -rf target
+        cp -r source again
+        receive --key key --wire none
+        meddle
+        run 0 "$haul" send --db again --to "$path" --transport tcp --json --key key --wire "$mode"
+        equal "$(json '.wire + " " + .trust')" "$mode key"
+        received
+        same source target
+        if [[ $mode == secure ]]; then
+            ! seen "$planted" || fail 'the value can be read'
+            ! seen default || fail 'the name of a column family can be read'
+        else
+            seen "$planted" || fail 'the value was expected to be readable'
+        fi
+        kill "%%"
+        rm -rf again meddler.out
+    done
+}
+
+test_wire__two_modes__the_stronger_counts() {
+    make_database source 100
+    keygen key
+    receive --key key
+    send 0 --key key --wire none
+    equal "$(json .wire)" secure
+    received
+    run 2 "$haul" send --db source --to "$own_host:1" --wire secure
+    one_error 'only with a key'
+}
+
+# Whatever he does, the target gets what the source has, or nothing.
+test_wire__somebody_meddles__noticed_and_sent_again() {
+    local mode what
+    keygen key
+    make_database source 12000
+    for mode in secure auth; do
+        for what in bit records stream swap replay drop shorten end credit control; do
+            rm -rf target again meddler.out
+            cp -r source again
+            receive --key key --wire none
+            echo "$mode, $what:"
+            meddle "$what"
+            run 0 "$haul" send --db again --to "$path" --transport tcp --json --retry 20s --key key --wire "$mode"
+            received
+            same source target
+            grep -q meddled meddler.err || fail "$what was not tried"
+            [[ $(json .retries) -ge 1 ]] || fail "$mode: $what was not noticed"
+            kill "%%"
+        done
+    done
 }
 
 run_tests

@@ -129,6 +129,18 @@ enum haul_wire {
     HAUL_WIRE_AUTH = 2,   /* readable, authenticated (AES-256-GMAC) */
     HAUL_WIRE_SECURE = 3, /* encrypted and authenticated (AES-256-GCM) */
 };
+/* "auto", "none", "auth", "secure"; NULL: no such mode. Errors of parsing: INVALID. Thread: any. */
+const char *haul_wire_name(enum haul_wire wire);
+enum haul_status haul_wire_parse(const char *text, enum haul_wire *wire) HAUL_MUST_CHECK;
+
+/* Whom one side takes for the other. */
+enum haul_trust {
+    HAUL_TRUST_HOST = 0,    /* whoever is on this host */
+    HAUL_TRUST_KEY = 1,     /* whoever has proved that he holds the key */
+    HAUL_TRUST_ANYBODY = 2, /* whoever reaches the other: `insecure` */
+};
+/* "host", "key", "anybody"; NULL: no such trust. Thread: any. */
+const char *haul_trust_name(enum haul_trust trust);
 
 struct haul_result;
 
@@ -251,6 +263,7 @@ struct haul_source_options {
      * `to` must be an address of the loopback interface (AUTH otherwise), unless `insecure`. */
     const struct haul_keys *keys;
     bool insecure;
+    enum haul_wire wire; /* at least this; the peer may insist on more. INVALID: it needs a key */
 };
 
 struct haul_target_options {
@@ -297,6 +310,7 @@ struct haul_target_options {
     size_t only_family_count;
     const struct haul_range *only_ranges; /* of each family */
     size_t only_range_count;
+    enum haul_wire wire; /* at least this; the peer may insist on more. INVALID: it needs a key */
 };
 
 enum haul_phase {
@@ -332,7 +346,9 @@ struct haul_progress {
     uint64_t pinned_table_bytes; /* likewise */
     uint32_t rounds;             /* log rounds so far */
     double seconds;              /* since start (source), since the first block (target) */
-    uint64_t reserved[8];
+    enum haul_wire wire;         /* how data travels; AUTO: not agreed on yet */
+    enum haul_trust trust;
+    uint64_t reserved[7];
 };
 
 struct haul_family_result {

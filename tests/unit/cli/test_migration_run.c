@@ -582,8 +582,11 @@ static int work_on(struct haul_store *of, const void *options, struct migration_
 
 static int run_store(const struct migration_work *work)
 {
+    struct trust_options trust = {.key = NULL};
+    struct migration_work trusting = *work;
+    trusting.trust = &trust;
     ran_begin();
-    ran_end(migration_run_store("/a", work, &output));
+    ran_end(migration_run_store("/a", &trusting, &output));
     output_fini(&output);
     return ran.exit_code;
 }

@@ -170,6 +170,8 @@ static inline void reset_fakes(void)
     now = NS_PER_S;
 }
 
+static const struct attempt_keys plain; /* of a connection without a key */
+
 /* A target that accepts TCP, and RDMA if the flag is set. */
 static inline void open_links(bool rdma_offered)
 {
@@ -178,7 +180,7 @@ static inline void open_links(bool rdma_offered)
     const struct link_ticket ticket = {.index = 0};
     (void)snprintf(offers[0].refusal, sizeof(offers[0].refusal), "%s",
                    rdma_offered ? "" : "it has no card");
-    sender_links_open(&links, &ticket, offers, CHECK_COUNT(offers));
+    sender_links_open(&links, &ticket, &plain, offers, CHECK_COUNT(offers));
 }
 
 /* Links that are not opened yet, and blocks for all their slots. */

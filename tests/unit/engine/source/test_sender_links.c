@@ -225,7 +225,7 @@ static void test_sender_links_open__target_lists_nothing__unsupported(void)
 {
     const struct link_ticket ticket = {.index = 0};
     begin_closed(&tcp_only, 1, 0);
-    sender_links_open(&links, &ticket, NULL, 0);
+    sender_links_open(&links, &ticket, &plain, NULL, 0);
     check_equal(links.state, SENDER_LINKS_DOWN);
     check_status(links.error.status, HAUL_UNSUPPORTED);
     check_text(links.error.text, "the target does not support tcp links");

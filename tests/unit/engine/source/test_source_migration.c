@@ -192,13 +192,16 @@ void __wrap_control_channel_note_peer_timeout(struct control_channel *channel, u
 }
 
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
+                              const struct attempt_keys *keys,
                               const haul_control_TransportOffer *offers, size_t offer_count);
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
+                              const struct attempt_keys *keys,
                               const haul_control_TransportOffer *offers, size_t offer_count)
 {
     opened = links;
     links_port = ntohs(((const struct sockaddr_in *)&links->options.address.storage)->sin_port);
     (void)offers;
+    check(!keys->derived);
     check_equal(offer_count, 0);
     check_equal(ticket->token[0], 7);
     check_equal(ticket->token[LINK_TOKEN_BYTES - 1], 7);

@@ -207,8 +207,9 @@ static void end(void)
 static void admit(uint32_t index)
 {
     static char somebody;
+    static const struct frame_key no_key;
     struct link_incoming incoming = {.ticket = {.index = index}};
-    receiver_links_admit(&links, (struct listener *)(void *)&somebody, &incoming);
+    receiver_links_admit(&links, (struct listener *)(void *)&somebody, &incoming, &no_key);
 }
 
 static bool poll_once(bool applies)

@@ -57,17 +57,20 @@ enum haul_status __wrap_migration_random(uint8_t *bytes, size_t size_bytes)
 }
 
 enum haul_status __real_target_copy_start(struct target_copy *copy, const uint8_t *id,
-                                          uint64_t now_ns, struct haul_error *failed);
+                                          const struct block_key *key, uint64_t now_ns,
+                                          struct haul_error *failed);
 enum haul_status __wrap_target_copy_start(struct target_copy *copy, const uint8_t *id,
-                                          uint64_t now_ns, struct haul_error *failed);
+                                          const struct block_key *key, uint64_t now_ns,
+                                          struct haul_error *failed);
 enum haul_status __wrap_target_copy_start(struct target_copy *copy, const uint8_t *id,
-                                          uint64_t now_ns, struct haul_error *failed)
+                                          const struct block_key *key, uint64_t now_ns,
+                                          struct haul_error *failed)
 {
     if (others_write) {
         rocks_fixture_put(&target, 0, text_slice("k1"), text_slice("somebody's"));
     }
     return no_copy ? haul_error_set(failed, HAUL_LIMIT, NULL, 0, "no threads")
-                   : __real_target_copy_start(copy, id, now_ns, failed);
+                   : __real_target_copy_start(copy, id, key, now_ns, failed);
 }
 
 static void note_recorded(char what)
@@ -482,6 +485,14 @@ static void test_target_driver_poll__another_job_runs__busy(void)
 
 /* --- receiving -------------------------------------------------------------------------------- */
 
+static enum haul_status admits(const struct link_ticket *ticket)
+{
+    struct frame_key frames = {.used = true};
+    enum haul_status status = target_driver_admits(driver, HAUL_TRANSPORT_TCP, ticket, &frames);
+    check(status != HAUL_OK || !frames.used); /* the connection is plain */
+    return status;
+}
+
 static void test_target_driver_admits__tickets__of_this_job_once_its_plan_is_accepted(void)
 {
     struct link_ticket ticket = {.index = 0};
@@ -489,18 +500,19 @@ static void test_target_driver_admits__tickets__of_this_job_once_its_plan_is_acc
     greet();
     memcpy(ticket.session, welcome.session.bytes, LINK_SESSION_BYTES);
     memcpy(ticket.token, welcome.token.bytes, LINK_TOKEN_BYTES);
-    check_status(target_driver_admits(driver, &ticket), HAUL_AUTH);
+    check_status(admits(&ticket), HAUL_AUTH);
     say_plan(&peer, "k", "l");
     (void)hear(MESSAGE_PLAN_ACCEPTED);
-    check_status(target_driver_admits(driver, &ticket), HAUL_OK);
     ticket.token[LINK_TOKEN_BYTES - 1] ^= 1;
-    check_status(target_driver_admits(driver, &ticket), HAUL_AUTH);
+    check_status(admits(&ticket), HAUL_AUTH);
     ticket.token[LINK_TOKEN_BYTES - 1] ^= 1;
     ticket.session[0] ^= 1;
-    check_status(target_driver_admits(driver, &ticket), HAUL_AUTH);
+    check_status(admits(&ticket), HAUL_AUTH);
     ticket.session[0] ^= 1;
+    check_status(admits(&ticket), HAUL_OK);
+    check_status(admits(&ticket), HAUL_AUTH); /* a second time */
     ticket.index = HAUL_LINK_COUNT_MAX;
-    check_status(target_driver_admits(driver, &ticket), HAUL_BUSY);
+    check_status(admits(&ticket), HAUL_BUSY);
     finish();
 }
 

@@ -41,8 +41,8 @@ static void test_credit_frame_decode__encoded__same_values(void)
     const struct credit_frame record = {.epoch = 1, .freed = UINT64_MAX, .applied = 2};
     struct credit_frame decoded;
     uint8_t bytes[CREDIT_FRAME_BYTES];
-    credit_frame_encode(&record, bytes);
-    check_status(credit_frame_decode(bytes, &decoded), HAUL_OK);
+    credit_frame_encode(&record, CREDIT_RECORD_MAGIC, NULL, bytes);
+    check_status(credit_frame_decode(bytes, CREDIT_RECORD_MAGIC, NULL, &decoded), HAUL_OK);
     check_equal(decoded.epoch, 1);
     check_equal(decoded.freed, UINT64_MAX);
     check_equal(decoded.applied, 2);
@@ -54,9 +54,9 @@ static void test_credit_frame_decode__any_bit_flipped__damaged(void)
     for (size_t bit = 0; bit < CREDIT_FRAME_BYTES * 8; bit++) {
         struct credit_frame decoded;
         uint8_t bytes[CREDIT_FRAME_BYTES];
-        credit_frame_encode(&record, bytes);
+        credit_frame_encode(&record, CREDIT_RECORD_MAGIC, NULL, bytes);
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        check_status(credit_frame_decode(bytes, &decoded), HAUL_CORRUPT);
+        check_status(credit_frame_decode(bytes, CREDIT_RECORD_MAGIC, NULL, &decoded), HAUL_CORRUPT);
     }
 }
 

@@ -19,8 +19,8 @@ static void test_tcp_frame_decode__encoded__same_kind_and_numbers(void)
         enum tcp_frame_kind kind = kinds[1 - i];
         struct credit_frame record;
         memset(&record, 0, sizeof(record));
-        tcp_frame_encode(kinds[i], &sample, bytes);
-        check_status(tcp_frame_decode(bytes, &kind, &record), HAUL_OK);
+        tcp_frame_encode(kinds[i], &sample, NULL, bytes);
+        check_status(tcp_frame_decode(bytes, NULL, &kind, &record), HAUL_OK);
         check_equal(kind, kinds[i]);
         check_equal(record.epoch, sample.epoch);
         check_equal(record.freed, sample.freed);
@@ -35,9 +35,9 @@ static void test_tcp_frame_decode__any_bit_turned_over__corrupt(void)
             uint8_t bytes[TCP_FRAME_BYTES];
             enum tcp_frame_kind kind;
             struct credit_frame record;
-            tcp_frame_encode(kinds[i], &sample, bytes);
+            tcp_frame_encode(kinds[i], &sample, NULL, bytes);
             bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
-            enum haul_status status = tcp_frame_decode(bytes, &kind, &record);
+            enum haul_status status = tcp_frame_decode(bytes, NULL, &kind, &record);
             check(status == HAUL_CORRUPT || status == HAUL_PROTOCOL);
             if (bit < 8 * 24 || bit >= 8 * 28) { /* not of its kind */
                 check_status(status, HAUL_CORRUPT);

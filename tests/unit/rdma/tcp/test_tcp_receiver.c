@@ -61,7 +61,7 @@ static void read_record(enum tcp_frame_kind kind, uint64_t freed)
     enum tcp_frame_kind seen;
     struct credit_frame record = {.freed = UINT64_MAX};
     check_or_stop(raw_read(fixture.peer, bytes, sizeof(bytes)));
-    check_status(tcp_frame_decode(bytes, &seen, &record), HAUL_OK);
+    check_status(tcp_frame_decode(bytes, NULL, &seen, &record), HAUL_OK);
     check_equal(seen, kind);
     check_equal(record.epoch, EPOCH);
     check_equal(record.freed, freed);

@@ -86,7 +86,7 @@ static void write_record(enum tcp_frame_kind kind, uint64_t epoch, uint64_t free
 {
     uint8_t bytes[TCP_FRAME_BYTES];
     const struct credit_frame record = {.epoch = epoch, .freed = freed, .applied = 0};
-    tcp_frame_encode(kind, &record, bytes);
+    tcp_frame_encode(kind, &record, NULL, bytes);
     check(raw_write(fixture.peer, bytes, sizeof(bytes)));
 }
 
@@ -167,7 +167,7 @@ static void test_tcp_link_poll__credit_byte_by_byte__done_once_complete(void)
     struct block *block = submit_block(10);
     uint8_t bytes[TCP_FRAME_BYTES];
     const struct credit_frame record = {.epoch = EPOCH, .freed = 1};
-    tcp_frame_encode(TCP_FRAME_CREDIT, &record, bytes);
+    tcp_frame_encode(TCP_FRAME_CREDIT, &record, NULL, bytes);
     for (size_t i = 0; i + 1 < sizeof(bytes); i++) {
         check(raw_write(fixture.peer, bytes + i, 1));
         check_equal(link_poll(fixture.link, &fixture.event, 1), 0);
@@ -247,7 +247,7 @@ static void test_tcp_link_poll__damaged_credit__corrupt(void)
     open_sender();
     uint8_t bytes[TCP_FRAME_BYTES];
     const struct credit_frame record = {.epoch = EPOCH};
-    tcp_frame_encode(TCP_FRAME_CREDIT, &record, bytes);
+    tcp_frame_encode(TCP_FRAME_CREDIT, &record, NULL, bytes);
     bytes[8] ^= 1;
     check(raw_write(fixture.peer, bytes, sizeof(bytes)));
     fixture_check_closed(HAUL_CORRUPT);

@@ -107,7 +107,7 @@ static void check_record(const struct fake_write *write)
 {
     struct credit_frame record;
     check_equal(write->size_bytes, CREDIT_FRAME_BYTES);
-    check_status(credit_frame_decode(write->data, &record), HAUL_OK);
+    check_status(credit_frame_decode(write->data, CREDIT_RECORD_MAGIC, NULL, &record), HAUL_OK);
     check_equal(record.freed, 1);
 }
 

@@ -44,7 +44,7 @@ static void bring_block(uint8_t type)
 static void bring_credit(uint64_t number, uint64_t freed, uint64_t applied)
 {
     const struct credit_frame record = {.epoch = EPOCH, .freed = freed, .applied = applied};
-    credit_frame_encode(&record, memory + number * CREDIT_FRAME_BYTES);
+    credit_frame_encode(&record, CREDIT_RECORD_MAGIC, NULL, memory + number * CREDIT_FRAME_BYTES);
     fake_arrive(imm_pack(SLOT_CREDIT, number), CREDIT_FRAME_BYTES);
 }
 

@@ -46,7 +46,7 @@ static uint8_t *put_record(uint64_t freed, uint64_t applied)
     const struct credit_frame record = {.epoch = EPOCH, .freed = freed, .applied = applied};
     uint64_t place = record_number % credit_frames_max(SLOT_COUNT);
     uint8_t *at = records_of_sender + place * CREDIT_FRAME_BYTES;
-    credit_frame_encode(&record, at);
+    credit_frame_encode(&record, CREDIT_RECORD_MAGIC, NULL, at);
     return at;
 }
 
@@ -360,7 +360,7 @@ static void test_link_poll__record_of_another_epoch__fenced(void)
 {
     const struct credit_frame record = {.epoch = EPOCH + 1};
     open_sender();
-    credit_frame_encode(&record, records_of_sender);
+    credit_frame_encode(&record, CREDIT_RECORD_MAGIC, NULL, records_of_sender);
     announce_record();
     check_closes(HAUL_FENCED);
 }
@@ -481,7 +481,8 @@ static void test_link_release__block__receive_posted_and_record_written(void)
     check_equal(fake.write_count, 1);
     check_equal(fake.writes[0].remote_address, PEER_ADDRESS);
     check_equal(fake.writes[0].immediate, imm_pack(SLOT_CREDIT, 0));
-    check_status(credit_frame_decode(fake.writes[0].data, &record), HAUL_OK);
+    check_status(credit_frame_decode(fake.writes[0].data, CREDIT_RECORD_MAGIC, NULL, &record),
+                 HAUL_OK);
     check_equal(record.epoch, EPOCH);
     check_equal(record.freed, 1);
     check_equal(record.applied, 1);
@@ -503,7 +504,8 @@ static void test_link_release__record_on_its_way__next_one_waits_and_tells_all(v
     check_equal(fixture_poll(), 0);
     check_equal(fake.write_count, 2);
     check_equal(fake.writes[1].remote_address, PEER_ADDRESS + CREDIT_FRAME_BYTES);
-    check_status(credit_frame_decode(fake.writes[1].data, &record), HAUL_OK);
+    check_status(credit_frame_decode(fake.writes[1].data, CREDIT_RECORD_MAGIC, NULL, &record),
+                 HAUL_OK);
     check_equal(record.freed, 3);
     fixture_end();
 }

@@ -83,7 +83,7 @@ static void stream_two_blocks(void)
 static void place_credit(uint64_t freed)
 {
     const struct credit_frame record = {.epoch = EPOCH, .freed = freed, .applied = freed};
-    credit_frame_encode(&record, peer_writes_at);
+    credit_frame_encode(&record, CREDIT_RECORD_MAGIC, NULL, peer_writes_at);
 }
 
 static void bring_credit(uint64_t freed)
@@ -193,7 +193,8 @@ static void test_link_arm__stream_ends__deadline_soon_and_all_is_told(void)
     (void)link_arm(tested);
     check_equal(fake.write_count, written + 1);
     struct credit_frame record;
-    check_status(credit_frame_decode(fake.writes[written].data, &record), HAUL_OK);
+    check_status(credit_frame_decode(fake.writes[written].data, CREDIT_RECORD_MAGIC, NULL, &record),
+                 HAUL_OK);
     check_equal(record.freed, 2);
     bring_block(2, false);
     check(readable());

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link_admission.c — compares tickets in constant time, and remembers those that were used. */
+#include "link_admission.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "haul/limits.h"
+#include "migration_thread.h"
+
+enum haul_status link_admission_init(struct link_admission *admission)
+{
+    memset(admission, 0, sizeof(*admission));
+    enum haul_status status = migration_random(admission->session, sizeof(admission->session));
+    return status == HAUL_OK ? migration_random(admission->token, sizeof(admission->token))
+                             : status;
+}
+
+static bool was_used(const struct link_admission *admission, uint64_t name)
+{
+    for (size_t i = 0; i < admission->used_count; i++) {
+        if (admission->used[i] == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum haul_status link_admission_take(struct link_admission *admission,
+                                     const struct attempt_keys *keys, enum haul_transport transport,
+                                     const struct link_ticket *ticket, struct frame_key *frames)
+{
+    struct link_secrets secrets = {.frames = {.used = false}};
+    memcpy(secrets.token, admission->token, LINK_TOKEN_BYTES);
+    if (keys->derived) {
+        enum haul_status status = attempt_keys_link(keys, transport, ticket->index, &secrets);
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
+    uint64_t name = (uint64_t)transport << 32 | ticket->index;
+    bool ours = CRYPTO_memcmp(ticket->session, admission->session, LINK_SESSION_BYTES) == 0;
+    bool proved = CRYPTO_memcmp(ticket->token, secrets.token, LINK_TOKEN_BYTES) == 0;
+    if (!ours || !proved || was_used(admission, name)) {
+        return HAUL_AUTH;
+    }
+    if (link_index_place(ticket->index) >= HAUL_LINK_COUNT_MAX ||
+        admission->used_count == LINK_ADMISSIONS_MAX) {
+        return HAUL_BUSY;
+    }
+    admission->used[admission->used_count++] = name;
+    *frames = secrets.frames;
+    return HAUL_OK;
+}
