@@ -60,11 +60,12 @@ make_source() {
 
 # migrate SOURCE TARGET ADDRESS MODE
 migrate() {
-    start_receiver "$work/recv.log" --db "$2" --listen "$3:0" --transport "$4" --once
+    "$haul" keygen "$work/key" >/dev/null || die "no key"
+    start_receiver "$work/recv.log" --db "$2" --listen "$3:0" --transport "$4" --key "$work/key" --once
     [[ -n $receiver_address ]] || die "the receiver did not start: $(tail -n 1 "$work/recv.log")"
     say "the receiver listens on $receiver_address; sending (transport $4) ..."
     local status=0
-    "$haul" send --db "$1" --to "$receiver_address" --transport "$4" --json >"$work/send.json" ||
+    "$haul" send --db "$1" --to "$receiver_address" --transport "$4" --key "$work/key" --json >"$work/send.json" ||
         status=$?
     reap "$receiver_pid" || { say "receiver: $(tail -n 1 "$work/recv.log")"; status=1; }
     receiver_pid=''

@@ -55,11 +55,11 @@ far_result() {
     for ((pair = 0; pair < (pairs + 1) / 2; pair++)); do
         rm -rf "$work/far/target" "$work/far/source/haul"
         start_server "$work/far/receiver.log" 'listening on ' ip netns exec "${far_names[1]}" \
-            "$haul" recv --db "$work/far/target" --listen 10.77.0.2:7447 --transport tcp --once
+            "$haul" recv --db "$work/far/target" --listen 10.77.0.2:7447 --transport tcp --once --insecure
         [[ -n $server_line ]] || die "haul recv: $(tail -n 1 "$work/far/receiver.log")"
         before=$(far_arrived)
         ip netns exec "${far_names[0]}" "$haul" send --db "$work/far/source" --to 10.77.0.2:7447 \
-            --transport tcp --quiet --json "$@" >"$work/far/send.json" ||
+            --transport tcp --insecure --quiet --json "$@" >"$work/far/send.json" ||
             die "haul send: $(cat "$work/far/send.json")"
         wait "$server_pid" || die "haul recv: $(tail -n 1 "$work/far/receiver.log")"
         rates+=("$(jq '.bytes / .seconds / 1e9' "$work/far/send.json")")

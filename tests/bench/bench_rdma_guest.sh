@@ -69,13 +69,13 @@ run_migration() {
     mkdir "$memory"
     cp -r "$directory/source$index" "$memory/source"
     exec {fd}< <(exec "$haul" recv --db "$memory/target" --listen "$HAUL_RIG_ADDRESS:0" \
-        --transport "$transport" --once 2>&1 </dev/null)
+        --transport "$transport" --insecure --once 2>&1 </dev/null)
     server=$!
     while IFS= read -r -u "$fd" line && [[ $line != *'listening on '* ]]; do echo "$line" >&2; done
     [[ -n $line ]] || fail "haul recv does not listen"
     echo "begin $name $index"
     "$haul" send --db "$memory/source" --to "${line##* }" --transport "$transport" \
-        --quiet --json >"$directory/send.json" || fail "haul send failed: $(cat "$directory/send.json")"
+        --insecure --quiet --json >"$directory/send.json" || fail "haul send failed: $(cat "$directory/send.json")"
     echo "end $name $index"
     wait "$server" || fail "haul recv failed: $(cat <&"$fd")"
     exec {fd}<&-

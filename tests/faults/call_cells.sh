@@ -16,7 +16,7 @@ harmed_receive() {
     preload "$1" mark
     local setting
     for setting in "${preloaded[@]}"; do export "${setting?}"; done
-    start_receiver recv.log --db target --listen "${address:-$listen_host:0}" --once "${receiver_options[@]}" "${@:2}"
+    start_receiver recv.log --db target --listen "${address:-$listen_host:0}" --once "${trust_options[@]}" "${receiver_options[@]}" "${@:2}"
     unset LD_PRELOAD HAUL_FAULT HAUL_FAULT_MARK HAUL_FAULT_SCOPE
     echo "$receiver_pid" >receiver.pid
     address=$receiver_address
@@ -25,7 +25,7 @@ harmed_receive() {
 # harmed_send RULE
 harmed_send() {
     preload "$1" mark
-    (exec env "${preloaded[@]}" "$haul" send --db source --to "$address" --json "${send_options[@]}" \
+    (exec env "${preloaded[@]}" "$haul" send --db source --to "$address" --json "${trust_options[@]}" "${send_options[@]}" \
         "${load_options[@]}" >send.json 2>send.err </dev/null) &
     sender=$!
 }

@@ -45,7 +45,7 @@ make_left_over() {
         cp -a "$template" source
         receive
         preload pwrite:5:kill mark # of the journal: the copy has begun
-        (exec env "${preloaded[@]}" "$haul" send --db source --to "$address" "${send_options[@]}" >/dev/null 2>&1) || true
+        (exec env "${preloaded[@]}" "$haul" send --db source --to "$address" "${trust_options[@]}" "${send_options[@]}" >/dev/null 2>&1) || true
         [[ -e mark ]]
         kill "$receiver_pid"
         reap "$receiver_pid" || true

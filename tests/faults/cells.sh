@@ -68,8 +68,10 @@ make_template() {
 # receive ARGUMENT...: listens where the last one did, if there was one. Its process id goes to
 # receiver.pid.
 address='' listen_host=${HAUL_RIG_ADDRESS:-$own_host}
+trust_options=() # what goes wrong here does not depend on keys
+[[ -z ${HAUL_RIG_ADDRESS:-} ]] || trust_options=(--insecure)
 receive() {
-    start_receiver recv.log --db target --listen "${address:-$listen_host:0}" --once "${receiver_options[@]}" "$@"
+    start_receiver recv.log --db target --listen "${address:-$listen_host:0}" --once "${trust_options[@]}" "${receiver_options[@]}" "$@"
     [[ -n $receiver_address ]] || { cat recv.log; fail 'the receiver did not start'; }
     address=$receiver_address
     echo "$receiver_pid" >receiver.pid
@@ -90,11 +92,11 @@ receiver_options=()
 
 # haul VERB from the source; replaces this process.
 become_sender() {
-    exec timeout -k 5 "$limit" "$haul" "$@" --to "${front:-$address}" --json >send.json 2>send.err </dev/null
+    exec timeout -k 5 "$limit" "$haul" "$@" --to "${front:-$address}" "${trust_options[@]}" --json >send.json 2>send.err </dev/null
 }
 
 start_send() {
-    (exec "$haul" send --db source --to "${front:-$address}" --json "${send_options[@]}" \
+    (exec "$haul" send --db source --to "${front:-$address}" --json "${trust_options[@]}" "${send_options[@]}" \
         "${load_options[@]}" "$@" >send.json 2>send.err </dev/null) &
     sender=$!
     echo "$sender" >sender.pid
@@ -182,7 +184,7 @@ clear_left() {
         log=recv.log
         [[ $side == target ]] || log=send.err
         [[ -S $side/haul/control ]] && grep -q 'cannot remove the control socket' "$log" || continue
-        start_receiver next.log --db "$side" --listen "$listen_host:0"
+        start_receiver next.log --db "$side" --listen "$listen_host:0" "${trust_options[@]}"
         end_receiver
     done
 }

@@ -51,7 +51,7 @@ serve() {
     for row in "${chosen[@]}"; do
         name=${row%% |*}
         before=$(sequence_errors)
-        start_receiver "$work/$name.log" --db "$work/$name" --listen "$HAUL_RIG_ADDRESS:0" --once \
+        start_receiver "$work/$name.log" --db "$work/$name" --listen "$HAUL_RIG_ADDRESS:0" --once --insecure \
             --peer-timeout 4s
         tell "$name.address" <<<"$receiver_address"
         reap "$receiver_pid" || cat "$work/$name.log" >&2
@@ -123,7 +123,7 @@ cell() { # NAME HARM HOW
     down) options=(--rate 300K) && { when_copying link_down & helper=$!; } ;;
     remove) options=(--rate 300K) && { when_copying device_gone & helper=$!; } ;;
     esac
-    run 0 "$haul" send --db source --to "$(<"$shared/$1.address")" --peer-timeout 4s --retry 60s \
+    run 0 "$haul" send --db source --to "$(<"$shared/$1.address")" --insecure --peer-timeout 4s --retry 60s \
         --batch-min 64K --batch-max 256K --json "${options[@]}"
     [[ -z $helper ]] || wait "$helper"
     [[ $2 != remove ]] || rdma link add rxe0 type rxe netdev vec0

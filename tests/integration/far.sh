@@ -31,8 +31,9 @@ close_line() {
 # far_receive: like start_receiver, but at the other end.
 far_receive() {
     local line
+    [[ -e key ]] || run 0 "$haul" keygen key
     exec {far_fd}< <(exec ip netns exec "${names[1]}" "$haul" recv --db target --transport tcp --once \
-        --listen 10.77.0.2:7447 --peer-timeout 30s --json 2>&1 >"$work/recv.json" </dev/null)
+        --listen 10.77.0.2:7447 --key key --peer-timeout 30s --json 2>&1 >"$work/recv.json" </dev/null)
     receiver_pid=$!
     receivers+=("$receiver_pid")
     until [[ ${line:-} == *'listening on'* ]]; do
@@ -43,7 +44,7 @@ far_receive() {
 
 far_send() {
     run 0 ip netns exec "${names[0]}" "$haul" send --db source --to 10.77.0.2:7447 --transport tcp \
-        --peer-timeout 30s --json "$@"
+        --key key --peer-timeout 30s --json "$@"
 }
 
 test_send__far_peer__several_links() {

@@ -17,13 +17,16 @@ needs_device() {
 }
 
 # receive ARGUMENT...
-receive() { receive_into target "$address:0" --once --peer-timeout 20s "$@"; }
+receive() {
+    [[ -e key ]] || run 0 "$haul" keygen key
+    receive_into target "$address:0" --once --peer-timeout 20s --key key "$@"
+}
 
 # send CODE ARGUMENT...
 send() {
     local code=$1
     shift
-    run "$code" "$haul" send --db source --to "$receiver_address" --peer-timeout 20s --json "$@"
+    run "$code" "$haul" send --db source --to "$receiver_address" --peer-timeout 20s --key key --json "$@"
 }
 
 test_send__rdma__equal() {

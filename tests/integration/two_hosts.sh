@@ -33,10 +33,13 @@ is_wanted() {
 serve() {
     local name
     work=$(mktemp -d "$TMPDIR/server.XXXXXX")
+    "$haul" keygen "$work/key" >/dev/null
+    cp "$work/key" "$shared/key.tmp"
+    mv "$shared/key.tmp" "$shared/key"
     for name in "${jobs_of_the_server[@]}"; do
         is_wanted "$name" || continue # a filter names tests by their jobs
         start_receiver "$work/$name.log" --db "$work/$name" --listen "$HAUL_RIG_ADDRESS:0" --once \
-            --peer-timeout 4s
+            --key "$work/key" --peer-timeout 4s
         echo "$receiver_address" >"$shared/$name.tmp"
         mv "$shared/$name.tmp" "$shared/$name.address"
         reap "$receiver_pid" || cat "$work/$name.log" >&2
@@ -53,7 +56,8 @@ send() {
     local name=$1
     shift
     wait_for "$shared/$name.address"
-    run 0 "$haul" send --db source --to "$(<"$shared/$name.address")" --peer-timeout 4s --json "$@"
+    (umask 077 && cat "$shared/key" >key)
+    run 0 "$haul" send --db source --to "$(<"$shared/$name.address")" --key key --peer-timeout 4s --json "$@"
     wait_for "$shared/$name.result"
     equal "$(json .verified)" true
     equal "$(json_of "$shared/$name.result" .verified)" true
