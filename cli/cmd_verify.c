@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "command.h"
 #include "database_open.h"
@@ -120,6 +121,7 @@ struct verify_run {
     bool writes;
     struct manifest_reader reader;
     struct haul_verify_remote_result *remote; /* of --to */
+    uint8_t digest_key[HAUL_DIGEST_KEY_BYTES];
 };
 
 /* --- while it reads --------------------------------------------------------------------------- */
@@ -406,6 +408,14 @@ static enum haul_status read_other(struct verify_run *run,
     return HAUL_OK;
 }
 
+/* Two databases at rest may have been made to have the same digest, but not with a key of this run.
+ * A manifest was, or will be, read elsewhere. Without random numbers: no key. */
+static struct haul_slice fresh_key(struct verify_run *run)
+{
+    bool drawn = getrandom(run->digest_key, sizeof(run->digest_key), 0) == sizeof(run->digest_key);
+    return (struct haul_slice){.data = run->digest_key, .size = drawn ? HAUL_DIGEST_KEY_BYTES : 0};
+}
+
 /* Scan both, compare, report. Returns the exit code. */
 static int verify_into(struct verify_run *run)
 {
@@ -425,6 +435,9 @@ static int verify_into(struct verify_run *run)
         .context = run,
     };
     struct haul_error error = {.status = HAUL_OK};
+    if (given->with != NULL && given->write_manifest == NULL) {
+        options.digest_key = fresh_key(run);
+    }
     signal_watch_set_polled(&run->watch);
     bool compares = other_of(given) != NULL;
     bool with_target = given->target.to != NULL;

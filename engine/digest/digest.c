@@ -8,20 +8,22 @@
 #include "digest_avx2.h"
 #include "digest_hash.h"
 
-void digest_add(struct digest *digest, struct haul_slice key, struct haul_slice value)
+void digest_add(struct digest *digest, const struct digest_key *by, struct haul_slice key,
+                struct haul_slice value)
 {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx2")) {
-        digest_add_avx2(digest, key, value);
+        digest_add_avx2(digest, by, key, value);
         return;
     }
 #endif
-    digest_hash_add(digest, key, value);
+    digest_hash_add(digest, by, key, value);
 }
 
-void digest_subtract(struct digest *digest, struct haul_slice key, struct haul_slice value)
+void digest_subtract(struct digest *digest, const struct digest_key *by, struct haul_slice key,
+                     struct haul_slice value)
 {
-    XXH128_hash_t hash = digest_hash(key, value);
+    XXH128_hash_t hash = digest_hash(by, key, value);
     digest->count--;
     digest->bytes -= key.size + value.size;
     digest->high -= hash.high64 + (digest->low < hash.low64 ? 1 : 0);

@@ -3,14 +3,16 @@
  *
  * The digest is the sum modulo 2^128 over all records of XXH3-128 of the value, seeded with XXH3-64
  * of the key (seeded with the key's size). So records may be added in any order, by several threads
- * separately, and removed again. It finds accidents; it does not defend against records that were
- * chosen to collide. */
+ * separately, and removed again. Without a key it finds accidents. With one, which only the two sides
+ * of a job or a comparison know, XXH3 of the key takes a secret, so that nobody else can choose
+ * records that collide. */
 #ifndef HAUL_DIGEST_H
 #define HAUL_DIGEST_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "digest_key.h"
 #include "haul/slice.h"
 
 struct digest {
@@ -20,8 +22,11 @@ struct digest {
     uint64_t high;
 };
 
-void digest_add(struct digest *digest, struct haul_slice key, struct haul_slice value);
-void digest_subtract(struct digest *digest, struct haul_slice key, struct haul_slice value);
+/* `by` NULL: no key. */
+void digest_add(struct digest *digest, const struct digest_key *by, struct haul_slice key,
+                struct haul_slice value);
+void digest_subtract(struct digest *digest, const struct digest_key *by, struct haul_slice key,
+                     struct haul_slice value);
 /* Add all of `other`. */
 void digest_join(struct digest *digest, const struct digest *other);
 bool digest_equal(const struct digest *a, const struct digest *b);

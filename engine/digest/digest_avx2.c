@@ -5,8 +5,9 @@
 #include "digest_hash.h"
 
 #ifdef __AVX2__
-void digest_add_avx2(struct digest *digest, struct haul_slice key, struct haul_slice value)
+void digest_add_avx2(struct digest *digest, const struct digest_key *by, struct haul_slice key,
+                     struct haul_slice value)
 {
-    digest_hash_add(digest, key, value);
+    digest_hash_add(digest, by, key, value);
 }
 #endif

@@ -6,6 +6,7 @@
 #include "digest.h"
 
 /* The processor must have AVX2. */
-void digest_add_avx2(struct digest *digest, struct haul_slice key, struct haul_slice value);
+void digest_add_avx2(struct digest *digest, const struct digest_key *by, struct haul_slice key,
+                     struct haul_slice value);
 
 #endif

@@ -41,10 +41,11 @@ static struct digest negative(const struct digest *digest)
     return result;
 }
 
-static struct digest digest_of(struct haul_slice key, struct haul_slice value)
+static struct digest digest_of(const struct digest_ledger *ledger, struct haul_slice key,
+                               struct haul_slice value)
 {
     struct digest digest = {.count = 0, .bytes = 0, .low = 0, .high = 0};
-    digest_add(&digest, key, value);
+    digest_add(&digest, ledger->base.key, key, value);
     return digest;
 }
 
@@ -128,7 +129,7 @@ static enum haul_status read_base(const struct digest_ledger *ledger, uint32_t f
     enum haul_status status =
         ledger->base.value(ledger->base.context, family_id, key, &value, error);
     if (status == HAUL_OK) {
-        *now = digest_of(key, value);
+        *now = digest_of(ledger, key, value);
     }
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
@@ -179,7 +180,7 @@ enum haul_status digest_ledger_put(struct digest_ledger *ledger, uint32_t family
                                    struct haul_slice key, struct haul_slice value,
                                    struct haul_error *error)
 {
-    struct digest next = digest_of(key, value);
+    struct digest next = digest_of(ledger, key, value);
     return touch_and_change(ledger, family_id, key, &next, error);
 }
 
@@ -203,7 +204,7 @@ static enum haul_status remove_untouched(void *context, struct haul_slice key,
 {
     const struct removal *removal = context;
     if (touched_keys_find(&removal->ledger->keys, removal->family_id, key) == NULL) {
-        struct digest before = digest_of(key, value);
+        struct digest before = digest_of(removal->ledger, key, value);
         replace(removal->difference, &before, &absent);
     }
     return HAUL_OK;

@@ -49,6 +49,7 @@ typedef enum haul_status digest_ledger_visit(void *visit_context, struct haul_sl
 /* Access to the base. Both functions may read the database. */
 struct digest_ledger_base {
     void *context;
+    const struct digest_key *key; /* borrowed; NULL: none */
     /* The value of a key, borrowed until the next call. Errors: NOT_FOUND (absent), others. */
     enum haul_status (*value)(void *context, uint32_t family_id, struct haul_slice key,
                               struct haul_slice *value, struct haul_error *error);

@@ -221,6 +221,9 @@ static enum haul_status remove_all(const struct file_calls *calls, const char *d
     if (status == HAUL_OK) {
         status = durable_file_sync_directory(calls, directory, error);
     }
+    if (status == HAUL_OK) { /* what was copied with it is not its own */
+        status = durable_file_remove(calls, directory, "secret", error);
+    }
     const struct instance_place place = {.calls = calls, .directory = directory, .identity = ""};
     return status == HAUL_OK ? instance_remove(&place, error) : status;
 }

@@ -496,6 +496,11 @@ enum haul_status plan_to_message(const struct plan *plan, struct message *messag
     to->new_version = plan->new_version;
     to->overwrite = plan->overwrite;
     to->lane = (uint32_t)plan->lane;
+    message_put_bytes(
+        slice_of(plan->digest_key.bytes, plan->digest_key.used ? DIGEST_KEY_BYTES : 0),
+        &to->digest_key.size, to->digest_key.bytes, sizeof(to->digest_key.bytes));
+    message_put_bytes(source_proof_slice(&plan->proof), &to->proof.size, to->proof.bytes,
+                      sizeof(to->proof.bytes));
     if (put_families(plan, to) && plan_options_put(plan, to) == HAUL_OK && put_ranges(plan, to) &&
         put_streams(plan, to)) {
         return HAUL_OK;
@@ -662,6 +667,10 @@ enum haul_status plan_from_message(struct plan *plan, const struct message *mess
     plan->new_version = from->new_version;
     plan->overwrite = from->overwrite;
     plan->lane = (enum haul_lane)from->lane;
+    if (from->digest_key.size == DIGEST_KEY_BYTES) {
+        digest_key_init(&plan->digest_key, from->digest_key.bytes);
+    }
+    source_proof_take(&plan->proof, slice_of(from->proof.bytes, from->proof.size));
     enum haul_status status = HAUL_OK;
     if (from->lane > HAUL_LANE_WRITE_BATCH || from->new_version <= from->old_version) {
         status = bad_plan(error, "wrong lane or versions");
@@ -731,6 +740,7 @@ void plan_continue(struct plan *plan, struct plan *earlier)
     plan->streams = earlier->streams;
     plan->stream_count = earlier->stream_count;
     plan->lane = earlier->lane;
+    plan->digest_key = earlier->digest_key;
     plan->overwrite = plan->overwrite || earlier->overwrite;
     earlier->streams = streams;
     earlier->stream_count = stream_count;

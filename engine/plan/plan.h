@@ -11,10 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "digest_key.h"
 #include "haul/migration.h"
 #include "haul/store.h"
 #include "key_range.h"
 #include "message.h"
+#include "source_proof.h"
 
 enum {
     PLAN_STREAM_COUNT_MAX = 4096,
@@ -53,6 +55,9 @@ struct plan {
     uint64_t new_version;
     bool overwrite;
     enum haul_lane lane;
+    /* What belongs to the job, not to what was planned. */
+    struct digest_key digest_key; /* of its digests */
+    struct source_proof proof;    /* that its source began it */
 };
 
 /* Make the plan of a source: pick the families, take the ranges, cut streams of about
@@ -81,8 +86,8 @@ bool plan_overlaps(const struct plan *a, const struct plan *b);
 bool plan_equal(const struct plan *a, const struct plan *b);
 /* Equal except for the streams, so that the request is the same. */
 bool plan_is_same_request(const struct plan *a, const struct plan *b);
-/* Continue with the streams and lane of `earlier`, a plan of the same request, which gets those of
- * `plan` in exchange. Either may have requested overwrite. */
+/* Continue with the streams, lane and digests of `earlier`, a plan of the same request, which gets
+ * the streams of `plan` in exchange. Either may have requested overwrite. */
 void plan_continue(struct plan *plan, struct plan *earlier);
 
 /* Is this key of the family (target's id) inside the plan? */

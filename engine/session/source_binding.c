@@ -43,8 +43,9 @@ static bool put_jobs(struct haul_slice jobs, pb_bytes_array_t **to)
 /* False: no memory. */
 static bool put_all_jobs(const struct source_event *event, haul_control_Plan *plan)
 {
-    return put_jobs(event->jobs, &plan->supersedes) && put_jobs(event->between, &plan->between) &&
-           put_jobs(event->lost, &plan->lost);
+    return put_jobs(event->jobs, &plan->supersedes) &&
+           put_jobs(event->job_proofs, &plan->supersedes_proofs) &&
+           put_jobs(event->between, &plan->between) && put_jobs(event->lost, &plan->lost);
 }
 
 static void send_plan(struct source_session *session, const struct source_event *event,
@@ -77,7 +78,8 @@ static void send_plan(struct source_session *session, const struct source_event 
 
 /* Only notify the target: end these jobs as if they were aborted now. Clearing takes time;
  * meanwhile the target sends Working. */
-static void send_jobs(struct source_session *session, struct haul_slice jobs, uint64_t now_ns)
+static void send_jobs(struct source_session *session, const struct source_event *event,
+                      uint64_t now_ns)
 {
     struct message *message = source_push_message(session, MESSAGE_ABORT);
     haul_control_Abort *abort_message = &message->as.abort;
@@ -85,7 +87,9 @@ static void send_jobs(struct source_session *session, struct haul_slice jobs, ui
     (void)snprintf(abort_message->text, sizeof(abort_message->text), "given up by the source");
     haul_error_set(&session->outcome, HAUL_TIMEOUT, NULL, 0,
                    "the target has not confirmed that the jobs are over");
-    if (!put_jobs(jobs, &abort_message->jobs)) {
+    source_put_proof(session, abort_message);
+    if (!put_jobs(event->jobs, &abort_message->jobs) ||
+        !put_jobs(event->job_proofs, &abort_message->job_proofs)) {
         haul_error_set(&session->outcome, HAUL_NO_MEMORY, NULL, 0, "no memory for the jobs");
     }
     source_enter(session, SOURCE_ABORTING, source_stall_deadline(session, now_ns));
@@ -117,6 +121,8 @@ void source_binding_on_bound(struct source_session *session, const struct source
                              uint64_t now_ns)
 {
     enum haul_status status = event->error.status;
+    source_proof_take(&session->proof, event->proof);
+    session->options.plan->proof = session->proof;
     bool stranger = status == HAUL_MISMATCH || session->options.only_tells;
     bool owned = session->welcome.job_phase == JOB_COMMITTED;
     bool tells = session->options.only_tells;
@@ -143,7 +149,7 @@ void source_binding_on_bound(struct source_session *session, const struct source
         memset(&session->outcome, 0, sizeof(session->outcome)); /* recorded here, and finished */
         source_end(session);
     } else if (tells) {
-        send_jobs(session, event->jobs, now_ns);
+        send_jobs(session, event, now_ns);
     } else {
         send_plan(session, event, now_ns);
     }

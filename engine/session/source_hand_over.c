@@ -12,6 +12,12 @@
 #include "family_digests.h"
 #include "planted_bug.h"
 
+static void put_proof(const struct source_session *session, haul_control_Commit *to)
+{
+    message_put_bytes(source_proof_slice(&session->proof), &to->proof.size, to->proof.bytes,
+                      sizeof(to->proof.bytes));
+}
+
 static void send_commit(struct source_session *session, uint64_t now_ns)
 {
     haul_control_Commit *commit = &source_push_message(session, MESSAGE_COMMIT)->as.commit;
@@ -25,12 +31,14 @@ static void send_commit(struct source_session *session, uint64_t now_ns)
     }
     commit->new_version = session->options.plan->new_version;
     commit->epoch = session->options.epoch;
+    put_proof(session, commit);
     source_enter(session, SOURCE_COMMITTING, source_answer_deadline(session, now_ns));
 }
 
 void source_hand_over_answer(struct source_session *session, struct message *commit,
                              uint64_t now_ns)
 {
+    put_proof(session, &commit->as.commit);
     source_push(session, SOURCE_ACTION_SEND)->message = *commit;
     memset(commit, 0, sizeof(*commit));
     session->decided = true; /* nothing can be given up any more */

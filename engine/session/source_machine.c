@@ -72,6 +72,12 @@ haul_control_Stop *source_say_stop(struct source_session *session, const struct 
     return stop;
 }
 
+void source_put_proof(const struct source_session *session, haul_control_Abort *to)
+{
+    message_put_bytes(source_proof_slice(&session->proof), &to->proof.size, to->proof.bytes,
+                      sizeof(to->proof.bytes));
+}
+
 /* Before the decision: release everything, notify the peer, end with `error`. */
 void source_abort_job(struct source_session *session, const struct haul_error *error,
                       bool tell_peer, uint64_t now_ns)
@@ -95,6 +101,7 @@ void source_abort_job(struct source_session *session, const struct haul_error *e
     struct message *message = source_push_message(session, MESSAGE_ABORT);
     message->as.abort.status = (uint32_t)error->status;
     message_error_text(error, message->as.abort.text);
+    source_put_proof(session, &message->as.abort);
     source_enter(session, SOURCE_ABORTING, source_answer_deadline(session, now_ns));
 }
 

@@ -23,7 +23,8 @@ struct source_session {
     struct haul_error outcome;
     struct haul_error loss; /* the last loss of the path */
     haul_control_Welcome welcome;
-    struct message accepted; /* PlanAccepted, owned */
+    struct message accepted;   /* PlanAccepted, owned */
+    struct source_proof proof; /* for the target of this connection */
     haul_control_Progress progress;
     bool channel_up;
     bool proposed;        /* the plan was sent: the target may have a journal of the job */
@@ -75,6 +76,8 @@ void source_abort_job(struct source_session *session, const struct haul_error *e
                       bool tell_peer, uint64_t now_ns);
 void source_abort_with(struct source_session *session, enum haul_status status, const char *text,
                        const char *hint, uint64_t now_ns);
+/* Only the database that began a job may end it. */
+void source_put_proof(const struct source_session *session, haul_control_Abort *to);
 /* Send Stop: this attempt ends, and both sides keep what has arrived. */
 haul_control_Stop *source_say_stop(struct source_session *session, const struct haul_error *error);
 /* Before the decision: end this attempt; both sides keep what has arrived. */

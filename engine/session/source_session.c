@@ -117,6 +117,7 @@ static void on_plan_accepted(struct source_session *session, struct message *mes
                           now_ns);
         return;
     }
+    plan->digest_key.used = plan->digest_key.used && accepted->keyed;
     take_accepted(session, accepted);
     if (!survives_untold_damage(session, now_ns)) {
         return;

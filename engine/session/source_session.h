@@ -93,6 +93,8 @@ struct source_event {
     struct message *commit;    /* of BOUND: the answer for a finished job, taken over; NULL: none */
     struct haul_slice between; /* of BOUND: jobs with this target by which one of the two owns */
     struct haul_slice lost;    /* of BOUND: jobs of the Welcome that have no record here */
+    struct haul_slice proof;   /* of BOUND: source_proof.h; empty: none */
+    struct haul_slice job_proofs; /* of BOUND: of `jobs`, SOURCE_PROOF_BYTES each */
 };
 
 enum source_action_type {

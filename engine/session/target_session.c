@@ -276,7 +276,9 @@ static void on_cleared(struct target_session *session, const struct target_event
     if (cleared && session->channel_up && session->told_to_abort) {
         target_push_message(session, MESSAGE_ABORTED)->as.aborted.cleared = true;
     }
-    if (session->told_of_jobs && event->error.status == HAUL_MISMATCH) { /* it stays refused */
+    bool stranger = session->told_to_abort && event->error.status == HAUL_AUTH;
+    if (stranger || (session->told_of_jobs && event->error.status == HAUL_MISMATCH)) {
+        /* it stays refused */
         session->owned_job = event->owned_job;
         target_refuse(session, &event->error);
         return;

@@ -218,7 +218,8 @@ static enum haul_status put_large(struct batch_builder *builder, uint32_t family
     uint8_t head[RAW_BATCH_HEADER_BYTES + 1 + 3 * VARINT32_BYTES_MAX];
     size_t key_at = 0;
     batch_builder_fini(builder); /* a block begun and still empty may be the last one */
-    digest_add(&builder->digest, key, value); /* before its last fragment ends a batch */
+    digest_add(&builder->digest, builder->outbox->digest_key, key,
+               value); /* before its last fragment ends a batch */
     size_t head_size = encode_head(head, family_id, key.size, value.size, &key_at);
     struct fragment_writer writer = {
         .builder = builder, .total = head_size + key.size + value.size, .record_count = 1};
@@ -267,7 +268,7 @@ static enum haul_status put_slowly(struct batch_builder *builder, uint32_t famil
         haul_assert(fits);
     }
     if (status == HAUL_OK) {
-        digest_add(&builder->digest, key, value);
+        digest_add(&builder->digest, builder->outbox->digest_key, key, value);
     }
     return status;
 }
@@ -284,7 +285,7 @@ static bool put_hashed_first(struct batch_builder *builder, uint32_t family_id,
     if (raw_batch_put_size(family_id, key.size, value.size) > (size_t)(writer->end - writer->at)) {
         return false;
     }
-    digest_add(&builder->digest, key, value);
+    digest_add(&builder->digest, builder->outbox->digest_key, key, value);
     bool fits = raw_batch_put(writer, family_id, key, value);
     haul_assert(fits);
     size_t size = value.size < FETCH_BYTES_MAX ? value.size : FETCH_BYTES_MAX;
@@ -309,7 +310,7 @@ enum haul_status batch_builder_put(struct batch_builder *builder, uint32_t famil
             return HAUL_OK;
         }
     } else if (raw_batch_put(&builder->writer, family_id, key, value)) {
-        digest_add(&builder->digest, key, value);
+        digest_add(&builder->digest, builder->outbox->digest_key, key, value);
         sum_now_and_then(builder);
         return HAUL_OK;
     }

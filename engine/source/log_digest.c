@@ -36,6 +36,7 @@ static enum haul_status open_ledger(struct log_digest *follower, struct view_led
 {
     view->base = (struct ledger_base){.store = follower->options.store, .snapshot = snapshot};
     struct digest_ledger_base base = ledger_base_callbacks(&view->base);
+    base.key = &follower->options.plan->digest_key;
     return digest_ledger_create(&base, follower->options.memory_bytes_max, &view->ledger);
 }
 

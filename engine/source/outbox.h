@@ -13,6 +13,7 @@
 #include "block_pool.h"
 #include "block_seal.h"
 #include "byte_gate.h"
+#include "digest.h"
 #include "mailbox.h"
 
 struct outbox {
@@ -27,7 +28,8 @@ struct outbox {
     atomic_uint_fast64_t pack_ns;
     struct byte_gate pieces; /* limits batches larger than a block that are under way */
     uint64_t epoch;
-    struct block_key key; /* seals payloads, on the reader's thread */
+    const struct digest_key *digest_key; /* borrowed; NULL: none */
+    struct block_key key;                /* seals payloads, on the reader's thread */
 };
 
 /* Creates its own pool. Errors: NO_MEMORY, LIMIT. */

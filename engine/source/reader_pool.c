@@ -47,7 +47,7 @@ static enum haul_status digest_records(struct reader_pool *pool, const struct re
                                              span->start, span->end, &scan, &result->error);
     while (status == HAUL_OK &&
            (status = ops->scan_next(scan, &record, &result->error)) == HAUL_OK) {
-        digest_add(&result->digest, record.key, record.value);
+        digest_add(&result->digest, &pool->options.plan->digest_key, record.key, record.value);
         status = is_stopped(pool) ? HAUL_CLOSED : HAUL_OK;
     }
     if (scan != NULL) {
@@ -65,7 +65,8 @@ static enum haul_status digest_last_key(struct reader_pool *pool, const struct r
     enum haul_status status = store->ops->get(store, pool->options.snapshot, family_id,
                                               task->start_after, &value, &size, &result->error);
     if (status == HAUL_OK) {
-        digest_add(&result->digest, task->start_after, slice_of(value, size));
+        digest_add(&result->digest, &pool->options.plan->digest_key, task->start_after,
+                   slice_of(value, size));
         free(value);
     }
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;

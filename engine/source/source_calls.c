@@ -3,8 +3,10 @@
 #include "source_calls.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "database_secret.h"
 #include "source_done.h"
 #include "source_left_over.h"
 
@@ -105,9 +107,8 @@ static enum haul_status compare_given(struct source_calls *calls, struct haul_er
     return status;
 }
 
-static void call_bind(void *context, struct haul_error *error)
+static void bind(struct source_calls *calls, struct haul_error *error)
 {
-    struct source_calls *calls = context;
     struct source_intent *intent = calls->intent;
     const struct source_peer *peer = &calls->bound;
     calls->asks_again = false;
@@ -136,6 +137,49 @@ static void call_bind(void *context, struct haul_error *error)
     if (error->status == HAUL_OK) {
         error->status = yields ? source_intent_yield(intent, &peer->version, error)
                                : source_intent_check_again(intent, error);
+    }
+}
+
+static enum haul_status make_proofs(struct source_calls *calls,
+                                    const struct database_secret *secret, struct haul_error *error)
+{
+    const struct source_earlier *earlier = &calls->intent->journal.earlier;
+    enum haul_status status =
+        database_secret_proof(secret, calls->intent->journal.job, &calls->proof);
+    calls->told_proofs = malloc(earlier->told_count * SOURCE_PROOF_BYTES + 1);
+    for (size_t i = 0; calls->told_proofs != NULL && i < earlier->told_count; i++) {
+        struct source_proof proof = {.given = false};
+        const uint8_t *job = earlier->told + i * HAUL_JOB_BYTES;
+        status = status == HAUL_OK ? database_secret_proof(secret, job, &proof) : status;
+        memcpy(calls->told_proofs + i * SOURCE_PROOF_BYTES, proof.bytes, SOURCE_PROOF_BYTES);
+    }
+    return calls->told_proofs == NULL
+               ? haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for earlier jobs")
+           : status == HAUL_OK ? status
+                               : haul_error_set(error, status, "HMAC", 0, "no proof for a job");
+}
+
+/* A database without a folder of haul's has begun no job. */
+static enum haul_status prove(struct source_calls *calls, struct haul_error *error)
+{
+    struct database_secret secret;
+    enum haul_status status = database_secret_begin(calls->intent->options.store, &secret, error);
+    if (status == HAUL_OK) {
+        status = make_proofs(calls, &secret, error);
+    }
+    explicit_bzero(&secret, sizeof(secret));
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
+static void call_bind(void *context, struct haul_error *error)
+{
+    struct source_calls *calls = context;
+    memset(&calls->proof, 0, sizeof(calls->proof));
+    free(calls->told_proofs);
+    calls->told_proofs = NULL;
+    bind(calls, error);
+    if (error->status == HAUL_OK) {
+        error->status = prove(calls, error);
     }
 }
 
@@ -230,6 +274,10 @@ static enum source_calls_news on_bound(struct source_calls *calls, struct source
     event->type = SOURCE_EVENT_BOUND;
     event->between = job_list_slice(&calls->between);
     event->lost = job_list_slice(&calls->lost);
+    event->proof = source_proof_slice(&calls->proof);
+    event->job_proofs =
+        slice_of(calls->told_proofs,
+                 calls->told_proofs == NULL ? 0 : earlier->told_count * SOURCE_PROOF_BYTES);
     event->jobs = slice_of(earlier->told, earlier->told_count * HAUL_JOB_BYTES);
     return SOURCE_CALLS_EVENT;
 }
@@ -306,5 +354,7 @@ void source_calls_destroy(struct source_calls *calls)
         call_worker_destroy(calls->worker);
         calls->worker = NULL;
         message_release(&calls->commit);
+        free(calls->told_proofs);
+        calls->told_proofs = NULL;
     }
 }

@@ -46,6 +46,8 @@ struct source_calls {
     struct message commit;       /* the message that bind wants to send; without a type: none */
     struct job_list lost;        /* jobs of which bind has found no record here */
     struct job_list between;     /* jobs by which, in our records, one of the two owns */
+    struct source_proof proof;   /* of the job, made by bind */
+    uint8_t *told_proofs;        /* of the earlier jobs to report; owned */
     bool bind_again;             /* bind was running for an earlier Welcome */
     uint64_t decide_until_ns;
     /* The call worker's while freeze or unfreeze runs. */

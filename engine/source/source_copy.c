@@ -147,6 +147,7 @@ enum haul_status source_copy_open(struct source_copy *copy, struct haul_error *e
     enum haul_status status =
         outbox_init(&copy->outbox, link->slot_count * copy->options.source->link_count,
                     link->slot_size_bytes, copy->options.epoch, error);
+    copy->outbox.digest_key = &copy->options.plan->digest_key;
     if (status == HAUL_OK) {
         status = poll_group_add_fd(copy->options.group, mailbox_fd(copy->outbox.filled));
     }

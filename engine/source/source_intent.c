@@ -163,9 +163,12 @@ static enum haul_status read_version(struct source_intent *intent, struct haul_e
 static enum haul_status begin_job(struct source_intent *intent, struct haul_error *error)
 {
     struct source_journal *journal = &intent->journal;
-    if (migration_random(journal->job, HAUL_JOB_BYTES) != HAUL_OK) {
+    uint8_t digest_key[DIGEST_KEY_BYTES];
+    if (migration_random(journal->job, HAUL_JOB_BYTES) != HAUL_OK ||
+        migration_random(digest_key, sizeof(digest_key)) != HAUL_OK) {
         return haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for the job");
     }
+    digest_key_init(&intent->plan.digest_key, digest_key);
     return source_journal_begin(journal, &intent->plan, intent->snapshot_sequence, error);
 }
 

@@ -678,16 +678,19 @@ static void tidy(const char *directory, const char *wal_dir, bool archives)
     }
 }
 
-/* A refused source leaves the instance file, whose name no peer knows. */
+/* A refused source leaves the instance file, whose name no peer knows, and the secret, of which no
+ * peer keeps a proof. */
 static void drop_unused_instance(const struct rocks_store *store, const char *folder)
 {
     DIR *directory = store->keeps_log && !store->had_instance ? opendir(folder) : NULL;
     bool alone = directory != NULL;
     const struct dirent *entry;
     while (alone && (entry = readdir(directory)) != NULL) {
-        alone = entry->d_name[0] == '.' || strcmp(entry->d_name, "instance") == 0;
+        alone = entry->d_name[0] == '.' || strcmp(entry->d_name, "instance") == 0 ||
+                strcmp(entry->d_name, "secret") == 0;
     }
     if (alone) {
+        (void)unlinkat(dirfd(directory), "secret", 0);
         (void)unlinkat(dirfd(directory), "instance", 0);
     }
     if (directory != NULL) {

@@ -42,6 +42,7 @@ static enum haul_status init_delta(struct apply_stream *stream, struct haul_erro
 {
     stream->base = (struct ledger_base){.store = stream->store};
     struct digest_ledger_base base = ledger_base_callbacks(&stream->base);
+    base.key = &stream->plan->digest_key;
     enum haul_status status = digest_ledger_create(&base, 0, &stream->ledger);
     return status == HAUL_OK
                ? status
@@ -257,7 +258,7 @@ static enum haul_status walk_snapshot(struct apply_stream *stream, struct haul_s
         if (why != NULL) {
             return refuse(stream, HAUL_PROTOCOL, why, &record, error);
         }
-        digest_add(digest, record.key, record.value);
+        digest_add(digest, &stream->plan->digest_key, record.key, record.value);
         enum haul_status status =
             stream->lane->ops->put(stream->lane, record.key, record.value, error);
         if (status != HAUL_OK) {

@@ -252,10 +252,15 @@ static enum haul_status check_plan(struct target_journal *journal, struct plan *
                                    struct haul_error *error)
 {
     bool same = !journal->resumed || plan_equal(&journal->plan, plan);
-    enum haul_status status =
-        same ? target_journal_check_none_owned(journal, error)
-             : haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                              "the job's plan differs from the one it began with");
+    journal->proof = plan->proof;
+    enum haul_status status = target_journal_check_proof(journal, error);
+    if (status != HAUL_OK) {
+        plan_fini(plan);
+        return status;
+    }
+    status = same ? target_journal_check_none_owned(journal, error)
+                  : haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                                   "the job's plan differs from the one it began with");
     if (status == HAUL_OK) {
         status = reserve(journal, plan, error);
     }

@@ -32,7 +32,7 @@ void target_answer_welcome(const struct target_greeting *greeting, struct messag
     welcome->slot_count = target->link.slot_count;
     welcome->slot_size_bytes = target->link.slot_size_bytes;
     welcome->compression = PAYLOAD_ZSTD;
-    welcome->features = MESSAGE_FEATURE_STARVED | MESSAGE_FEATURE_LOG_DATA;
+    welcome->features = MESSAGE_FEATURE_STARVED | MESSAGE_FEATURE_LOG_DATA | MESSAGE_FEATURE_KEYED;
     welcome->peer_timeout_ms = target->link.peer_timeout_ms;
 }
 
@@ -65,6 +65,7 @@ enum haul_status target_answer_accepted(const struct target_journal *journal,
     message_init(message, MESSAGE_PLAN_ACCEPTED);
     haul_control_PlanAccepted *accepted = &message->as.plan_accepted;
     accepted->lane = (uint32_t)journal->lane;
+    accepted->keyed = journal->plan.digest_key.used;
     (void)snprintf(accepted->begun_anew, sizeof(accepted->begun_anew), "%s", journal->begun_anew);
     accepted->family_ids = calloc(journal->plan.family_count, sizeof(*accepted->family_ids));
     if (accepted->family_ids == NULL || add_positions(journal, accepted) != HAUL_OK) {

@@ -66,7 +66,8 @@ static struct target_span span_of(const struct target_journal *journal, size_t s
     const struct plan_stream *from = &journal->plan.streams[stream];
     return (struct target_span){.family = journal->plan.families[from->family].target_id,
                                 .start = key_range_start(&from->range),
-                                .end = key_range_end(&from->range)};
+                                .end = key_range_end(&from->range),
+                                .digest_key = &journal->plan.digest_key};
 }
 
 /* Records applied behind the recorded positions are in no digest, and a restarted source may not

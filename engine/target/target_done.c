@@ -58,7 +58,8 @@ enum haul_status target_done_note_plan(struct target_journal *journal,
 {
     job_list_take(&journal->their_between, message_slice(plan->between));
     job_list_take(&journal->their_lost, message_slice(plan->lost));
-    return target_journal_note_over(journal, message_slice(plan->supersedes), error);
+    return target_journal_note_over(journal, message_slice(plan->supersedes),
+                                    message_slice(plan->supersedes_proofs), error);
 }
 
 /* Which side lost the ranges, and which copy is newer, depends on the job's direction. */
@@ -125,7 +126,11 @@ void target_done_explain(const struct target_journal *journal, struct target_eve
 void target_done_note(struct target_journal *journal, const struct message *message)
 {
     const haul_control_Commit *commit = &message->as.commit;
-    if (message->type != MESSAGE_COMMIT || journal->was_done) {
+    if (message->type != MESSAGE_COMMIT) {
+        return;
+    }
+    source_proof_take(&journal->proof, slice_of(commit->proof.bytes, commit->proof.size));
+    if (journal->was_done) {
         return;
     }
     journal->given_records = commit->records;

@@ -34,6 +34,8 @@ struct target_driver {
     uint64_t activity;   /* of links, appliers and calls */
     bool idle;           /* everything that arrived is applied */
     uint64_t damaged_blocks;
+    struct source_proof abort_proof;
+    bool told_to_end;  /* an Abort has come */
     bool damage_noted; /* the source will get the count when it comes back */
     bool ended;
     uint64_t words_until_ns; /* ended: wait for the last messages until then */
@@ -383,6 +385,10 @@ static void perform(struct target_driver *driver, struct target_action *action)
         }
         return;
     case TARGET_ACTION_CLEAR:
+        driver->calls.journal.told_to_end = driver->told_to_end;
+        if (driver->told_to_end) {
+            driver->calls.journal.proof = driver->abort_proof;
+        }
         submit_or_refuse(driver, TARGET_CALL_CLEAR, target_slot_take(driver->options.slot, driver),
                          TARGET_EVENT_CLEARED);
         return;
@@ -417,9 +423,15 @@ static void on_control_message(struct target_driver *driver, const struct contro
         control_channel_trust(driver->peer.channel);
         control_channel_note_peer_timeout(driver->peer.channel, message.as.hello.peer_timeout_ms);
     }
+    if (message.type == MESSAGE_ABORT) {
+        const haul_control_Abort *abort_message = &message.as.abort;
+        source_proof_take(&driver->abort_proof,
+                          slice_of(abort_message->proof.bytes, abort_message->proof.size));
+        driver->told_to_end = true;
+    }
     if (message.type == MESSAGE_ABORT && !target_driver_has_calls(driver) &&
         target_journal_note_over(&driver->calls.journal, message_slice(message.as.abort.jobs),
-                                 &error) != HAUL_OK) {
+                                 message_slice(message.as.abort.job_proofs), &error) != HAUL_OK) {
         feed_error(driver, TARGET_EVENT_FAILED, &error);
     } else if (message.type == MESSAGE_LINK) {
         receiver_links_describe(&driver->copy.links, &message.as.link);

@@ -48,6 +48,7 @@ void target_journal_fini(struct target_journal *journal)
     free_positions(journal);
     free(journal->base_digests);
     free(journal->over);
+    free(journal->over_proofs);
     if (journal->was_done && journal->given_error.status == HAUL_OK) {
         ownership_fini(&journal->given);
     }
@@ -78,28 +79,49 @@ struct target_newcomer target_journal_newcomer(const struct target_journal *jour
                                     .peer = journal->peer,
                                     .over = journal->over,
                                     .over_count = journal->over_count,
+                                    .over_proofs = journal->over_proofs,
                                     .hooks = &journal->target->hooks,
                                     .may_overwrite = journal->target->allow_overwrite,
                                     .steps = journal->steps};
 }
 
-enum haul_status target_journal_note_over(struct target_journal *journal, struct haul_slice jobs,
-                                          struct haul_error *error)
+/* Errors: NO_MEMORY. */
+static enum haul_status copy_bytes(struct haul_slice from, uint8_t **to)
 {
-    free(journal->over);
+    free(*to);
+    *to = malloc(from.size + 1);
+    if (*to != NULL && from.size > 0) {
+        memcpy(*to, from.data, from.size);
+    }
+    return *to == NULL ? HAUL_NO_MEMORY : HAUL_OK;
+}
+
+enum haul_status target_journal_note_over(struct target_journal *journal, struct haul_slice jobs,
+                                          struct haul_slice proofs, struct haul_error *error)
+{
+    size_t count = jobs.size / HAUL_JOB_BYTES;
     journal->over_count = 0;
-    journal->over = malloc(jobs.size + 1);
-    if (jobs.size % HAUL_JOB_BYTES != 0) {
+    if (jobs.size % HAUL_JOB_BYTES != 0 ||
+        (proofs.size > 0 && proofs.size != count * SOURCE_PROOF_BYTES)) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "a list of jobs is cut short");
     }
-    if (journal->over == NULL) {
+    if (copy_bytes(jobs, &journal->over) != HAUL_OK ||
+        copy_bytes(proofs, &journal->over_proofs) != HAUL_OK) {
         return haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a list of jobs");
     }
-    if (jobs.size > 0) {
-        memcpy(journal->over, jobs.data, jobs.size);
+    if (proofs.size == 0) { /* a source of an earlier release */
+        free(journal->over_proofs);
+        journal->over_proofs = NULL;
     }
-    journal->over_count = jobs.size / HAUL_JOB_BYTES;
+    journal->over_count = count;
     return HAUL_OK;
+}
+
+enum haul_status target_journal_check_proof(const struct target_journal *journal,
+                                            struct haul_error *error)
+{
+    bool proved = !journal->has_plan || source_proof_fits(&journal->plan.proof, &journal->proof);
+    return proved ? HAUL_OK : target_others_refuse_stranger(error);
 }
 
 const uint8_t *target_journal_owned_job(const struct target_journal *journal)
@@ -295,6 +317,10 @@ enum haul_status target_journal_own(struct target_journal *journal, uint64_t new
     struct journal_record committed = {
         .type = JOURNAL_COMMITTED,
         .committed = {.new_version = new_version, .epoch = journal->epoch}};
+    if (target_journal_check_proof(journal, error) != HAUL_OK) {
+        journal->refused = true;
+        return HAUL_AUTH;
+    }
     look_at_held(journal);
     journal->owned = target_commit_total(journal->file);
     /* The journal does not show that only a part is ours: the ownership record must, before the job
@@ -326,7 +352,11 @@ enum haul_status target_journal_clear(struct target_journal *journal,
 {
     struct haul_store *store = journal->target->store;
     const struct haul_hooks *hooks = &journal->target->hooks;
-    enum haul_status status = target_held_others_look(&journal->others, store, journal->job, error);
+    enum haul_status status =
+        journal->told_to_end ? target_journal_check_proof(journal, error) : HAUL_OK;
+    if (status == HAUL_OK) {
+        status = target_held_others_look(&journal->others, store, journal->job, error);
+    }
     if (status != HAUL_OK) {
         return status;
     }

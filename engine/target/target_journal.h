@@ -36,7 +36,8 @@ struct target_journal {
      * The loop sets them while no call runs. */
     uint8_t *over;
     size_t over_count;
-    bool owns_by_over; /* this database owns by `owned_job`, which is in the list */
+    uint8_t *over_proofs; /* SOURCE_PROOF_BYTES each; NULL: none */
+    bool owns_by_over;    /* this database owns by `owned_job`, which is in the list */
     uint8_t owned_job[HAUL_JOB_BYTES];
     struct journal *file;                  /* NULL: the job has no journal yet, or it was removed */
     enum job_knowledge knowledge;          /* by the journal, when the source came */
@@ -47,6 +48,8 @@ struct target_journal {
     struct job_list lost;          /* jobs of the plan's list that this database has no record of */
     struct job_list their_between; /* by the plan */
     struct job_list their_lost;
+    struct source_proof proof; /* of the source's last Plan, Commit or Abort */
+    bool told_to_end;          /* by the source's Abort, not by this side */
     struct plan plan;
     bool has_plan; /* from the journal, or from the source */
     bool resumed;
@@ -82,11 +85,15 @@ void target_journal_init(struct target_journal *journal, const struct haul_targe
 /* Removes staging files; the journal stays as it is. */
 void target_journal_fini(struct target_journal *journal);
 
+/* Did the source that speaks begin the job? Errors: AUTH. */
+enum haul_status target_journal_check_proof(const struct target_journal *journal,
+                                            struct haul_error *error) HAUL_MUST_CHECK;
 /* The job by which this database owns although the source lists it as over; NULL: none. Ownership:
  * the journal's. */
 const uint8_t *target_journal_owned_job(const struct target_journal *journal);
-/* Keep the source's list of its other jobs that are over. Errors: NO_MEMORY, PROTOCOL. */
+/* Keep the source's list of its other jobs that are over, and the proofs that they are its own. Errors: NO_MEMORY, PROTOCOL. */
 enum haul_status target_journal_note_over(struct target_journal *journal, struct haul_slice jobs,
+                                          struct haul_slice proofs,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Does this database own by a job that the source lists as over? Only a decision makes it own, and
@@ -128,7 +135,8 @@ enum haul_status target_journal_own(struct target_journal *journal, uint64_t new
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The job ends without a commit: remove its records from the store, then its journal; and do the
- * same for the jobs that the source's Abort named (target_journal_note_over). */
+ * same for the jobs that the source's Abort named (target_journal_note_over). Errors: AUTH (the source
+ * did not begin them; nothing was changed), those of journals and store. */
 enum haul_status target_journal_clear(struct target_journal *journal,
                                       const struct haul_error *reason,
                                       struct haul_error *error) HAUL_MUST_CHECK;

@@ -318,13 +318,41 @@ enum haul_status target_others_end(struct haul_store *store, struct journal *jou
 
 /* --- jobs that block a plan ------------------------------------------------------------------- */
 
+/* The place of the job in the newcomer's list; over_count: it is not there. */
+static size_t place_in_list(const struct target_newcomer *newcomer, const uint8_t *job)
+{
+    size_t at = 0;
+    while (at < newcomer->over_count &&
+           memcmp(newcomer->over + at * HAUL_JOB_BYTES, job, HAUL_JOB_BYTES) != 0) {
+        at++;
+    }
+    return at;
+}
+
 static bool is_said_to_be_over(const struct target_newcomer *newcomer, const uint8_t *job)
 {
-    bool over = false;
-    for (size_t i = 0; i < newcomer->over_count; i++) {
-        over = over || memcmp(newcomer->over + i * HAUL_JOB_BYTES, job, HAUL_JOB_BYTES) == 0;
+    return place_in_list(newcomer, job) < newcomer->over_count;
+}
+
+/* May the newcomer say that the job of this plan is over? */
+static bool proves(const struct target_newcomer *newcomer, const uint8_t *job,
+                   const struct plan *theirs)
+{
+    struct source_proof proof = {.given = false};
+    size_t at = place_in_list(newcomer, job);
+    if (newcomer->over_proofs != NULL && at < newcomer->over_count) {
+        source_proof_take(
+            &proof, slice_of(newcomer->over_proofs + at * SOURCE_PROOF_BYTES, SOURCE_PROOF_BYTES));
     }
-    return over;
+    return source_proof_fits(&theirs->proof, &proof);
+}
+
+enum haul_status target_others_refuse_stranger(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_AUTH, NULL, 0,
+                   "the job was begun by a database whose secret this one does not have");
+    haul_error_hint(error, "was `haul/secret` removed there? `haul cancel` here gives the job up");
+    return HAUL_AUTH;
 }
 
 /* `*ends`: the job ends for the plan (NULL: no plan, only jobs that are over end). */
@@ -335,6 +363,7 @@ static enum haul_status judge(const struct target_newcomer *newcomer, const stru
     enum job_knowledge knowledge = target_others_knowledge(journal_state(other));
     enum haul_status status = job_journal_read_plan(other, &theirs, error);
     bool meets = status == HAUL_OK && plan != NULL && plan_overlaps(plan, &theirs);
+    bool proved = status != HAUL_OK || proves(newcomer, journal_job_id(other), &theirs);
     if (status == HAUL_OK) {
         plan_fini(&theirs);
     } else if (status != HAUL_NOT_FOUND) {
@@ -343,6 +372,9 @@ static enum haul_status judge(const struct target_newcomer *newcomer, const stru
     if (is_said_to_be_over(newcomer, journal_job_id(other))) {
         *ends = true;
         status = target_others_check_peer(other, newcomer->peer, error);
+        if (status == HAUL_OK && !proved) {
+            return target_others_refuse_stranger(error);
+        }
         return status == HAUL_OK && knowledge == JOB_COMMITTED ? busy(newcomer, other, error)
                                                                : status;
     }

@@ -34,6 +34,7 @@ struct target_newcomer {
     const char *peer;    /* its source's identity */
     const uint8_t *over; /* jobs of this source that are over, HAUL_JOB_BYTES each */
     size_t over_count;
+    const uint8_t *over_proofs;     /* SOURCE_PROOF_BYTES each; NULL: none */
     const struct haul_hooks *hooks; /* unreserve is called for each job that ends; NULL: none */
     bool may_overwrite;             /* plans may, if they ask for it */
     const struct haul_steps *steps; /* of long work; NULL: to the end */
@@ -45,7 +46,10 @@ enum job_knowledge target_others_knowledge(const struct journal_state *state);
 enum haul_status target_others_check_peer(const struct journal *journal, const char *peer,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Find the jobs that end for the plan. Changes nothing. Errors: BUSY (a job overlaps the plan and
+/* The error of somebody who did not begin the job: AUTH. */
+enum haul_status target_others_refuse_stranger(struct haul_error *error);
+
+/* Find the jobs that end for the plan. Changes nothing. Errors: AUTH, BUSY (a job overlaps the plan and
  * stays, or is listed as over but committed), MISMATCH (a job listed as over belongs to another
  * source), and those of journals; `others` is empty then. */
 enum haul_status target_others_look(const struct target_newcomer *newcomer, const struct plan *plan,

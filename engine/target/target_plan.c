@@ -354,7 +354,7 @@ enum haul_status target_plan_digest_span(struct haul_store *store, const struct 
     enum haul_status status =
         ops->scan_open(store, NULL, span->family, span->start, span->end, &scan, error);
     while (status == HAUL_OK && (status = ops->scan_next(scan, &record, error)) == HAUL_OK) {
-        digest_add(digest, record.key, record.value);
+        digest_add(digest, span->digest_key, record.key, record.value);
         if (digest->count % RECORDS_PER_STEP == 0 && !steps_next(steps)) {
             status = target_plan_given_up(error);
         }
@@ -374,7 +374,8 @@ enum haul_status target_plan_digest(struct haul_store *store, const struct plan 
     for (size_t i = 0; i < plan->range_count && status == HAUL_OK; i++) {
         const struct target_span span = {.family = plan->families[family].target_id,
                                          .start = key_range_start(&plan->ranges[i]),
-                                         .end = key_range_end(&plan->ranges[i])};
+                                         .end = key_range_end(&plan->ranges[i]),
+                                         .digest_key = &plan->digest_key};
         status = target_plan_digest_span(store, &span, digest, steps, error);
     }
     return status;

@@ -41,6 +41,7 @@ struct target_span {
     uint32_t family;
     struct haul_slice start;
     struct haul_slice end;
+    const struct digest_key *digest_key; /* NULL: none, or no digest */
 };
 
 /* `steps`, below: of long work; NULL: to the end. */

@@ -159,7 +159,9 @@ static enum haul_status begin_reader(struct target_verify *verify,
                                      .range_count = scan->ranges_count,
                                      .single = scan->single,
                                      .with_keys = scan->single,
-                                     .from = scan->continues ? &from : NULL};
+                                     .from = scan->continues ? &from : NULL,
+                                     .digest_key =
+                                         slice_of(scan->digest_key.bytes, scan->digest_key.size)};
     verify->ranges = calloc((size_t)scan->ranges_count + 1, sizeof(*verify->ranges));
     if (verify->ranges == NULL) {
         return no_memory(error);

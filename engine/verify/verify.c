@@ -66,6 +66,7 @@ struct scan_run {
     uint64_t records;   /* of all families */
     uint64_t bytes;
     struct digest piece;
+    struct digest_key digest_key;
 };
 
 static enum haul_status end_piece(struct scan_run *run, struct haul_slice last_key,
@@ -116,7 +117,7 @@ static enum haul_status scan_range(struct scan_run *run, uint32_t family_id,
     struct haul_record record;
     run->piece = (struct digest){0};
     while (status == HAUL_OK && (status = ops->scan_next(scan, &record, error)) == HAUL_OK) {
-        digest_add(&run->piece, record.key, record.value);
+        digest_add(&run->piece, &run->digest_key, record.key, record.value);
         run->records++;
         run->bytes += record.key.size + record.value.size;
         status = look_up(run, &record, digest, error);
@@ -167,6 +168,14 @@ enum haul_status haul_verify_scan(struct haul_store *store, const struct haul_ve
     size_t count = 0;
     size_t done = 0;
     struct scan_run run = {.store = store, .options = &options};
+    if (options.digest_key.size != 0 && options.digest_key.size != HAUL_DIGEST_KEY_BYTES) {
+        free(families);
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "a digest key has %d bytes",
+                              HAUL_DIGEST_KEY_BYTES);
+    }
+    if (options.digest_key.size > 0) {
+        digest_key_init(&run.digest_key, options.digest_key.data);
+    }
     status = store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
     if (status == HAUL_OK) {
         status = check_names(&options, families, count, error);

@@ -126,6 +126,7 @@ static enum haul_status on_welcome(struct verify_peer *peer, const haul_control_
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
                               "the target's Welcome does not name its database");
     }
+    peer->features = welcome->features;
     control_channel_note_peer_timeout(peer->channel.channel, welcome->peer_timeout_ms);
     peer->greeted = true;
     return HAUL_OK;

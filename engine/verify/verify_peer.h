@@ -27,6 +27,7 @@ struct verify_peer {
     struct peer_channel channel;
     bool answered;      /* the address has a listener */
     bool greeted;       /* Welcome has come */
+    uint32_t features;  /* of the target, by Welcome */
     uint64_t opened_ns; /* when connecting began */
     uint64_t heard_ns;  /* when the last message arrived */
 };

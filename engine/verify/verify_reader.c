@@ -98,6 +98,9 @@ enum haul_status verify_reader_init(struct verify_reader *reader, struct haul_st
     reader->range_count = reading->range_count == 0 ? 1 : reading->range_count;
     reader->single = reading->single;
     reader->with_keys = reading->with_keys;
+    if (reading->digest_key.size == DIGEST_KEY_BYTES) {
+        digest_key_init(&reader->digest_key, reading->digest_key.data);
+    }
     if (reading->from == NULL) {
         return HAUL_OK;
     }
@@ -167,7 +170,7 @@ static enum haul_status add_record(struct verify_read *read, const struct haul_r
                                    struct haul_error *error)
 {
     struct digest *begun = &read->reader->begun;
-    digest_add(begun, record->key, record->value);
+    digest_add(begun, &read->reader->digest_key, record->key, record->value);
     read->records++;
     read->bytes += record->key.size + record->value.size;
     if (read->records % STEP_RECORDS == 0 && !steps_next(read->steps)) {

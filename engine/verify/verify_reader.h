@@ -57,6 +57,7 @@ struct verify_reader {
     size_t range_count;
     bool single;    /* each record is a piece */
     bool with_keys; /* pieces carry their last key */
+    struct digest_key digest_key;
     struct verify_place place;
     size_t key_capacity;
     struct digest begun; /* the open piece that contains `place` */
@@ -70,6 +71,7 @@ struct verify_reading {
     bool single;
     bool with_keys;
     const struct verify_place *from; /* NULL: from the start; copied */
+    struct haul_slice digest_key;    /* DIGEST_KEY_BYTES; empty: none */
 };
 
 /* Errors: NOT_FOUND (the family), INVALID (no such range), UNSUPPORTED (ranges in a family that is

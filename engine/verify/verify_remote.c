@@ -15,6 +15,7 @@
 #include "haul/verify.h"
 #include "instance.h"
 #include "key_range.h"
+#include "migration_thread.h"
 #include "retry_limit.h"
 #include "sized_options.h"
 #include "stall_watch.h"
@@ -43,6 +44,7 @@ struct verify_remote {
     struct poll_group *group;
     struct call_worker *worker;
     struct verify_peer peer;
+    uint8_t digest_key[DIGEST_KEY_BYTES];
     struct retry_limit retry;
     struct haul_family *families; /* ours */
     size_t family_count;
@@ -384,6 +386,13 @@ static size_t range_count_of(const struct verify_remote *remote)
     return count == 0 ? 1 : count;
 }
 
+/* Nobody can have chosen records for a key of this run. Empty: a target of an earlier release. */
+static struct haul_slice digest_key_of(const struct verify_remote *remote)
+{
+    bool keyed = (remote->peer.features & MESSAGE_FEATURE_KEYED) != 0;
+    return slice_of(remote->digest_key, keyed ? DIGEST_KEY_BYTES : 0);
+}
+
 static enum haul_status begin_ours(struct verify_remote *remote, struct haul_error *error)
 {
     const struct haul_verify_options *what = &remote->what;
@@ -392,7 +401,8 @@ static enum haul_status begin_ours(struct verify_remote *remote, struct haul_err
                                      .range_count = what->range_count,
                                      .single = remote->compare.single,
                                      .with_keys = true,
-                                     .from = &remote->compare.equal};
+                                     .from = &remote->compare.equal,
+                                     .digest_key = digest_key_of(remote)};
     enum haul_status status = verify_reader_init(&remote->reader, remote->store, &reading, error);
     remote->ours_begun = status == HAUL_OK;
     return status;
@@ -423,6 +433,8 @@ static enum haul_status begin_theirs(struct verify_remote *remote, struct haul_e
     (void)snprintf(scan->family, sizeof(scan->family), "%s", remote->family.theirs->name);
     scan->single = remote->compare.single;
     scan->continues = true;
+    message_put_bytes(digest_key_of(remote), &scan->digest_key.size, scan->digest_key.bytes,
+                      sizeof(scan->digest_key.bytes));
     scan->range = (uint32_t)place->range;
     enum haul_status status = put_ranges(&remote->what, scan);
     if (status == HAUL_OK && place->behind_key) {
@@ -691,7 +703,9 @@ static enum haul_status resolve_options(struct verify_remote *remote,
                               HAUL_SECRET_BYTES_MAX);
     }
     retry_limit_init(&remote->retry, remote->options.retry_max_ms);
-    return HAUL_OK;
+    return migration_random(remote->digest_key, sizeof(remote->digest_key)) == HAUL_OK
+               ? HAUL_OK
+               : haul_error_set(error, HAUL_IO, "getrandom", 0, "no random numbers");
 }
 
 static enum haul_status create(struct verify_remote *remote, struct haul_error *error)

@@ -61,6 +61,7 @@ enum job_knowledge {
 enum {
     MESSAGE_FEATURE_STARVED = 1 << 0,  /* Progress.starved_us */
     MESSAGE_FEATURE_LOG_DATA = 1 << 1, /* LogData in batches of the delta stream */
+    MESSAGE_FEATURE_KEYED = 1 << 2,    /* VerifyScan.digest_key */
 };
 
 /* The epoch in the Hello of a source that makes no attempt, and only reports and asks. */

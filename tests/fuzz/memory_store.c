@@ -371,7 +371,7 @@ struct digest memory_store_digest(const struct memory_store *store, uint32_t fam
     struct digest digest = {0};
     for (size_t i = 0; i < store->count; i++) {
         if (store->records[i].family_id == family_id) {
-            digest_add(&digest, store->records[i].key, store->records[i].value);
+            digest_add(&digest, NULL, store->records[i].key, store->records[i].value);
         }
     }
     return digest;

@@ -173,7 +173,7 @@ static void test_applier_take__slot_written_again_after_its_checksum__copy_is_wh
     for (uint8_t i = 0; i < RECORD_COUNT; i++) {
         const uint8_t key[] = {'k', i};
         const uint8_t value[] = {'v', i, i, i};
-        digest_add(&wanted, slice_of(key, sizeof(key)), slice_of(value, sizeof(value)));
+        digest_add(&wanted, NULL, slice_of(key, sizeof(key)), slice_of(value, sizeof(value)));
     }
     peer_rewrites = true;
     check_status(apply(), HAUL_OK);

@@ -26,6 +26,8 @@ struct haul_verify_piece {
     char digest[HAUL_DIGEST_TEXT_BYTES];
 };
 
+enum { HAUL_DIGEST_KEY_BYTES = 32 };
+
 struct haul_verify_options {
     size_t size_bytes;           /* of this struct: haul/version.h */
     const char *const *families; /* names; none: every family of the store */
@@ -40,6 +42,11 @@ struct haul_verify_options {
     enum haul_status (*on_piece)(void *context, const struct haul_verify_piece *piece,
                                  struct haul_error *error);
     void *context;
+    /* HAUL_DIGEST_KEY_BYTES random bytes that make the digests comparable only with those of the
+     * same key: somebody who can write to both stores cannot choose records that collide. Empty: the
+     * digests of all scans are comparable, as in manifests. haul_verify_remote has a key of its
+     * own. */
+    struct haul_slice digest_key;
 };
 
 /* Scan one store. `results` has room for HAUL_FAMILY_COUNT_MAX entries, in the store's order.

@@ -127,6 +127,8 @@ static void test_json_output_migration__result__every_figure(void)
     result.progress.pinned_table_bytes = 24;
     result.progress.seconds = 2.5;
     result.progress.rounds = 6;
+    result.progress.wire = HAUL_WIRE_SECURE;
+    result.progress.trust = HAUL_TRUST_KEY;
     result.link = (struct haul_link_stats){.blocks_sent = 9,
                                            .blocks_received = 10,
                                            .bytes_sent = 11,
@@ -142,7 +144,8 @@ static void test_json_output_migration__result__every_figure(void)
     check_member("\"status\":\"ok\",\"exit_code\":0,\"error\":null,"
                  "\"job\":\"ab010000000000000000000000000000\",\"verified\":true,\"resumed\":false,"
                  "\"records\":100,\"bytes\":200,\"wire_bytes\":150,");
-    check_member("\"fallback_reason\":null,\"lane\":\"ingest\",\"rounds\":6,"
+    check_member("\"fallback_reason\":null,\"wire\":\"secure\",\"trust\":\"key\",\"lane\":"
+                 "\"ingest\",\"rounds\":6,"
                  "\"lag_bytes_at_freeze\":77,");
     check_member("\"durable_records\":90,\"durable_bytes\":180,\"pinned_log_bytes\":23,"
                  "\"pinned_table_bytes\":24,\"seconds\":2.5,\"transport\":");

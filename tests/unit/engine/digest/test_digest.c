@@ -23,13 +23,13 @@ static void add_record(struct digest *digest, int number)
     char value[TEXT_BYTES];
     (void)snprintf(key, sizeof(key), "key-%d", number);
     (void)snprintf(value, sizeof(value), "value-%d", number * number);
-    digest_add(digest, slice(key), slice(value));
+    digest_add(digest, NULL, slice(key), slice(value));
 }
 
 static struct digest digest_of(const char *key, const char *value)
 {
     struct digest digest = empty;
-    digest_add(&digest, slice(key), slice(value));
+    digest_add(&digest, NULL, slice(key), slice(value));
     return digest;
 }
 
@@ -74,8 +74,8 @@ static void test_digest_equal__values_swapped__unequal(void)
 {
     struct digest straight = digest_of("a", "1");
     struct digest swapped = digest_of("a", "2");
-    digest_add(&straight, slice("b"), slice("2"));
-    digest_add(&swapped, slice("b"), slice("1"));
+    digest_add(&straight, NULL, slice("b"), slice("2"));
+    digest_add(&swapped, NULL, slice("b"), slice("1"));
     check(!digest_equal(&straight, &swapped));
 }
 
@@ -83,7 +83,7 @@ static void test_digest_equal__record_twice__unequal(void)
 {
     struct digest once = digest_of("a", "1");
     struct digest twice = digest_of("a", "1");
-    digest_add(&twice, slice("a"), slice("1"));
+    digest_add(&twice, NULL, slice("a"), slice("1"));
     check(!digest_equal(&once, &twice));
 }
 
@@ -94,8 +94,8 @@ static void test_digest_subtract__all_that_was_added__empty_again(void)
         add_record(&digest, i);
     }
     struct digest before = digest;
-    digest_add(&digest, slice("more"), slice("bytes"));
-    digest_subtract(&digest, slice("more"), slice("bytes"));
+    digest_add(&digest, NULL, slice("more"), slice("bytes"));
+    digest_subtract(&digest, NULL, slice("more"), slice("bytes"));
     check(digest_equal(&digest, &before));
     check_equal(digest.bytes, before.bytes);
 }
@@ -107,8 +107,8 @@ static void test_digest_subtract__before_the_add__empty_again(void)
         char key[TEXT_BYTES];
         struct digest digest = empty;
         (void)snprintf(key, sizeof(key), "%d", i);
-        digest_subtract(&digest, slice(key), slice("v"));
-        digest_add(&digest, slice(key), slice("v"));
+        digest_subtract(&digest, NULL, slice(key), slice("v"));
+        digest_add(&digest, NULL, slice(key), slice("v"));
         check(digest_equal(&digest, &empty));
         check_equal(digest.bytes, 0);
     }
@@ -145,8 +145,8 @@ static void test_digest_subtract__values_of_many_sizes__what_was_added(void)
     }
     for (size_t size = 0; size <= sizeof(bytes); size += size < 300 ? 1 : 97) {
         struct digest digest = empty;
-        digest_add(&digest, slice_of(bytes, size % 40), slice_of(bytes, size));
-        digest_subtract(&digest, slice_of(bytes, size % 40), slice_of(bytes, size));
+        digest_add(&digest, NULL, slice_of(bytes, size % 40), slice_of(bytes, size));
+        digest_subtract(&digest, NULL, slice_of(bytes, size % 40), slice_of(bytes, size));
         check(digest_equal(&digest, &empty));
     }
 }

@@ -52,10 +52,10 @@ static struct digest expected(void)
         bool removed = i == 2 || (i >= 10 && i < 20) || (i >= 100 && i < 200) || i == 250;
         bool put = i >= 200 || i % 3 == 0;
         if (!removed && (put || i % 2 == 0)) {
-            digest_add(&digest, key_of(i, key), text_slice(put ? "newer" : "old"));
+            digest_add(&digest, NULL, key_of(i, key), text_slice(put ? "newer" : "old"));
         }
     }
-    digest_add(&digest, text_slice("k00001x"), text_slice("new"));
+    digest_add(&digest, NULL, text_slice("k00001x"), text_slice("new"));
     return digest;
 }
 
@@ -99,7 +99,7 @@ static enum haul_status follow(uint64_t memory_bytes_max, struct digest *digest)
     /* The records of the store are its own share; they were counted by the source. */
     *digest = (struct digest){.count = 0};
     for (unsigned i = 0; i < KEY_COUNT; i += 2) {
-        digest_add(digest, key_of(i, key), text_slice("old"));
+        digest_add(digest, NULL, key_of(i, key), text_slice("old"));
     }
     enum haul_status joined = digest_ledger_join(ledger, WIRE_FAMILY, digest);
     check(status == HAUL_OK ? joined == HAUL_OK : joined != HAUL_OK);

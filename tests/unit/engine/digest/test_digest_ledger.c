@@ -105,7 +105,7 @@ static struct digest scan(const struct model *model, uint32_t family_id)
         uint8_t bytes[VALUE_BYTES];
         uint32_t found = model->values[family_id][i];
         if (found != 0) {
-            digest_add(&digest, key_of(i, key), value_of(found, bytes));
+            digest_add(&digest, NULL, key_of(i, key), value_of(found, bytes));
         }
     }
     return digest;
@@ -241,7 +241,7 @@ static void test_digest_ledger_put__empty_key__counts(void)
     struct digest expected = scan(&base, 0);
     struct digest digest = expected;
     check_status(digest_ledger_put(ledger, 0, none, none, &error), HAUL_OK);
-    digest_add(&expected, none, none);
+    digest_add(&expected, NULL, none, none);
     check_status(digest_ledger_join(ledger, 0, &digest), HAUL_OK);
     check(digest_equal(&digest, &expected));
     digest_ledger_destroy(ledger);

@@ -439,10 +439,10 @@ static void test_batch_builder_history__after_each_batch__the_digest_so_far(void
     check_status(batch_builder_finish(&builder), HAUL_OK);
     struct digest expected = {0};
     check_equal(history.count, 2);
-    digest_add(&expected, text("a"), text("1"));
+    digest_add(&expected, NULL, text("a"), text("1"));
     struct digest first = batch_history_at(&history, 1);
     check(digest_equal(&first, &expected));
-    digest_add(&expected, text("b"), text("2"));
+    digest_add(&expected, NULL, text("b"), text("2"));
     struct digest second = batch_history_at(&history, 2);
     check(digest_equal(&second, &expected));
     check(digest_equal(&builder.digest, &expected));
@@ -456,7 +456,7 @@ static void digest_batch(struct digest *digest, struct haul_slice batch)
     struct raw_record record;
     check_status(raw_batch_open(&reader, batch), HAUL_OK);
     while (raw_batch_next(&reader, &record) == HAUL_OK) {
-        digest_add(digest, record.key, record.value);
+        digest_add(digest, NULL, record.key, record.value);
     }
 }
 
@@ -491,7 +491,7 @@ static void test_batch_builder_history__fragments__last_one_holds_the_record(voi
     struct haul_slice value = slice_of(large, LARGE_BYTES);
     check_status(batch_builder_put(&builder, 0, text("k"), value, &error), HAUL_OK);
     struct digest expected = {0};
-    digest_add(&expected, text("k"), value);
+    digest_add(&expected, NULL, text("k"), value);
     check_equal(history.count, builder.next_batch - FIRST_BATCH);
     struct digest last = batch_history_at(&history, history.count);
     check(digest_equal(&last, &expected));

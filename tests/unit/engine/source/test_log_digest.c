@@ -78,7 +78,7 @@ static struct digest scan_family(uint32_t family_id, const struct haul_snapshot 
     check_or_stop(fixture.store->ops->scan_open(fixture.store, view, family_id, none, none, &scan,
                                                 &error) == HAUL_OK);
     while (fixture.store->ops->scan_next(scan, &record, &error) == HAUL_OK) {
-        digest_add(&digest, record.key, record.value);
+        digest_add(&digest, NULL, record.key, record.value);
     }
     fixture.store->ops->scan_close(scan);
     return digest;

@@ -168,7 +168,7 @@ static struct digest digest_of(uint32_t from, uint32_t to)
     struct digest digest = {.count = 0, .bytes = 0, .low = 0, .high = 0};
     char text[KEY_BYTES + 1];
     for (uint32_t i = from; i < to; i++) {
-        digest_add(&digest, key_of(i, text), key_of(i, text));
+        digest_add(&digest, NULL, key_of(i, text), key_of(i, text));
     }
     return digest;
 }

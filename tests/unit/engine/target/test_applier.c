@@ -433,8 +433,8 @@ static void check_flush_syncs(uint32_t first, uint32_t second)
     check_equal(applier_thread_count(applier), 1);
     struct digest digest = {.count = 0};
     struct digest expected = {.count = 0};
-    digest_add(&expected, text_slice("c"), text_slice("value"));
-    digest_add(&expected, text_slice("n"), text_slice("value"));
+    digest_add(&expected, NULL, text_slice("c"), text_slice("value"));
+    digest_add(&expected, NULL, text_slice("n"), text_slice("value"));
     check_status(applier_family_digest(applier, 0, &digest), HAUL_OK);
     check(digest_equal(&digest, &expected));
     check(has("n") && has("c"));

@@ -352,14 +352,14 @@ static void test_apply_stream_take__delta__ledger_knows_the_change_of_the_digest
     open_delta();
     rocks_fixture_put(&fixture, family_id, text_slice("m"), text_slice("old"));
     struct digest digest = {0};
-    digest_add(&digest, text_slice("m"), text_slice("old"));
+    digest_add(&digest, NULL, text_slice("m"), text_slice("old"));
     begin();
     check(raw_batch_delete(&writer, family_id, text_slice("m")));
     check(raw_batch_log_data(&writer, text_slice("c")));
     add_put(family_id, "c", "new");
     check_status(take(0, 0, finish(), 2), HAUL_OK);
     struct digest expected = {0};
-    digest_add(&expected, text_slice("c"), text_slice("new"));
+    digest_add(&expected, NULL, text_slice("c"), text_slice("new"));
     check_status(digest_ledger_join(stream.ledger, family_id, &digest), HAUL_OK);
     check(digest_equal(&digest, &expected));
     close_all();
@@ -564,8 +564,8 @@ static void test_apply_stream_position__of_an_interrupted_stream__goes_on_from_t
     check_status(take(1, 0, single(family_id, "c"), 1), HAUL_PROTOCOL); /* the last key is kept */
     check_status(take(1, SLOT_LAST, single(family_id, "e"), 1), HAUL_OK);
     struct digest expected = {0};
-    digest_add(&expected, text_slice("d"), text_slice("v"));
-    digest_add(&expected, text_slice("e"), text_slice("v"));
+    digest_add(&expected, NULL, text_slice("d"), text_slice("v"));
+    digest_add(&expected, NULL, text_slice("e"), text_slice("v"));
     check(digest_equal(&stream.digest, &expected));
     close_all();
 }

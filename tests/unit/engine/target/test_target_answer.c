@@ -76,7 +76,8 @@ static void test_target_answer_welcome__options_and_names__each_is_told(void)
     check_equal(welcome->slot_count, 12);
     check_equal(welcome->slot_size_bytes, 65536);
     check_equal(welcome->compression, PAYLOAD_ZSTD);
-    check_equal(welcome->features, MESSAGE_FEATURE_STARVED | MESSAGE_FEATURE_LOG_DATA);
+    check_equal(welcome->features,
+                MESSAGE_FEATURE_STARVED | MESSAGE_FEATURE_LOG_DATA | MESSAGE_FEATURE_KEYED);
     check_equal(welcome->peer_timeout_ms, 4321);
     message_release(&received);
 }

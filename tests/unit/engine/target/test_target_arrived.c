@@ -83,7 +83,7 @@ static void bring(const struct haul_slice *keys, size_t count, bool finished)
     check_status(check_plan(), HAUL_OK);
     for (size_t i = 0; i < count; i++) {
         put(keys[i]);
-        digest_add(&position.digest, keys[i], text_slice("v"));
+        digest_add(&position.digest, NULL, keys[i], text_slice("v"));
     }
     position.last_key = keys[count - 1];
     check_status(target_journal_positions(&journal, &position, 1, &error), HAUL_OK);
@@ -256,7 +256,7 @@ static void bring_three_streams(void)
     for (size_t i = 0; i < CHECK_COUNT(positions); i++) {
         positions[i].last_key = slice_of(&keys[i], 1);
         put(slice_of(&keys[i], 1));
-        digest_add(&positions[i].digest, slice_of(&keys[i], 1), text_slice("v"));
+        digest_add(&positions[i].digest, NULL, slice_of(&keys[i], 1), text_slice("v"));
     }
     check_status(target_journal_positions(&journal, positions, CHECK_COUNT(positions), &error),
                  HAUL_OK);

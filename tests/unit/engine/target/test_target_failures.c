@@ -171,7 +171,7 @@ static void stands_in_the_middle(void)
     failing_store_put(0, "kb");
     failing_store_put(0, "kc");
     failing_store_put(journal.plan.families[1].target_id, "kd");
-    digest_add(&position.digest, slice_of(key, sizeof(key)), slice_of("v", 1));
+    digest_add(&position.digest, NULL, slice_of(key, sizeof(key)), slice_of("v", 1));
     check_status(target_journal_positions(&journal, &position, 1, &error), HAUL_OK);
     target_journal_fini(&journal);
 }
@@ -372,7 +372,8 @@ static enum haul_status clear(void)
     memset(over, 2, sizeof(over));
     enum haul_status status = greet(1, true);
     if (status == HAUL_OK) {
-        status = target_journal_note_over(&journal, slice_of(over, sizeof(over)), &error);
+        status = target_journal_note_over(&journal, slice_of(over, sizeof(over)), slice_of(NULL, 0),
+                                          &error);
     }
     if (status == HAUL_OK) {
         status = target_journal_clear(&journal, &reason, &error);

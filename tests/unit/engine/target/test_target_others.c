@@ -169,7 +169,9 @@ static void test_target_admission_check__families_of_a_job_that_is_over__belong_
     memset(jobs, 1, HAUL_JOB_BYTES);
     memset(jobs + HAUL_JOB_BYTES, 7, HAUL_JOB_BYTES);
     check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(target_journal_note_over(&journal, slice_of(jobs, sizeof(jobs)), &error), HAUL_OK);
+    check_status(
+        target_journal_note_over(&journal, slice_of(jobs, sizeof(jobs)), slice_of(NULL, 0), &error),
+        HAUL_OK);
     check_status(check_range("m", "n", false), HAUL_OK);
     check_equal(family_count(), 3);
     check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
@@ -189,7 +191,9 @@ static void test_target_journal_clear__another_job_needs_its_families__they_stay
     leave();
     memset(job, 1, sizeof(job));
     check_equal(come(1, false), JOB_UNKNOWN);
-    check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(
+        target_journal_note_over(&journal, slice_of(job, sizeof(job)), slice_of(NULL, 0), &error),
+        HAUL_OK);
     check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(job_count(), 1);
@@ -261,7 +265,9 @@ static void test_target_journal_clear__over_and_given_back_in_part__mismatch(voi
     plan_fini(&plan);
     check_equal(come(1, true), JOB_COMMITTED);
     check_equal(journal.returned, VERSION_PERHAPS_RETURNED);
-    check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(
+        target_journal_note_over(&journal, slice_of(job, sizeof(job)), slice_of(NULL, 0), &error),
+        HAUL_OK);
     check_error(target_journal_clear(&journal, &reason, &error), HAUL_MISMATCH, error);
     check(target_journal_owned_job(&journal) != NULL &&
           memcmp(target_journal_owned_job(&journal), job, HAUL_JOB_BYTES) == 0);

@@ -48,7 +48,9 @@ static void keep_one(void)
 static void clear_with(const uint8_t *over, size_t size)
 {
     const struct haul_error reason = {.status = HAUL_CANCELLED};
-    check_status(target_journal_note_over(&journal, slice_of(over, size), &error), HAUL_OK);
+    check_status(
+        target_journal_note_over(&journal, slice_of(over, size), slice_of(NULL, 0), &error),
+        HAUL_OK);
     check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
 }
 
