@@ -179,7 +179,6 @@ static void fill_source_options(struct sim_command *command, struct haul_source_
         .accept_two_owners = true, /* set_back has marked the cells as contested */
         .lag_bytes_max = options->lag_bytes_max,
         .log = sim_verbose ? sim_report_log(command->host->number) : NULL,
-        .insecure = true,
     };
     sim_hooks_of_source(command, &source->hooks);
 }
@@ -228,7 +227,6 @@ static void run_target(struct sim_command *command)
         .lane = HAUL_LANE_AUTO,
         .table_size_bytes = options->table_bytes,
         .log = sim_verbose ? sim_report_log(command->host->number) : NULL,
-        .insecure = true,
     };
     struct haul_migration *migration = NULL;
     struct haul_error error = {0};
