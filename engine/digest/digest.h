@@ -3,9 +3,9 @@
  *
  * The digest is the sum modulo 2^128 over all records of XXH3-128 of the value, seeded with XXH3-64
  * of the key (seeded with the key's size). So records may be added in any order, by several threads
- * separately, and removed again. Without a key it finds accidents. With one, which only the two sides
- * of a job or a comparison know, XXH3 of the key takes a secret, so that nobody else can choose
- * records that collide. */
+ * separately, and removed again. Without a key it finds accidents. With one, which only the two
+ * sides of a job or a comparison know, XXH3 of the key takes a secret, so that nobody else can
+ * choose records that collide. */
 #ifndef HAUL_DIGEST_H
 #define HAUL_DIGEST_H
 

@@ -3,8 +3,9 @@
  *
  *   0 "HAULSEC1"   8 the secret (32)   40 u32 CRC-32C of bytes 0..39
  *
- * Whoever creates the name writes the file and syncs it before he uses it. So an unsound file is not
- * finished yet, or was not when the power failed, or is damaged; after a while it is made anew. */
+ * Whoever creates the name writes the file and syncs it before he uses it. So an unsound file is
+ * not finished yet, or was not when the power failed, or is damaged; after a while it is made anew.
+ * */
 #include "database_secret.h"
 
 #include <errno.h>

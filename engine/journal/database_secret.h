@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* database_secret.h — 32 random bytes that only this database has: the file `<database>/haul/secret`.
+/* database_secret.h — 32 random bytes that only this database has: the file
+ * `<database>/haul/secret`.
  *
- * A job's id and a database's name are no secrets. What shows a target that a message comes from the
- * database which began the job is
+ * A job's id and a database's name are no secrets. What shows a target that a message comes from
+ * the database which began the job is
  *
  *   HMAC-SHA256(secret, "proof" | job)
  *
@@ -25,8 +26,8 @@ struct database_secret {
     uint8_t bytes[DATABASE_SECRET_BYTES];
 };
 
-/* Read the file, or make it. A damaged one is replaced: what it proved is lost. Errors: NOT_FOUND (no
- * folder), IO, NO_SPACE, INVALID (path too long). */
+/* Read the file, or make it. A damaged one is replaced: what it proved is lost. Errors: NOT_FOUND
+ * (no folder), IO, NO_SPACE, INVALID (path too long). */
 enum haul_status database_secret_begin(struct haul_store *store, struct database_secret *secret,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -32,8 +32,8 @@ struct link_secrets {
     struct frame_key frames;
 };
 
-/* `wire`: as agreed on. A plain connection has no keys, and only NONE. Errors: INVALID (another mode
- * on a plain connection), INTERNAL (OpenSSL). */
+/* `wire`: as agreed on. A plain connection has no keys, and only NONE. Errors: INVALID (another
+ * mode on a plain connection), INTERNAL (OpenSSL). */
 enum haul_status attempt_keys_derive(struct attempt_keys *keys,
                                      const struct control_channel *channel,
                                      const uint8_t session[LINK_SESSION_BYTES], uint64_t epoch,

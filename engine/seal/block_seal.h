@@ -2,9 +2,9 @@
 /* block_seal.h — what protects a block against everybody between the two sides: pure.
  *
  * AES-256-GCM with the attempt's key. The nonce is kind, stream and batch, which are unique in an
- * attempt; so a block that is sent again over another link is the same bytes. The header's fields are
- * associated data, except for the link's sequence and the checksum, which the link sets. The tag
- * follows the payload.
+ * attempt; so a block that is sent again over another link is the same bytes. The header's fields
+ * are associated data, except for the link's sequence and the checksum, which the link sets. The
+ * tag follows the payload.
  *
  *   none    nothing: the payload's CRC detects accidents
  *   auth    the payload stays readable (GMAC)

@@ -47,8 +47,8 @@ void outbox_seal(struct outbox *outbox, const struct block_key *key);
 
 /* Wait for a free block to fill. Errors: CLOSED (the job ends). */
 enum haul_status outbox_acquire(struct outbox *outbox, struct block **block) HAUL_MUST_CHECK;
-/* Checksum or seal the payload and pass the block to the loop. Takes the block even on error. Errors:
- * CLOSED, those of block_seal. */
+/* Checksum or seal the payload and pass the block to the loop. Takes the block even on error.
+ * Errors: CLOSED, those of block_seal. */
 enum haul_status outbox_emit(struct outbox *outbox, struct block *block) HAUL_MUST_CHECK;
 /* Return a block that is not needed, or that its link has released. Thread: any. */
 void outbox_give_back(struct outbox *outbox, struct block *block);

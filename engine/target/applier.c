@@ -209,8 +209,8 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
 static enum haul_status apply_block(struct applier_thread *thread, struct work *work,
                                     struct haul_error *error)
 {
-    /* The slot may be returned and overwritten before we are done: keep the header. A seal covers it,
-     * too: nothing in it counts before. */
+    /* The slot may be returned and overwritten before we are done: keep the header. A seal covers
+     * it, too: nothing in it counts before. */
     struct slot_header header = work->block->header;
     struct haul_slice payload;
     enum haul_status status = secure_payload(thread, work->block, &payload, error);

@@ -4,8 +4,8 @@
  * The loop thread hands over received blocks and takes notes back; it never touches the store. A
  * stream belongs to one thread (stream number modulo thread count), so its batches stay in order.
  *
- * A block whose memory the peer can still write is copied first. Checksum or seal cover the copy, so
- * the checked bytes are the applied bytes. */
+ * A block whose memory the peer can still write is copied first. Checksum or seal cover the copy,
+ * so the checked bytes are the applied bytes. */
 #ifndef HAUL_APPLIER_H
 #define HAUL_APPLIER_H
 

@@ -16,6 +16,15 @@ enum haul_status link_admission_init(struct link_admission *admission)
                              : status;
 }
 
+enum haul_status link_admission_open(struct link_admission *admission,
+                                     const struct control_channel *channel, uint64_t epoch,
+                                     enum haul_wire wire, struct haul_error *error)
+{
+    return channel == NULL ? haul_error_set(error, HAUL_CLOSED, NULL, 0, "the source has gone")
+                           : attempt_keys_derive(&admission->keys, channel, admission->session,
+                                                 epoch, wire, error);
+}
+
 static bool was_used(const struct link_admission *admission, uint64_t name)
 {
     for (size_t i = 0; i < admission->used_count; i++) {
@@ -27,13 +36,14 @@ static bool was_used(const struct link_admission *admission, uint64_t name)
 }
 
 enum haul_status link_admission_take(struct link_admission *admission,
-                                     const struct attempt_keys *keys, enum haul_transport transport,
+                                     enum haul_transport transport,
                                      const struct link_ticket *ticket, struct frame_key *frames)
 {
     struct link_secrets secrets = {.frames = {.used = false}};
     memcpy(secrets.token, admission->token, LINK_TOKEN_BYTES);
-    if (keys->derived) {
-        enum haul_status status = attempt_keys_link(keys, transport, ticket->index, &secrets);
+    if (admission->keys.derived) {
+        enum haul_status status =
+            attempt_keys_link(&admission->keys, transport, ticket->index, &secrets);
         if (status != HAUL_OK) {
             return status;
         }

@@ -44,8 +44,8 @@ void receiver_links_init(struct receiver_links *links, struct poll_group *group,
 /* Closes the remaining links; the appliers must have ended. */
 void receiver_links_fini(struct receiver_links *links);
 
-/* Accept a peer that has connected to `listener`, as a link with this key. It replaces a link at the
- * same place. */
+/* Accept a peer that has connected to `listener`, as a link with this key. It replaces a link at
+ * the same place. */
 void receiver_links_admit(struct receiver_links *links, struct listener *listener,
                           struct link_incoming *incoming, const struct frame_key *frames);
 /* A LINK message of the peer. */

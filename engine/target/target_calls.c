@@ -131,6 +131,29 @@ void target_calls_submit(struct target_calls *calls, enum target_call number)
     call_worker_submit(calls->worker, &calls->calls[number]);
 }
 
+enum haul_status target_calls_note_abort(struct target_calls *calls, const struct message *message,
+                                         struct haul_error *error)
+{
+    const haul_control_Abort *from = &message->as.abort;
+    if (message->type != MESSAGE_ABORT) {
+        return HAUL_OK;
+    }
+    source_proof_take(&calls->abort_proof, slice_of(from->proof.bytes, from->proof.size));
+    calls->abort_noted = true;
+    return target_calls_any(calls)
+               ? HAUL_OK
+               : target_journal_note_over(&calls->journal, message_slice(from->jobs),
+                                          message_slice(from->job_proofs), error);
+}
+
+void target_calls_take_abort(struct target_calls *calls)
+{
+    calls->journal.told_to_end = calls->abort_noted;
+    if (calls->abort_noted) {
+        calls->journal.proof = calls->abort_proof;
+    }
+}
+
 void target_calls_note_stop(struct target_calls *calls, const struct message *message)
 {
     const haul_control_Stop *stop = &message->as.stop;

@@ -41,6 +41,8 @@ struct target_calls {
     struct call_worker *worker;
     struct target_copy *copy;
     const struct target_session *session;
+    bool abort_noted; /* an Abort has come, with this proof; the loop's */
+    struct source_proof abort_proof;
     struct call calls[TARGET_CALL_COUNT];
     struct call_steps steps[TARGET_CALL_COUNT];
     /* These belong to the call worker while a call runs. */
@@ -60,6 +62,12 @@ void target_calls_init(struct target_calls *calls, struct target_driver *driver,
 void target_calls_fini(struct target_calls *calls);
 
 void target_calls_submit(struct target_calls *calls, enum target_call number);
+/* If the message is an Abort: keep its proof, and the jobs that it lists, for the call that clears.
+ * Errors: NO_MEMORY, PROTOCOL. */
+enum haul_status target_calls_note_abort(struct target_calls *calls, const struct message *message,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+/* Before that call is submitted. */
+void target_calls_take_abort(struct target_calls *calls);
 /* If the message is a Stop: keep its list of jobs that the source has lost. */
 void target_calls_note_stop(struct target_calls *calls, const struct message *message);
 /* The driver of a returned call, and the call's number. */

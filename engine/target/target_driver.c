@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "attempt_keys.h"
 #include "link_admission.h"
 #include "migration_thread.h"
 #include "peer_channel.h"
@@ -18,6 +16,7 @@
 #include "target_copy.h"
 #include "target_done.h"
 #include "target_session.h"
+#include "transport_offers.h"
 #include "wire_mode.h"
 
 struct target_driver {
@@ -41,7 +40,6 @@ struct target_driver {
     uint64_t words_until_ns; /* ended: wait for the last messages until then */
     struct message accepted;
     struct link_admission admission;
-    struct attempt_keys keys; /* from the accepted plan on */
 };
 
 static uint64_t now_ns(const struct target_driver *driver)
@@ -123,23 +121,15 @@ static void on_checked(struct target_driver *driver, const struct haul_error *er
     feed(driver, &event);
 }
 
-static enum haul_status derive_keys(struct target_driver *driver, struct haul_error *error)
-{
-    if (driver->peer.channel == NULL) {
-        return haul_error_set(error, HAUL_CLOSED, NULL, 0, "the source has gone");
-    }
-    return attempt_keys_derive(&driver->keys, driver->peer.channel, driver->admission.session,
-                               driver->calls.journal.epoch, target_session_wire(driver->session),
-                               error);
-}
-
 static void start_copy(struct target_driver *driver)
 {
     struct haul_error error = {0};
     const haul_control_Hello *hello = target_session_hello(driver->session);
-    enum haul_status status = derive_keys(driver, &error);
+    enum haul_status status =
+        link_admission_open(&driver->admission, driver->peer.channel, driver->calls.journal.epoch,
+                            target_session_wire(driver->session), &error);
     if (status == HAUL_OK) {
-        status = target_copy_start(&driver->copy, hello->job.bytes, &driver->keys.block,
+        status = target_copy_start(&driver->copy, hello->job.bytes, &driver->admission.keys.block,
                                    now_ns(driver), &error);
     }
     if (status != HAUL_OK) {
@@ -385,10 +375,7 @@ static void perform(struct target_driver *driver, struct target_action *action)
         }
         return;
     case TARGET_ACTION_CLEAR:
-        driver->calls.journal.told_to_end = driver->told_to_end;
-        if (driver->told_to_end) {
-            driver->calls.journal.proof = driver->abort_proof;
-        }
+        target_calls_take_abort(&driver->calls);
         submit_or_refuse(driver, TARGET_CALL_CLEAR, target_slot_take(driver->options.slot, driver),
                          TARGET_EVENT_CLEARED);
         return;
@@ -423,15 +410,7 @@ static void on_control_message(struct target_driver *driver, const struct contro
         control_channel_trust(driver->peer.channel);
         control_channel_note_peer_timeout(driver->peer.channel, message.as.hello.peer_timeout_ms);
     }
-    if (message.type == MESSAGE_ABORT) {
-        const haul_control_Abort *abort_message = &message.as.abort;
-        source_proof_take(&driver->abort_proof,
-                          slice_of(abort_message->proof.bytes, abort_message->proof.size));
-        driver->told_to_end = true;
-    }
-    if (message.type == MESSAGE_ABORT && !target_driver_has_calls(driver) &&
-        target_journal_note_over(&driver->calls.journal, message_slice(message.as.abort.jobs),
-                                 message_slice(message.as.abort.job_proofs), &error) != HAUL_OK) {
+    if (target_calls_note_abort(&driver->calls, &message, &error) != HAUL_OK) {
         feed_error(driver, TARGET_EVENT_FAILED, &error);
     } else if (message.type == MESSAGE_LINK) {
         receiver_links_describe(&driver->copy.links, &message.as.link);
@@ -682,9 +661,8 @@ void target_driver_refuse_busy(struct target_driver *driver)
 enum haul_status target_driver_admits(struct target_driver *driver, enum haul_transport transport,
                                       const struct link_ticket *ticket, struct frame_key *frames)
 {
-    return driver->copy.started
-               ? link_admission_take(&driver->admission, &driver->keys, transport, ticket, frames)
-               : HAUL_AUTH;
+    return driver->copy.started ? link_admission_take(&driver->admission, transport, ticket, frames)
+                                : HAUL_AUTH;
 }
 
 void target_driver_admit(struct target_driver *driver, struct listener *listener,
@@ -717,24 +695,6 @@ struct option_report *target_driver_differences(struct target_driver *driver)
     return &driver->calls.differences;
 }
 
-/* Why the links do not use the best of the requested transports. */
-static void note_fallback(const struct target_driver *driver, struct haul_result *result)
-{
-    const struct haul_transport_list wanted =
-        transport_list_resolve(&driver->options.target->transports);
-    size_t at = 0;
-    while (
-        at < driver->options.offer_count &&
-        !transport_list_has(&wanted, (enum haul_transport)driver->options.offers[at].transport)) {
-        at++;
-    }
-    if (at < driver->options.offer_count &&
-        driver->options.offers[at].transport != (uint32_t)result->progress.transport) {
-        (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
-                       driver->options.offers[at].refusal);
-    }
-}
-
 void target_driver_result(const struct target_driver *driver, struct haul_result *result)
 {
     result->error = *target_session_outcome(driver->session);
@@ -747,7 +707,10 @@ void target_driver_result(const struct target_driver *driver, struct haul_result
                    result->status == HAUL_OK ? driver->calls.journal.warning : "");
     result->crc_errors = driver->damaged_blocks;
     result->link.crc_errors = driver->damaged_blocks;
-    note_fallback(driver, result);
+    const char *refusal =
+        transport_offers_refusal(driver->options.offers, driver->options.offer_count,
+                                 &driver->options.target->transports, result->progress.transport);
+    (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s", refusal);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -828,7 +791,7 @@ void target_driver_destroy(struct target_driver *driver)
         driver->options.slot->holder = NULL;
     }
     peer_channel_close(&driver->peer);
-    attempt_keys_wipe(&driver->keys);
+    attempt_keys_wipe(&driver->admission.keys);
     target_session_destroy(driver->session);
     message_release(&driver->accepted);
     target_copy_fini(&driver->copy);

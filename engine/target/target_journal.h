@@ -91,7 +91,8 @@ enum haul_status target_journal_check_proof(const struct target_journal *journal
 /* The job by which this database owns although the source lists it as over; NULL: none. Ownership:
  * the journal's. */
 const uint8_t *target_journal_owned_job(const struct target_journal *journal);
-/* Keep the source's list of its other jobs that are over, and the proofs that they are its own. Errors: NO_MEMORY, PROTOCOL. */
+/* Keep the source's list of its other jobs that are over, and the proofs that they are its own.
+ * Errors: NO_MEMORY, PROTOCOL. */
 enum haul_status target_journal_note_over(struct target_journal *journal, struct haul_slice jobs,
                                           struct haul_slice proofs,
                                           struct haul_error *error) HAUL_MUST_CHECK;
@@ -135,8 +136,8 @@ enum haul_status target_journal_own(struct target_journal *journal, uint64_t new
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The job ends without a commit: remove its records from the store, then its journal; and do the
- * same for the jobs that the source's Abort named (target_journal_note_over). Errors: AUTH (the source
- * did not begin them; nothing was changed), those of journals and store. */
+ * same for the jobs that the source's Abort named (target_journal_note_over). Errors: AUTH (the
+ * source did not begin them; nothing was changed), those of journals and store. */
 enum haul_status target_journal_clear(struct target_journal *journal,
                                       const struct haul_error *reason,
                                       struct haul_error *error) HAUL_MUST_CHECK;

@@ -49,8 +49,8 @@ enum haul_status target_others_check_peer(const struct journal *journal, const c
 /* The error of somebody who did not begin the job: AUTH. */
 enum haul_status target_others_refuse_stranger(struct haul_error *error);
 
-/* Find the jobs that end for the plan. Changes nothing. Errors: AUTH, BUSY (a job overlaps the plan and
- * stays, or is listed as over but committed), MISMATCH (a job listed as over belongs to another
+/* Find the jobs that end for the plan. Changes nothing. Errors: AUTH, BUSY (a job overlaps the plan
+ * and stays, or is listed as over but committed), MISMATCH (a job listed as over belongs to another
  * source), and those of journals; `others` is empty then. */
 enum haul_status target_others_look(const struct target_newcomer *newcomer, const struct plan *plan,
                                     struct target_others *others,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wire_mode.h — how data travels: what one side wants, and what two sides agree on.
  *
- * Both insist on the stronger of their two modes, so no peer lowers the other's. Without a key there
- * is only NONE: nothing could be authenticated. */
+ * Both insist on the stronger of their two modes, so no peer lowers the other's. Without a key
+ * there is only NONE: nothing could be authenticated. */
 #ifndef HAUL_WIRE_MODE_H
 #define HAUL_WIRE_MODE_H
 

@@ -78,8 +78,8 @@ uint32_t control_channel_round_trip_us(const struct control_channel *channel);
 
 /* Is the connection under TLS? Decided when it is made. */
 bool control_channel_is_secret(const struct control_channel *channel);
-/* Bytes that only the two ends of this connection can derive: tls_stream_export. Errors: INVALID (it
- * is plain, or not connected), INTERNAL. */
+/* Bytes that only the two ends of this connection can derive: tls_stream_export. Errors: INVALID
+ * (it is plain, or not connected), INTERNAL. */
 enum haul_status control_channel_export(const struct control_channel *channel, const char *label,
                                         struct haul_slice context, void *to,
                                         size_t size_bytes) HAUL_MUST_CHECK;

@@ -69,8 +69,8 @@ void slot_header_encode(const struct slot_header *header, uint8_t *at);
 enum haul_status slot_header_decode(const uint8_t *at, struct slot_header *header,
                                     const char **why) HAUL_MUST_CHECK;
 
-/* The header of the end, SLOT_CLOSE, carries in `batch` the tag of its epoch and sequence, if there is
- * a key; 0 otherwise. */
+/* The header of the end, SLOT_CLOSE, carries in `batch` the tag of its epoch and sequence, if there
+ * is a key; 0 otherwise. */
 void slot_header_tag_end(struct slot_header *header, const struct frame_key *key);
 bool slot_header_check_end(const struct slot_header *header, const struct frame_key *key);
 

@@ -2,8 +2,8 @@
 /* frame_key.h — what protects the short frames that a link itself sends: credits and its end.
  *
  * With a key a frame ends in the first 8 bytes of HMAC-SHA256 over the rest, where it otherwise has
- * a magic number and a CRC32C. One wrong tag ends the link, so a forger has one guess of 2^64. Counts
- * in a frame only grow, so an old one says nothing new.
+ * a magic number and a CRC32C. One wrong tag ends the link, so a forger has one guess of 2^64.
+ * Counts in a frame only grow, so an old one says nothing new.
  * Thread: any; a key is read only. */
 #ifndef HAUL_FRAME_KEY_H
 #define HAUL_FRAME_KEY_H

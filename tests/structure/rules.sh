@@ -88,7 +88,7 @@ rule_doors() {
     door "$root" 'zstd\.h' '^engine/(wire/payload_codec|look/log_unpack)\.c$'
     door "$root" 'numa\.h' '^base/thread_place\.c$'
     door "$root" 'isa-l' '^base/crc32c\.c$'
-    door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/digest/(digest_hash\.h|touched_keys\.c)$'
+    door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/(digest/(digest_hash\.h|touched_keys\.c)|plan/digest_key\.c)$'
     door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/wire/message\.[ch]$'
     door "$root" 'jansson\.h' '^cli/(json_output|running_job)\.c$'
     door "$root" 'jemalloc/' '^cli/allocator\.c$'

@@ -43,8 +43,8 @@ struct haul_verify_options {
                                  struct haul_error *error);
     void *context;
     /* HAUL_DIGEST_KEY_BYTES random bytes that make the digests comparable only with those of the
-     * same key: somebody who can write to both stores cannot choose records that collide. Empty: the
-     * digests of all scans are comparable, as in manifests. haul_verify_remote has a key of its
+     * same key: somebody who can write to both stores cannot choose records that collide. Empty:
+     * the digests of all scans are comparable, as in manifests. haul_verify_remote has a key of its
      * own. */
     struct haul_slice digest_key;
 };

@@ -134,6 +134,13 @@ static inline size_t fixture_poll(void)
     return link_poll(tested, events, EVENTS_MAX);
 }
 
+/* The credit frame that the link has written with its write of this number. */
+static inline void fixture_take_credit(size_t number, struct credit_frame *frame)
+{
+    const uint8_t *at = fake.writes[number].data;
+    check_status(credit_frame_decode(at, CREDIT_RECORD_MAGIC, NULL, frame), HAUL_OK);
+}
+
 /* Poll, including the descriptors. */
 static inline size_t fixture_wake(void)
 {

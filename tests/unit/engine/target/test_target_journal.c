@@ -492,9 +492,7 @@ static enum haul_status say_that_it_is_over(const char *from, const char *to)
     uint8_t job[HAUL_JOB_BYTES];
     memset(job, 1, sizeof(job));
     check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(
-        target_journal_note_over(&journal, slice_of(job, sizeof(job)), slice_of(NULL, 0), &error),
-        HAUL_OK);
+    note_over(job);
     enum haul_status status = check_range(from, to, false);
     leave();
     return status;
@@ -547,9 +545,7 @@ static void test_target_journal_clear__source_only_tells_of_its_job__ended(void)
     check_equal(job_count(), 1);
     memset(job, 1, sizeof(job));
     check_equal(come(1, false), JOB_UNKNOWN);
-    check_status(
-        target_journal_note_over(&journal, slice_of(job, sizeof(job)), slice_of(NULL, 0), &error),
-        HAUL_OK);
+    note_over(job);
     check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(rocks_fixture_count(&target, "default"), 0);
@@ -574,9 +570,7 @@ static void test_target_journal_clear__over_and_owned_here__mismatch(void)
                                       .epoch = 1};
     check_status(config_version_move(journal.target->store, &journal.target->hooks, &move, &error),
                  HAUL_OK);
-    check_status(
-        target_journal_note_over(&journal, slice_of(job, sizeof(job)), slice_of(NULL, 0), &error),
-        HAUL_OK);
+    note_over(job);
     check(target_journal_owned_job(&journal) == NULL);
     check_error(target_journal_clear(&journal, &reason, &error), HAUL_MISMATCH, error);
     check_or_stop(target_journal_owned_job(&journal) != NULL);
@@ -610,9 +604,7 @@ static void test_target_journal_look_up__given_back_since__told_and_not_owned(vo
         struct target_journal first = journal;
         check_equal(come(1, true), JOB_COMMITTED);
         check_equal(journal.returned, given == 1 ? VERSION_RETURNED : VERSION_KEPT);
-        check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)),
-                                              slice_of(NULL, 0), &error),
-                     HAUL_OK);
+        note_over(job);
         check_status(target_journal_clear(&journal, &reason, &error),
                      given == 1 ? HAUL_OK : HAUL_MISMATCH);
         check_equal(target_journal_owned_job(&journal) == NULL, given == 1);
@@ -649,9 +641,9 @@ static void test_target_journal_note_over__cut_short__protocol(void)
     static const uint8_t jobs[HAUL_JOB_BYTES + 1];
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
-    check_error(
-        target_journal_note_over(&journal, slice_of(jobs, sizeof(jobs)), slice_of(NULL, 0), &error),
-        HAUL_PROTOCOL, error);
+    struct haul_slice list = slice_of(jobs, sizeof(jobs));
+    check_error(target_journal_note_over(&journal, list, slice_of(NULL, 0), &error), HAUL_PROTOCOL,
+                error);
     check_equal(journal.over_count, 0);
     leave();
     finish();
@@ -666,9 +658,7 @@ static void refuse_everything(enum haul_status expected, bool overwrite)
     size_t jobs = job_count();
     memset(job, 1, sizeof(job));
     check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(
-        target_journal_note_over(&journal, slice_of(job, sizeof(job)), slice_of(NULL, 0), &error),
-        HAUL_OK);
+    note_over(job);
     check_status(check_range("k", "n", overwrite), expected);
     check(expected != HAUL_NOT_EMPTY || strstr(error.hint, "--overwrite first clears") != NULL);
     leave();
@@ -736,9 +726,7 @@ static void test_target_admission_check__over_is_said_of_a_committed_job__mismat
     leave();
     journal = second;
     memset(job, 1, sizeof(job));
-    check_status(
-        target_journal_note_over(&journal, slice_of(job, sizeof(job)), slice_of(NULL, 0), &error),
-        HAUL_OK);
+    note_over(job);
     check_status(check_range("m", "n", true), HAUL_MISMATCH);
     check(strstr(error.text, "source-0101") != NULL);
     check(strstr(error.hint, "haul resolve") != NULL);

@@ -481,8 +481,7 @@ static void test_link_release__block__receive_posted_and_record_written(void)
     check_equal(fake.write_count, 1);
     check_equal(fake.writes[0].remote_address, PEER_ADDRESS);
     check_equal(fake.writes[0].immediate, imm_pack(SLOT_CREDIT, 0));
-    check_status(credit_frame_decode(fake.writes[0].data, CREDIT_RECORD_MAGIC, NULL, &record),
-                 HAUL_OK);
+    fixture_take_credit(0, &record);
     check_equal(record.epoch, EPOCH);
     check_equal(record.freed, 1);
     check_equal(record.applied, 1);
@@ -504,8 +503,7 @@ static void test_link_release__record_on_its_way__next_one_waits_and_tells_all(v
     check_equal(fixture_poll(), 0);
     check_equal(fake.write_count, 2);
     check_equal(fake.writes[1].remote_address, PEER_ADDRESS + CREDIT_FRAME_BYTES);
-    check_status(credit_frame_decode(fake.writes[1].data, CREDIT_RECORD_MAGIC, NULL, &record),
-                 HAUL_OK);
+    fixture_take_credit(1, &record);
     check_equal(record.freed, 3);
     fixture_end();
 }
