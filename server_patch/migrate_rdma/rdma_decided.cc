@@ -127,7 +127,7 @@ Status RdmaMigrator::resolve() {
 
   auto store = GET_OR_RET(RdmaStore::Acquire(srv_));
   haul_source_options options{};
-  fillOptions(&options);
+  GET_OR_RET(fillOptions(&options));
   options.store = store->Get();
   options.log = store->Log();
   options.transports = {{HAUL_TRANSPORT_TCP}};

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rdma_import.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <chrono>
 
@@ -18,7 +16,6 @@
 
 namespace {
 
-constexpr int kTokenBytes = 16;
 // After this time without its source, another source may replace an import.
 constexpr auto kQuietTime = std::chrono::seconds(2);
 
@@ -202,8 +199,7 @@ StatusOr<std::string> RdmaImport::beginWhileActive(const RdmaImportRequest &requ
 }
 
 Status RdmaImport::beginNew(const RdmaImportRequest &request) {
-  std::string token(kTokenBytes, '\0');
-  if (getrandom(token.data(), token.size(), 0) != kTokenBytes) return Status::FromErrno("getrandom");
+  auto token = GET_OR_RET(RdmaDrawToken());
   // Its data may by now be data of slots that are served here.
   forgets_ = job_.range.IsValid() && OwnsAnyOf(job_.range);
   job_ = {};
@@ -212,7 +208,7 @@ Status RdmaImport::beginNew(const RdmaImportRequest &request) {
   job_.job_version = static_cast<uint64_t>(request.version);
   source_version_ = request.version;
   job_.node = request.source;
-  job_.token = RdmaTokenToHex(token);
+  job_.token = token;
   job_.ingest = RdmaMayIngest(srv_);
   is_new_ = true;
   owned_ = false;

@@ -33,6 +33,7 @@
 #include "rdma_links.h"
 #include "rdma_options.h"
 #include "rdma_report.h"
+#include "rdma_secret.h"
 #include "rdma_state.h"
 #include "rdma_store.h"
 #include "status.h"
@@ -147,7 +148,7 @@ class RdmaImport {
   // Members of the thread.
   std::shared_ptr<RdmaStore> store_;
   std::unique_ptr<RdmaMovingGuard> moving_;
-  std::string secret_;  // the token's bytes
+  RdmaKeys keys_{nullptr, haul_keys_destroy};  // of the job
 
   // Guards what follows. Held for moments, never during disk or network; the server's guards are taken before it.
   mutable std::mutex mutex_;

@@ -104,7 +104,7 @@ Status RdmaImport::tryToPrepare(RdmaState *job, bool is_new) {
     in_doubt_ = !owned_ && mayBeDecided();
   }
   store_->SetReplicasExpected(!job->ingest);
-  secret_ = RdmaTokenFromHex(job->token);
+  keys_ = GET_OR_RET(RdmaKeysOf(job->token));
   GET_OR_RET(listen(job));
   // A question about a job of the past leaves nothing to remember.
   return job->moving ? job->Store(statePath()) : Status::OK();
@@ -134,7 +134,7 @@ Status RdmaImport::startTarget(RdmaState *job) {
   options.once = true;
   options.resume_wait_ms = Milliseconds(kReturn);
   options.lane = job->ingest ? RdmaLaneMode(config) : HAUL_LANE_WRITE_BATCH;
-  options.secret = {reinterpret_cast<const uint8_t *>(secret_.data()), secret_.size()};
+  options.keys = keys_.get();
   options.allow_overwrite = true;  // of the agreed slots: reserve refuses every other plan
   options.hooks.context = this;
   options.hooks.reserve = onReserve;

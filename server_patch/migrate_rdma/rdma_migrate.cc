@@ -229,8 +229,8 @@ RdmaQuestion RdmaMigrator::question(const RdmaState &job) {
 
 // --- the job -----------------------------------------------------------------------------------------------------
 
-void RdmaMigrator::fillOptions(haul_source_options *options) {
-  token_ = RdmaTokenFromHex(job_.token);
+Status RdmaMigrator::fillOptions(haul_source_options *options) {
+  trust_ = GET_OR_RET(RdmaKeysOf(job_.token));
   to_ = job_.endpoint;
   keys_ = RdmaKeyRange(job_.range);
   range_ = keys_.Get();
@@ -252,7 +252,7 @@ void RdmaMigrator::fillOptions(haul_source_options *options) {
   options->log_data = true;
   options->freeze_max_ms = static_cast<uint32_t>(options_.freeze_max_ms);
   options->retry_max_ms = kRetryMs;
-  options->secret = {reinterpret_cast<const uint8_t *>(token_.data()), token_.size()};
+  options->keys = trust_.get();
   options->hooks.context = this;
   options->hooks.freeze = [](void *self, uint32_t deadline_ms, haul_error *error) {
     return static_cast<RdmaMigrator *>(self)->freeze(deadline_ms, error);
@@ -263,6 +263,7 @@ void RdmaMigrator::fillOptions(haul_source_options *options) {
     *version = static_cast<RdmaMigrator *>(self)->job_.job_version;
     return HAUL_OK;
   };
+  return Status::OK();
 }
 
 Status RdmaMigrator::run() {
@@ -285,7 +286,7 @@ Status RdmaMigrator::run() {
 Status RdmaMigrator::runOnce(haul_result *result) {
   auto store = GET_OR_RET(RdmaStore::Acquire(srv_));
   haul_source_options options{};
-  fillOptions(&options);
+  GET_OR_RET(fillOptions(&options));
   options.store = store->Get();
   options.log = store->Log();
   haul_migration *migration = nullptr;

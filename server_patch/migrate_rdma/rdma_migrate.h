@@ -31,6 +31,7 @@
 #include "rdma_queue.h"
 #include "rdma_rate.h"
 #include "rdma_report.h"
+#include "rdma_secret.h"
 #include "rdma_slots.h"
 #include "rdma_state.h"
 #include "rdma_store.h"
@@ -107,7 +108,7 @@ class RdmaMigrator {
   StatusOr<bool> agree(const std::optional<RdmaState> &kept);
   RdmaQuestion question(const RdmaState &job);
   Status run();
-  void fillOptions(haul_source_options *options);
+  Status fillOptions(haul_source_options *options);
   Status runOnce(haul_result *result);
   void waitForEnd(haul_migration *migration);
   void askWhetherEnded();
@@ -180,7 +181,7 @@ class RdmaMigrator {
   RdmaState job_;
   std::string job_id_;
   bool taken_back_ = false;
-  std::string token_;
+  RdmaKeys trust_{nullptr, haul_keys_destroy};  // of the job
   std::string to_;
   RdmaOptions options_;  // as of the beginning of the job
   RdmaRateLimit rate_;

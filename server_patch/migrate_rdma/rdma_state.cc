@@ -91,24 +91,3 @@ Status RdmaState::Store(const std::string &path) const {
   if (rename(aside.c_str(), path.c_str()) != 0) return Status::FromErrno("rename " + aside);
   return SyncDirectory(directory);
 }
-
-std::string RdmaTokenToHex(const std::string &token) {
-  static const char *digits = "0123456789abcdef";
-  std::string hex;
-  for (unsigned char byte : token) {
-    hex += digits[byte >> 4];
-    hex += digits[byte & 15];
-  }
-  return hex;
-}
-
-std::string RdmaTokenFromHex(const std::string &hex) {
-  std::string token;
-  if (hex.size() % 2 != 0) return "";
-  for (size_t i = 0; i < hex.size(); i += 2) {
-    auto byte = ParseInt<unsigned>(hex.substr(i, 2), 16);
-    if (!byte) return "";
-    token += static_cast<char>(*byte);
-  }
-  return token;
-}

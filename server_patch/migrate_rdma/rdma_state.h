@@ -21,13 +21,10 @@ struct RdmaState {
   std::string host;          // source: of the destination
   int port = 0;              // source: Redis port of the destination
   std::string endpoint;      // source: where the destination listens; target: where it listens
-  std::string token;         // hexadecimal; kept after the end, for a lost last message
+  std::string token;         // rdma_secret.h; kept after the end, for a lost last message
   bool ingest = false;       // target: the job may ingest files, which the log then lacks
 
   // A missing file is an empty state. The error of a damaged one names the file and what to do.
   static StatusOr<RdmaState> Load(const std::string &path);
   Status Store(const std::string &path) const;
 };
-
-std::string RdmaTokenToHex(const std::string &token);
-std::string RdmaTokenFromHex(const std::string &hex);  // empty: not hexadecimal
