@@ -151,6 +151,32 @@ static void test_digest_subtract__values_of_many_sizes__what_was_added(void)
     }
 }
 
+/* The digests of one key are a world of their own. */
+static void test_digest_add__keys__each_has_its_own_digests(void)
+{
+    static const uint8_t bytes[3][DIGEST_KEY_BYTES] = {{0}, {1}, {0, 1}};
+    struct digest_key keys[3];
+    struct digest digests[4] = {empty, empty, empty, empty};
+    for (size_t i = 0; i < CHECK_COUNT(keys); i++) {
+        digest_key_init(&keys[i], bytes[i]);
+        digest_add(&digests[i], &keys[i], slice("key"), slice("value"));
+    }
+    digest_add(&digests[3], NULL, slice("key"), slice("value"));
+    for (size_t i = 0; i < CHECK_COUNT(digests); i++) {
+        for (size_t j = 0; j < i; j++) {
+            check(!digest_equal(&digests[i], &digests[j]));
+        }
+        check_equal(digests[i].count, 1);
+        check_equal(digests[i].bytes, 8);
+    }
+    static const struct digest_key unused;
+    struct digest same = empty;
+    digest_add(&same, &unused, slice("key"), slice("value"));
+    check(digest_equal(&same, &digests[3]));
+    digest_subtract(&digests[1], &keys[1], slice("key"), slice("value"));
+    check(digest_equal(&digests[1], &empty));
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_digest_add__two_orders__equal),
     CHECK_TEST(test_digest_add__one_record__count_and_bytes),
@@ -162,6 +188,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_digest_join__parts__the_whole),
     CHECK_TEST(test_digest_format__value__32_digits_high_first),
     CHECK_TEST(test_digest_subtract__values_of_many_sizes__what_was_added),
+    CHECK_TEST(test_digest_add__keys__each_has_its_own_digests),
 };
 
 CHECK_MAIN("digest", tests)
