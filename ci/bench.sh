@@ -10,6 +10,7 @@
 #     live    write pause and latencies of a load during whole migrations
 #     migration  whole migrations over TCP, beside rsync and a local copy
 #     shapes  large values, many families, a large database, bytes written on the target
+#     trust   what a key costs: whole migrations with each mode of --wire, a handshake, a block
 #     far     whole migrations over a path of 1 Gb/s and 50 ms (as root)
 #     kvrocks compared with the migrations of the Kvrocks server that KVROCKS_BIN names
 #     ways    all slots of that server under writes: haul, its own two ways, rsync, a checkpoint
@@ -28,12 +29,12 @@ set -euo pipefail
 
 build=${HAUL_BENCH_BUILD_DIR:-$root/build-release}
 haul=$build/cli/haul
-parts=(source tcp rdma memory live migration shapes far kvrocks ways)
-for part in source tcp rdma memory live migration far kvrocks ways; do
+parts=(source tcp rdma memory live migration shapes trust far kvrocks ways)
+for part in source tcp rdma memory live migration trust far kvrocks ways; do
     . "$root/tests/bench/bench_$part.sh"
 done
 
-usage() { sed -n '4,24s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '4,25s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; }
 
 sections=() pairs=5 quick=0 json='' report='' sizes='' migration_values=100,1000,16000,1000000
 work='' servers=()
@@ -41,7 +42,7 @@ work='' servers=()
 parse() {
     while (($#)); do
         case $1 in
-        source | tcp | rdma | memory | live | migration | shapes | far | kvrocks | ways) sections+=("$1") ;;
+        source | tcp | rdma | memory | live | migration | shapes | trust | far | kvrocks | ways) sections+=("$1") ;;
         all) sections=("${parts[@]}") ;;
         --quick) quick=1 ;;
         --pairs | --json | --report | --sizes | --values)
@@ -161,7 +162,7 @@ print_table() {
 parse "$@"
 "$root/ci/install.sh"
 say "building a release build ..."
-for target in haul bench_source bench_copy delay_line; do
+for target in haul bench_source bench_copy bench_seal delay_line; do
     "$root/ci/build.sh" "$build" --target "$target" -DCMAKE_BUILD_TYPE=Release
 done
 trap clean_up EXIT

@@ -206,14 +206,15 @@ migration_by_loaded() {
     took=$(jq .seconds "$1/send.json")
 }
 
-# migration_by_haul DIRECTORY LANE [THREADS [OPTION-OF-SEND...]]
+# migration_by_haul DIRECTORY LANE [THREADS [OPTION-OF-SEND...]]; uses the caller's array
+# migration_receiver, if there is one: options of recv.
 migration_by_haul() {
     local directory=$1 lane=$2 threads=${3:-1} user system real sent received
     shift $(($# < 3 ? $# : 3))
     start_server "$directory/receiver.log" 'haul: listening on ' \
         /usr/bin/time -f '%e %U %S %M %O' -o "$directory/receiver.time" "$haul" recv \
         --db "$directory/target" --listen 127.0.0.1:0 --transport tcp --once \
-        --lane "$lane" --appliers "$threads"
+        --lane "$lane" --appliers "$threads" ${migration_receiver[@]+"${migration_receiver[@]}"}
     [[ -n $server_line ]] || die "haul recv: $(tail -n 1 "$directory/receiver.log")"
     /usr/bin/time -f '%e %U %S %M' -o "$directory/sender.time" "$haul" send \
         --db "$directory/source" --to "${server_line##* }" --transport tcp --quiet --json \
