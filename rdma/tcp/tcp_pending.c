@@ -193,6 +193,18 @@ static size_t hello_bytes(const struct tcp_pending *pending)
     return size <= sizeof(pending->hello) ? size : 0;
 }
 
+/* Is the message as long as the record says? TLS would wait for the rest of a longer one, and a
+ * peer that has proved nothing would have its state. */
+static bool is_one_hello(const struct tcp_pending *pending)
+{
+    enum { CLIENT_HELLO = 1, MESSAGE_HEAD_BYTES = 4 }; /* RFC 8446, 4: type, three of length */
+    const uint8_t *message = pending->hello + TLS_RECORD_HEAD_BYTES;
+    size_t size = pending->received_bytes - TLS_RECORD_HEAD_BYTES;
+    return size >= MESSAGE_HEAD_BYTES && message[0] == CLIENT_HELLO &&
+           ((size_t)message[1] << 16 | (size_t)message[2] << 8 | message[3]) ==
+               size - MESSAGE_HEAD_BYTES;
+}
+
 static void step_handshake(struct tcp_pending_table *table, struct tcp_pending *pending)
 {
     struct haul_error error;
@@ -246,7 +258,7 @@ static void read_hello(struct tcp_pending_table *table, struct tcp_pending *pend
     if (status != HAUL_OK) {
         log_refusal(table, &pending->peer, "it disconnected before it had proved its key");
         drop(table, pending);
-    } else if (whole == 0) {
+    } else if (whole == 0 || !is_one_hello(pending)) {
         refuse_key(table, pending);
     } else {
         take_hello(table, pending);

@@ -244,6 +244,18 @@ static void test_listener__a_hello_without_end__refused_before_it_is_kept(void)
     end();
 }
 
+static void test_listener__a_hello_longer_than_its_record__refused_before_it_is_kept(void)
+{
+    uint8_t hello[TLS_STREAM_HELLO_BYTES_MAX];
+    uint8_t answer[64];
+    begin(keys_of("a", 1));
+    size_t size = hello_of("a", 1, hello);
+    hello[TLS_RECORD_HEAD_BYTES + 2]++; /* 256 bytes more would have to follow */
+    check_equal(answer_to(hello, size, answer, sizeof(answer)), sizeof(tls_alert));
+    check(memcmp(answer, tls_alert, sizeof(tls_alert)) == 0);
+    end();
+}
+
 static void test_listener__without_a_key__answers_a_hello_too(void)
 {
     uint8_t hello[TLS_STREAM_HELLO_BYTES_MAX];
@@ -374,6 +386,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_keys__different_or_on_one_side_only__auth),
     CHECK_TEST(test_listener__wrong_key_unknown_id_and_rubbish__one_answer),
     CHECK_TEST(test_listener__a_hello_without_end__refused_before_it_is_kept),
+    CHECK_TEST(test_listener__a_hello_longer_than_its_record__refused_before_it_is_kept),
     CHECK_TEST(test_listener__without_a_key__answers_a_hello_too),
     CHECK_TEST(test_listener__control_preamble_in_the_clear__auth),
     CHECK_TEST(test_listener__strangers_after_a_sender__they_drop_each_other),
