@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_strangers.c — a job's id is no secret: what somebody can do who knows it, and not more. */
+/* test_target_strangers.c — a job's id is no secret: what somebody can do who knows it, and not
+ * more. */
 #include "target_done.h"
 #include "target_journal_fixture.h"
 
