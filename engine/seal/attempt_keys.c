@@ -21,12 +21,13 @@ enum haul_status attempt_keys_derive(struct attempt_keys *keys,
                                      enum haul_wire wire, struct haul_error *error)
 {
     attempt_keys_wipe(keys);
-    keys->block.wire = wire;
     if (!control_channel_is_secret(channel)) {
+        keys->block.wire = HAUL_WIRE_NONE;
         return wire <= HAUL_WIRE_NONE
                    ? HAUL_OK
                    : haul_error_set(error, HAUL_INVALID, NULL, 0, "a connection without a key");
     }
+    keys->block.wire = wire;
     uint8_t context[CONTEXT_BYTES];
     memcpy(context, session, LINK_SESSION_BYTES);
     put_u64(context + LINK_SESSION_BYTES, epoch);
@@ -37,10 +38,13 @@ enum haul_status attempt_keys_derive(struct attempt_keys *keys,
         status = control_channel_export(channel, LABEL_LINKS, slice, keys->links,
                                         ATTEMPT_LINKS_SECRET_BYTES);
     }
-    keys->derived = status == HAUL_OK;
-    return status == HAUL_OK ? status
-                             : haul_error_set(error, HAUL_INTERNAL, "SSL_export_keying_material", 0,
-                                              "no keys for the data links");
+    if (status != HAUL_OK) {
+        attempt_keys_wipe(keys);
+        return haul_error_set(error, HAUL_INTERNAL, "SSL_export_keying_material", 0,
+                              "no keys for the data links");
+    }
+    keys->derived = true;
+    return HAUL_OK;
 }
 
 static bool derive(const struct attempt_keys *keys, const uint8_t *input, uint8_t purpose,
@@ -60,12 +64,13 @@ enum haul_status attempt_keys_link(const struct attempt_keys *keys, enum haul_tr
 {
     enum { PURPOSE_TOKEN = 1, PURPOSE_FRAMES = 2 };
     uint8_t input[LINK_INPUT_BYTES] = {0, (uint8_t)transport};
-    uint8_t token[DIGEST_BYTES];
+    uint8_t token[DIGEST_BYTES] = {0};
     put_u32(input + 2, index);
     bool ok = derive(keys, input, PURPOSE_TOKEN, token) &&
               derive(keys, input, PURPOSE_FRAMES, secrets->frames.bytes);
     memcpy(secrets->token, token, LINK_TOKEN_BYTES);
     secrets->frames.used = ok;
+    OPENSSL_cleanse(token, sizeof(token));
     return ok ? HAUL_OK : HAUL_INTERNAL;
 }
 

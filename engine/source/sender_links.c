@@ -127,7 +127,7 @@ static uint32_t slot_count_of(const struct sender_links *links)
 static enum haul_status take_secrets(struct sender_links *links, struct link_config *config,
                                      struct haul_error *error)
 {
-    struct link_secrets secrets;
+    struct link_secrets secrets = {.frames = {.used = false}};
     if (!links->keys->derived) {
         return HAUL_OK;
     }
@@ -135,6 +135,7 @@ static enum haul_status take_secrets(struct sender_links *links, struct link_con
         attempt_keys_link(links->keys, links->transport, links->ticket.index, &secrets);
     memcpy(links->ticket.token, secrets.token, LINK_TOKEN_BYTES);
     config->frames = secrets.frames;
+    explicit_bzero(&secrets, sizeof(secrets));
     return status == HAUL_OK ? status
                              : haul_error_set(error, status, NULL, 0, "no key for a data link");
 }

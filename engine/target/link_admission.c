@@ -35,22 +35,14 @@ static bool was_used(const struct link_admission *admission, uint64_t name)
     return false;
 }
 
-enum haul_status link_admission_take(struct link_admission *admission,
-                                     enum haul_transport transport,
-                                     const struct link_ticket *ticket, struct frame_key *frames)
+/* `secrets`: what the ticket has to prove, and what the link gets. */
+static enum haul_status take(struct link_admission *admission, enum haul_transport transport,
+                             const struct link_ticket *ticket, const struct link_secrets *secrets,
+                             struct frame_key *frames)
 {
-    struct link_secrets secrets = {.frames = {.used = false}};
-    memcpy(secrets.token, admission->token, LINK_TOKEN_BYTES);
-    if (admission->keys.derived) {
-        enum haul_status status =
-            attempt_keys_link(&admission->keys, transport, ticket->index, &secrets);
-        if (status != HAUL_OK) {
-            return status;
-        }
-    }
     uint64_t name = (uint64_t)transport << 32 | ticket->index;
     bool ours = CRYPTO_memcmp(ticket->session, admission->session, LINK_SESSION_BYTES) == 0;
-    bool proved = CRYPTO_memcmp(ticket->token, secrets.token, LINK_TOKEN_BYTES) == 0;
+    bool proved = CRYPTO_memcmp(ticket->token, secrets->token, LINK_TOKEN_BYTES) == 0;
     if (!ours || !proved || was_used(admission, name)) {
         return HAUL_AUTH;
     }
@@ -59,6 +51,23 @@ enum haul_status link_admission_take(struct link_admission *admission,
         return HAUL_BUSY;
     }
     admission->used[admission->used_count++] = name;
-    *frames = secrets.frames;
+    *frames = secrets->frames;
     return HAUL_OK;
+}
+
+enum haul_status link_admission_take(struct link_admission *admission,
+                                     enum haul_transport transport,
+                                     const struct link_ticket *ticket, struct frame_key *frames)
+{
+    struct link_secrets secrets = {.frames = {.used = false}};
+    enum haul_status status = HAUL_OK;
+    memcpy(secrets.token, admission->token, LINK_TOKEN_BYTES);
+    if (admission->keys.derived) {
+        status = attempt_keys_link(&admission->keys, transport, ticket->index, &secrets);
+    }
+    if (status == HAUL_OK) {
+        status = take(admission, transport, ticket, &secrets, frames);
+    }
+    OPENSSL_cleanse(&secrets, sizeof(secrets));
+    return status;
 }
