@@ -13,6 +13,8 @@ enum {
     SEND_PIECE_BYTES = 16 << 10,
 };
 
+static const char changed[] = "a message of the peer was changed on the way";
+
 enum haul_status tls_socket_open(struct tls_socket *socket, int fd, const struct haul_keys *keys,
                                  struct haul_error *error)
 {
@@ -114,9 +116,10 @@ enum haul_status tls_socket_send(struct tls_socket *socket, const void *bytes, s
         return status;
     }
     size_t piece = size_bytes < SEND_PIECE_BYTES ? size_bytes : SEND_PIECE_BYTES;
-    if (tls_stream_write(socket->tls, (struct haul_slice){.data = bytes, .size = piece}) !=
-        HAUL_OK) {
-        return haul_error_set(error, HAUL_NO_MEMORY, NULL, 0, "no memory for a TLS record");
+    status = tls_stream_write(socket->tls, (struct haul_slice){.data = bytes, .size = piece});
+    if (status != HAUL_OK) {
+        return haul_error_set(error, status, NULL, 0,
+                              status == HAUL_CORRUPT ? changed : "no memory for a TLS record");
     }
     *sent_bytes = piece;
     status = tls_socket_flush(socket, error);
@@ -140,8 +143,7 @@ enum haul_status tls_socket_receive(struct tls_socket *socket, void *to, size_t 
         case HAUL_CLOSED:
             return haul_error_set(error, status, "", 0, "the peer closed the connection");
         case HAUL_CORRUPT:
-            return haul_error_set(error, status, "", 0,
-                                  "a message of the peer was changed on the way");
+            return haul_error_set(error, status, "", 0, changed);
         default:
             return status;
         }

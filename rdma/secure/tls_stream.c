@@ -32,6 +32,7 @@ struct tls_stream {
     BIO *out; /* owned by `ssl` */
     struct byte_queue output;
     bool refused;
+    bool broken; /* a record was changed on the way: nothing more is read or written */
 };
 
 /* --- the key ---------------------------------------------------------------------------------- */
@@ -273,11 +274,15 @@ enum haul_status tls_stream_read(struct tls_stream *stream, void *to, size_t siz
     if (cause == SSL_ERROR_WANT_READ) {
         return HAUL_AGAIN;
     }
-    return cause == SSL_ERROR_ZERO_RETURN ? HAUL_CLOSED : HAUL_CORRUPT;
+    stream->broken = cause != SSL_ERROR_ZERO_RETURN;
+    return stream->broken ? HAUL_CORRUPT : HAUL_CLOSED;
 }
 
 enum haul_status tls_stream_write(struct tls_stream *stream, struct haul_slice plain)
 {
+    if (stream->broken) {
+        return HAUL_CORRUPT;
+    }
     ERR_clear_error();
     size_t written = 0;
     bool ok =

@@ -65,7 +65,7 @@ enum haul_status tls_stream_handshake(struct tls_stream *stream,
  * Errors: AGAIN, CLOSED (orderly end of the peer), CORRUPT (a record was changed on the way). */
 enum haul_status tls_stream_read(struct tls_stream *stream, void *to, size_t size_bytes,
                                  size_t *got_bytes) HAUL_MUST_CHECK;
-/* All of `plain`, for output. Errors: NO_MEMORY. */
+/* All of `plain`, for output. Errors: NO_MEMORY, CORRUPT (a read has met a changed record). */
 enum haul_status tls_stream_write(struct tls_stream *stream,
                                   struct haul_slice plain) HAUL_MUST_CHECK;
 /* Announce the orderly end. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "check.h"
 #include "key_ring.h"
@@ -151,6 +152,45 @@ static void test_handshake__wrong_key_or_unknown_id__the_same_answer(void)
     check(memcmp(answer, refusal, sizeof(refusal)) == 0);
 }
 
+/* CPU time in which the server answers a client of this key, in nanoseconds. */
+static uint64_t answer_ns(const char *id, uint8_t fill)
+{
+    struct haul_error error;
+    struct timespec before;
+    struct timespec after;
+    begin(&client, TLS_CONNECTS, id, fill, NULL, 0);
+    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    check_status(tls_stream_handshake(client.stream, &error), HAUL_AGAIN);
+    carry(&client, &server);
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+    enum haul_status status = tls_stream_handshake(server.stream, &error);
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+    check_status(status, HAUL_AUTH);
+    finish_both();
+    return (uint64_t)((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec);
+}
+
+/* Otherwise the time would show which ids there are. The least of many is what the work itself
+ * takes; other work on the machine only adds to it, hence the tries. */
+static void test_handshake__wrong_key_or_unknown_id__the_same_time(void)
+{
+    enum { ANSWERS = 200, TRIES = 5, TOLERANCE_PERCENT = 15 };
+    bool alike = false;
+    for (int i = 0; i < TRIES && !alike; i++) {
+        uint64_t wrong_ns = UINT64_MAX;
+        uint64_t unknown_ns = UINT64_MAX;
+        for (int j = 0; j < ANSWERS; j++) {
+            uint64_t of_wrong = answer_ns("a", 9);
+            uint64_t of_unknown = answer_ns("b", 9);
+            wrong_ns = of_wrong < wrong_ns ? of_wrong : wrong_ns;
+            unknown_ns = of_unknown < unknown_ns ? of_unknown : unknown_ns;
+        }
+        alike = wrong_ns * 100 < unknown_ns * (100 + TOLERANCE_PERCENT) &&
+                unknown_ns * 100 < wrong_ns * (100 + TOLERANCE_PERCENT);
+    }
+    check(alike);
+}
+
 static void test_handshake__no_tls__the_same_answer(void)
 {
     static const char *const strangers[] = {"GET / HTTP/1.1\r\n\r\n", "HAULPRE1",
@@ -259,6 +299,25 @@ static void test_bytes__changed_on_the_way__corrupt(void)
     finish_both();
 }
 
+/* Not that memory is short. */
+static void test_write__a_changed_record_was_read__corrupt(void)
+{
+    uint8_t record[256];
+    char got[16];
+    size_t size = 0;
+    open_both();
+    check_status(tls_stream_write(client.stream, slice_of("commit", 6)), HAUL_OK);
+    struct haul_slice output = tls_stream_output(client.stream);
+    check_or_stop(output.size <= sizeof(record));
+    memcpy(record, output.data, output.size);
+    record[output.size - 1] ^= 1;
+    check_status(tls_stream_feed(server.stream, slice_of(record, output.size)), HAUL_OK);
+    check_status(tls_stream_read(server.stream, got, sizeof(got), &size), HAUL_CORRUPT);
+    check_status(tls_stream_write(server.stream, slice_of("committed", 9)), HAUL_CORRUPT);
+    check_status(tls_stream_read(server.stream, got, sizeof(got), &size), HAUL_CORRUPT);
+    finish_both();
+}
+
 static void test_bytes__sent_again__corrupt(void)
 {
     open_both();
@@ -313,12 +372,14 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_handshake__same_key__open),
     CHECK_TEST(test_handshake__second_key_of_the_server__open_and_named),
     CHECK_TEST(test_handshake__wrong_key_or_unknown_id__the_same_answer),
+    CHECK_TEST(test_handshake__wrong_key_or_unknown_id__the_same_time),
     CHECK_TEST(test_handshake__no_tls__the_same_answer),
     CHECK_TEST(test_handshake__false_server__gets_only_a_client_hello),
     CHECK_TEST(test_handshake__any_bit_of_the_server_changed__refused),
     CHECK_TEST(test_bytes__large__arrive),
     CHECK_TEST(test_bytes__planted_value__not_on_the_wire),
     CHECK_TEST(test_bytes__changed_on_the_way__corrupt),
+    CHECK_TEST(test_write__a_changed_record_was_read__corrupt),
     CHECK_TEST(test_bytes__sent_again__corrupt),
     CHECK_TEST(test_end__announced__closed),
     CHECK_TEST(test_export__both_ends__equal_and_of_this_connection),
