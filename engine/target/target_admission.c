@@ -65,7 +65,8 @@ static enum haul_status check_resumed(struct target_journal *journal, struct pla
     if (status == HAUL_OK) {
         /* After a failed attempt the journal may hold a plan whose families were dropped with the
          * refusal. */
-        status = as_changed_since(target_plan_make(store, &journal->plan, error), error);
+        status =
+            as_changed_since(target_plan_make(store, &journal->plan, journal->steps, error), error);
     }
     if (status == HAUL_OK) {
         status = as_changed_since(target_plan_check_names(store, plan, error), error);
@@ -120,7 +121,8 @@ static enum haul_status make_families(struct target_journal *journal, struct hau
         status = name_families(journal, error);
         ownership_unlock(haul_files_of(store), lock_fd);
     }
-    return status == HAUL_OK ? target_plan_make(store, &journal->plan, error) : status;
+    return status == HAUL_OK ? target_plan_make(store, &journal->plan, journal->steps, error)
+                             : status;
 }
 
 /* The plan has passed every check. */

@@ -239,7 +239,7 @@ enum haul_status target_plan_check_names(struct haul_store *store, const struct 
 }
 
 enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
-                                  struct haul_error *error)
+                                  const struct haul_steps *steps, struct haul_error *error)
 {
     struct haul_family *families = NULL;
     size_t count = 0;
@@ -250,7 +250,8 @@ enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
         const struct haul_family *found = find_family(families, count, wanted->family.name);
         struct haul_family made;
         if (found == NULL) {
-            status = target_fit_make(store, plan, i, &made, error);
+            status = steps_next(steps) ? target_fit_make(store, plan, i, &made, error)
+                                       : target_plan_given_up(error);
             found = &made;
         }
         if (status == HAUL_OK) {

@@ -30,10 +30,11 @@ enum haul_status target_plan_look(struct haul_store *store, struct plan *plan,
  * Errors: MISMATCH, NO_MEMORY, and those of the store. */
 enum haul_status target_plan_check_names(struct haul_store *store, const struct plan *plan,
                                          struct haul_error *error) HAUL_MUST_CHECK;
-/* Create the missing families, and fill in the target ids.
- * Errors: MISMATCH (a created family does not fit: it stays, empty), LIMIT, and those of the
- * store. */
+/* Create the missing families, each in a step, and fill in the target ids.
+ * Errors: MISMATCH (a created family does not fit: it stays, empty), LIMIT, CLOSED (the steps have
+ * ended), and those of the store. */
 enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
+                                  const struct haul_steps *steps,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
 /* A stretch of one family, in the family's own order; `end` of size 0: to its end. */
