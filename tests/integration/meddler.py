@@ -17,6 +17,8 @@ and payloads are right again afterwards, so that only a key can show it:
     end        the link ends in order, but too early
     credit     the receiver's next credit frame claims that everything was applied
     control    a bit of the control connection, after its first 2 KB, is turned over
+    token      a link's preamble, with its token, is sent to the target again, on a connection of his own; prints
+               what the target answers
 
 Says `meddled` on stderr when it has done so.
 """
@@ -42,8 +44,8 @@ def crc32c(data):
 
 
 class Meddler:
-    def __init__(self, what):
-        self.what = what
+    def __init__(self, what, target):
+        self.what, self.target = what, target
 
     def now(self, what):
         """Is it time to do this? Only once."""
@@ -52,6 +54,12 @@ class Meddler:
         self.what = None
         print("meddled", file=sys.stderr, flush=True)
         return True
+
+    def send_again(self, preamble):
+        with socket.create_connection(self.target, timeout=20) as link:
+            link.sendall(preamble)
+            answer = link.recv(PREAMBLE, socket.MSG_WAITALL)
+            print("answered", struct.unpack_from("<I", answer, 12)[0], file=sys.stderr, flush=True)
 
 
 class Link:
@@ -121,12 +129,14 @@ class Link:
 class Frames:
     """The way back of a data link: the answer to its preamble, then credits."""
 
-    def __init__(self, meddler):
-        self.meddler, self.left = meddler, PREAMBLE
+    def __init__(self, meddler, preamble):
+        self.meddler, self.left, self.preamble = meddler, PREAMBLE, preamble
 
     def take(self, data):
         passed = min(self.left, len(data))
         self.left -= passed
+        if passed > 0 and self.left == 0 and self.meddler.now("token"):
+            self.meddler.send_again(self.preamble)
         frame = bytearray(data[passed:passed + FRAME])
         if len(frame) == FRAME and struct.unpack_from("<Q", frame, 8)[0] > 0 and self.meddler.now("credit"):
             struct.pack_into("<QQ", frame, 8, *(2 * [struct.unpack_from("<Q", frame, 8)[0] + 1]))
@@ -161,7 +171,7 @@ class Pair:
         """What the first bytes of the source show."""
         target = self.other[self.source]
         if self.begin[:8] == b"HAULPRE1" and self.begin[12] == 2:
-            self.filters = {self.source: Link(self.meddler), target: Frames(self.meddler)}
+            self.filters = {self.source: Link(self.meddler), target: Frames(self.meddler, self.begin[:PREAMBLE])}
             return self.begin[:PREAMBLE] + self.filters[self.source].take(self.begin[PREAMBLE:])
         self.filters[self.source] = Control(self.meddler)
         return self.filters[self.source].take(self.begin)
@@ -188,7 +198,7 @@ class Pair:
 
 def main():
     host, port = sys.argv[1].rsplit(":", 1)
-    meddler = Meddler(sys.argv[3] if len(sys.argv) > 3 else None)
+    meddler = Meddler(sys.argv[3] if len(sys.argv) > 3 else None, (host, int(port)))
     ready = selectors.DefaultSelector()
     listener = socket.create_server(("127.0.0.1", 0))
     print(f"127.0.0.1:{listener.getsockname()[1]}", flush=True)

@@ -11,14 +11,15 @@ follow it:
                       as=IDENTITY of its database; resume=1; peer-timeout=MS
     plan              Plan over [a, b), or everything with overwrite=1; waits for PlanAccepted.
                       range=A:B; family=NAME (\\0 is a NUL byte); families=NUMBER of new ones; comparator=NAME of
-                      the last; version=NUMBER to be; ends=JOB that it supersedes; streams=NUMBER
+                      the last; version=NUMBER to be; ends=JOB that it supersedes; streams=NUMBER;
+                      proof=WORD, ends-proof=WORD: the proofs of its own job and of that one are made of WORD
     link              a data link, described by both sides
     stale             a data link with the token of the first Welcome
     last              the last block of stream 0, empty; waits until the snapshot is complete
     pieces            on each stream the first bytes of a batch of total=MIB
     prepare           Prepare of nothing; waits for Prepared
-    commit            Commit; waits for Committed. version=NUMBER
-    abort             Abort. job=NAME: of that one
+    commit            Commit; waits for Committed. version=NUMBER; proof=WORD
+    abort             Abort. job=NAME: of that one; proof=WORD
     keep SECONDS      keep-alives, every 200 ms, until then or until the other side ends
     working SECONDS   the same with Working messages that claim to have done more each time
     hold SECONDS      send nothing at all
@@ -130,6 +131,10 @@ def job_of(name):
     return name.encode().ljust(16, b".")[:16]
 
 
+def proof_field(field, word):
+    return bytes_field(field, word.encode().ljust(32, b".")) if word else b""
+
+
 def frame(kind, body=b""):
     head = b"HCTL" + struct.pack("<HHI", kind, 0, len(body))
     return head + struct.pack("<I", crc32c(head + bytes(4) + body)) + body
@@ -228,7 +233,8 @@ class Stranger:
         ends = settings.get("ends")
         body += (number_field(4, max(0, self.version - 1)) + number_field(5, self.version)
                  + number_field(6, int(overwrite)) + number_field(7, 2 if overwrite else 0)
-                 + (bytes_field(8, job_of(ends)) if ends else b""))
+                 + (bytes_field(8, job_of(ends)) if ends else b"")
+                 + proof_field(24, settings.get("proof")) + proof_field(25, settings.get("ends-proof")))
         self.send(PLAN, body)
         if not overwrite:
             self.expect(ACCEPTED)
@@ -266,12 +272,14 @@ class Stranger:
                   + number_field(5, 1) + bytes_field(6, b"") + number_field(7, 1))
         self.expect(PREPARED)
 
-    def commit(self, version=0):
-        self.send(COMMIT, number_field(1, int(version) or self.version) + number_field(2, 1))
+    def commit(self, version=0, proof=None):
+        self.send(COMMIT, number_field(1, int(version) or self.version) + number_field(2, 1)
+                  + proof_field(7, proof))
         self.expect(COMMITTED)
 
-    def abort(self, job=None):
-        self.send(ABORT, number_field(1, 4) + (bytes_field(4, job_of(job)) if job else b""))
+    def abort(self, job=None, proof=None):
+        self.send(ABORT, number_field(1, 4) + (bytes_field(4, job_of(job)) if job else b"")
+                  + proof_field(6 if job else 5, proof))
         while True:
             self.show(*self.next_message(20))
 

@@ -136,6 +136,29 @@ test_recv__job_of_another_known_by_its_id__nothing_happens_to_it() {
     equal "$(json '.jobs[0].phase')" PREPARED
 }
 
+# Whoever can list the receiver's jobs, or has read an earlier connection, knows id and database.
+test_recv__job_with_a_proof__without_it_nothing_happens_to_it() {
+    local proof
+    receive
+    plays connect hello job=left as=honest plan proof=secret link last prepare close
+    for proof in '' proof=another; do
+        # shellcheck disable=SC2086 # a step's setting, or none
+        refused '19 .*whose secret this one does not have' connect hello job=left as=honest resume=1 commit $proof
+        # shellcheck disable=SC2086
+        refused '19 .*whose secret this one does not have' connect hello job=left as=honest resume=1 plan $proof
+        # shellcheck disable=SC2086
+        refused '19 ' connect hello as=honest plan range=k:l ends=left ${proof/proof/ends-proof}
+        # shellcheck disable=SC2086
+        stranger connect hello as=honest abort job=left $proof || true
+        ! grep -q Aborted "$work/heard" || fail 'the job was ended without its proof'
+    done
+    run 0 "$haul" status --db target --json
+    equal "$(json '.jobs[0].phase')" PREPARED
+    plays connect hello job=left as=honest resume=1 commit proof=secret
+    heard '^Committed'
+    stop_receiver
+}
+
 test_recv__identity_that_is_none__refused() {
     receive
     refused '16 .*does not name' connect hello as=

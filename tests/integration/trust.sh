@@ -216,6 +216,35 @@ test_no_key__another_host__refused_on_both_sides() {
     same source target
 }
 
+# shown TRUST TEXT WARNINGS ARGUMENT...: of both sides, while a job with these arguments runs
+shown() {
+    rm -rf source target
+    cp -r full source
+    receive "${@:4}"
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 4MB --json "${@:4}" >send.out 2>send.err &
+    sender=$!
+    sender_reaches '.running.records > 100'
+    equal "$(jq -r .running.trust status.json)" "$1"
+    "$haul" status --db source >status.out
+    "$haul" status --db target >>status.out
+    [[ -z $2 ]] || equal "$(grep -cF "$2" status.out)" 2
+    kill -TERM "$sender"
+    ended "$sender" 143
+    kill -TERM "$receiver_pid"
+    received 143
+    equal "$(json_of send.out .trust)" "$1"
+    equal "$(cat send.err recv.log | grep -c 'warning: insecure: ' || true)" "$3"
+}
+
+test_trust__of_a_running_job__in_log_status_and_json() {
+    make_database full 20000
+    keygen key
+    shown anybody 'insecure: every peer is trusted' 2 --insecure
+    shown key 'the peer holds the key; data on its way: secure' 0 --key key
+    shown host '' 0
+    ! grep -q insecure status.out || fail 'this host only is not everybody'
+}
+
 test_no_key__default_address__this_host_only() {
     make_database source 10
     start_receiver "$work/recv.log" --db target --once
@@ -277,6 +306,20 @@ test_wire__two_modes__the_stronger_counts() {
     received
     run 2 "$haul" send --db source --to "$own_host:1" --wire secure
     one_error 'only with a key'
+}
+
+# 19 is AUTH: the link that it was for has been opened.
+test_wire__token_seen_on_the_path__no_second_use() {
+    make_database source 2000
+    keygen key
+    receive --key key
+    meddle token
+    send_by_path 0 --key key
+    received
+    same source target
+    equal "$(grep answered meddler.err)" 'answered 19'
+    equal "$(json .retries)" 0
+    kill "%%"
 }
 
 # Whatever he does, the target gets what the source has, or nothing.

@@ -176,6 +176,21 @@ differs_remotely() {
     one_error "$pattern"
 }
 
+# Each comparison has a key of its own, so nobody can prepare records whose digests collide.
+test_verify__twice__other_digests() {
+    local first
+    receive
+    run 0 "$haul" verify --db a --with b --json
+    first=$(json '.families[0].digest')
+    run 0 "$haul" verify --db a --with b --json
+    [[ $(json '.families[0].digest') != "$first" ]] || fail 'the same digest in two comparisons of directories'
+    run 0 "$haul" verify --db a --to "$receiver_address" --json
+    first=$(json '.families[0].digest')
+    run 0 "$haul" verify --db a --to "$receiver_address" --json
+    [[ $(json '.families[0].digest') != "$first" ]] || fail 'the same digest in two comparisons of hosts'
+    end_receiver
+}
+
 test_verify_to__equal__exit_0_and_nothing_is_changed() {
     receive
     find b -type f ! -name 'LOG*' -exec sha256sum {} + | sort >before
