@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_database_secret.c — the file of a database's secret on a disk that fails, tears and fills.
- * */
+/* test_database_secret.c — the file of a database's secret on a disk that fails, tears and
+ * fills. */
 #include "database_secret.h"
 
 #include <fcntl.h>
