@@ -322,6 +322,41 @@ test_wire__token_seen_on_the_path__no_second_use() {
     kill "%%"
 }
 
+# Somebody has taken the receiver's address. What he gets is in $work/heard, a line for each connection.
+false_target() {
+    python3 -B - >"$work/false" 2>"$work/heard" <<'END' &
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+print(f"127.0.0.1:{listener.getsockname()[1]}", flush=True)
+while True:
+    source = listener.accept()[0]
+    heard = source.recv(1 << 16)
+    source.sendall(bytes.fromhex("16030300050200000100"))  # no ServerHello
+    while data := source.recv(1 << 16):
+        heard += data
+    print(heard.hex(), file=sys.stderr, flush=True)
+END
+    wait_for test -s "$work/false"
+}
+
+test_false_target__with_a_key__hears_a_client_hello_and_nothing_else() {
+    local line size
+    make_database source 100
+    keygen key
+    false_target
+    run 4 "$haul" send --db source --to "$(<false)" --transport tcp --key key
+    one_error 'does not have the key of this side'
+    kill "%%"
+    [[ -s heard ]] || fail 'nobody came'
+    while IFS= read -r line; do
+        [[ ${line:0:2} == 16 && ${line:10:2} == 01 ]] || fail "no ClientHello: $line"
+        size=$((10 + 2 * 16#${line:6:4}))
+        [[ ${line:size} == '' || ${line:size} == 15030?000202?? ]] || fail "more than that: ${line:size}"
+    done <heard
+    run 0 "$haul" owner --db source --json
+    equal "$(json .config_version)" 0
+}
+
 # Whatever he does, the target gets what the source has, or nothing.
 test_wire__somebody_meddles__noticed_and_sent_again() {
     local mode what
