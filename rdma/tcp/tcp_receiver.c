@@ -16,6 +16,7 @@
  *  3. The payload checksum is computed here and compared by the consumer. */
 #include "tcp_receiver.h"
 
+#include <string.h>
 #include <sys/uio.h>
 
 #include "assertion.h"
@@ -196,6 +197,7 @@ void tcp_receiver_fini(struct tcp_receiver *receiver)
         block_pool_destroy(receiver->pool);
         receiver->pool = NULL;
     }
+    explicit_bzero(&receiver->frames_key, sizeof(receiver->frames_key));
 }
 
 void tcp_receiver_bind(struct tcp_receiver *receiver, uint32_t slot_count)

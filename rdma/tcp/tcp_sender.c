@@ -141,6 +141,7 @@ void tcp_sender_fini(struct tcp_sender *sender)
         block_pool_destroy(sender->pool);
     }
     sender->pool = NULL;
+    explicit_bzero(&sender->frames_key, sizeof(sender->frames_key));
 }
 
 void tcp_sender_bind(struct tcp_sender *sender, uint32_t slot_count)

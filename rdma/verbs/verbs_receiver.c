@@ -38,6 +38,7 @@ void verbs_receiver_fini(struct verbs_receiver *receiver)
 {
     drop_ring(receiver);
     pages_unmap(&receiver->record);
+    explicit_bzero(&receiver->frames_key, sizeof(receiver->frames_key));
 }
 
 /* From now on, anything but zeros there means that the peer has written to the slot. */

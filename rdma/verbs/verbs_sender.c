@@ -62,6 +62,7 @@ void verbs_sender_fini(struct verbs_sender *sender)
     }
     sender->pool = NULL;
     pages_unmap(&sender->records);
+    explicit_bzero(&sender->frames_key, sizeof(sender->frames_key));
 }
 
 enum haul_status verbs_sender_attach(struct verbs_sender *sender, struct haul_error *error)

@@ -9,6 +9,8 @@
 #include "credit.h"
 #include "slot_header.h"
 #include "tcp_frame.h"
+#include "tcp_receiver.h"
+#include "tcp_sender.h"
 
 static struct frame_key key = {.used = true, .bytes = {1, 2, 3}};
 static struct frame_key other = {.used = true, .bytes = {1, 2, 4}};
@@ -92,7 +94,19 @@ static void test_slot_header_check_end__another_place_epoch_or_key__false(void)
     check(slot_header_check_end(&end, &none));
 }
 
+static void test_fini__key_of_a_tcp_link__nothing_is_left(void)
+{
+    static const struct frame_key nothing;
+    struct tcp_sender sender = {.frames_key = key};
+    struct tcp_receiver receiver = {.frames_key = key};
+    tcp_sender_fini(&sender);
+    tcp_receiver_fini(&receiver);
+    check(memcmp(sender.frames_key.bytes, nothing.bytes, FRAME_KEY_BYTES) == 0);
+    check(memcmp(receiver.frames_key.bytes, nothing.bytes, FRAME_KEY_BYTES) == 0);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_fini__key_of_a_tcp_link__nothing_is_left),
     CHECK_TEST(test_frame_key_check__any_bit_of_message_tag_kind_or_key__false),
     CHECK_TEST(test_credit_frame_decode__with_a_key__only_what_it_has_made),
     CHECK_TEST(test_tcp_frame_decode__with_a_key__each_kind_is_known),

@@ -3,6 +3,9 @@
  * tags its own. */
 #include "verbs_fixture.h"
 
+#include "verbs_receiver.h"
+#include "verbs_sender.h"
+
 static const struct frame_key ours = {.used = true, .bytes = {1, 2, 3}};
 static const struct frame_key others = {.used = true, .bytes = {1, 2, 4}};
 static uint8_t *memory; /* that the peer writes: credits of a sender, the ring of a receiver */
@@ -115,7 +118,19 @@ static void test_link_release__its_credit__has_the_tag(void)
     fixture_end();
 }
 
+static void test_fini__key_of_the_link__nothing_is_left(void)
+{
+    static const struct frame_key nothing;
+    struct verbs_sender sender = {.frames_key = ours};
+    struct verbs_receiver receiver = {.frames_key = ours};
+    verbs_sender_fini(&sender);
+    verbs_receiver_fini(&receiver);
+    check(memcmp(sender.frames_key.bytes, nothing.bytes, FRAME_KEY_BYTES) == 0);
+    check(memcmp(receiver.frames_key.bytes, nothing.bytes, FRAME_KEY_BYTES) == 0);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_fini__key_of_the_link__nothing_is_left),
     CHECK_TEST(test_link_poll__credit_with_the_tag__block_done),
     CHECK_TEST(test_link_poll__credit_of_another_key_or_none__corrupt),
     CHECK_TEST(test_link_release__its_credit__has_the_tag),
