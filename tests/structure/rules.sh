@@ -123,6 +123,15 @@ compile_header() {
 rule_headers_compile_alone_c() { each_header "$1" "${CC:-gcc}" c17; }
 rule_headers_compile_alone_cxx() { each_header "$1" "${CXX:-g++}" c++17; }
 
+# C++ programs link with what public headers declare.
+rule_headers_declare_c() {
+    local header
+    find "$1" -path '*/include/haul/*.h' -not -path '*/build*' | while IFS= read -r header; do
+        grep -qE '^[a-z].*[ *]haul_[a-z_]+\(' <(grep -v '^static' "$header") || continue
+        grep -q '^extern "C" {' "$header" || echo "${header#"$1"/}: its functions are no extern \"C\""
+    done
+}
+
 each_header() {
     export -f compile_header
     # shellcheck disable=SC2016 # expanded by the inner shell

@@ -27,8 +27,11 @@ report() {
 make_sample() {
     local head='/* SPDX-License-Identifier: Apache-2.0 */'
     mkdir -p "$1"/{base/include/haul,rdma,engine,cli,tests,ci}
-    printf '%s\n/* %s — sound. */\nint haul_sample(int value);\n' "$head" sample.h \
-        >"$1/base/include/haul/sample.h"
+    {
+        printf '%s\n/* %s — sound. */\n' "$head" sample.h
+        printf '#ifdef __cplusplus\nextern "C" {\n#endif\nint haul_sample(int value);\n'
+        printf '#ifdef __cplusplus\n}\n#endif\n'
+    } >"$1/base/include/haul/sample.h"
     printf '%s\n/* %s — sound. */\n#include "haul/sample.h"\n\nint haul_sample(int value)\n{\n    return value;\n}\n' \
         "$head" sample.c >"$1/base/sample.c"
     echo haul_sample >"$1/ci/exported-symbols.txt"
@@ -55,7 +58,7 @@ head='/* SPDX-License-Identifier: Apache-2.0 */'
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-for rule in layering doors headers_compile_alone_c headers_compile_alone_cxx function_length \
+for rule in layering doors headers_compile_alone_c headers_compile_alone_cxx headers_declare_c function_length \
     file_length line_length documents banned_calls wall_clock file_head unique_names words arrows invariants \
     comment_ends comments_stay probes scripts_parse exported_list; do
     report "$rule" "$("rule_$rule" "$root")"
@@ -71,6 +74,7 @@ breaks doors engine/socket.c '#include <sys/socket.h>'
 breaks doors tests/unit.c '#include <CUnit/CUnit.h>'
 breaks headers_compile_alone_c base/alone.h 'size_t size(void);'
 breaks headers_compile_alone_cxx base/alone.h 'int new(int class);'
+breaks headers_declare_c base/include/haul/plain.h 'int haul_plain(void);'
 breaks function_length base/long.c 'int f(void)' '{' "$(yes '    ;' | head -n 71)" '}'
 breaks file_length base/long.c "$(printf '/**/\n%.0s' {1..801})"
 breaks documents README.md "$(printf '%101s' x)"

@@ -13,6 +13,10 @@
 
 #include "haul/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     HAUL_KEY_SECRET_BYTES = 32, /* as many as AES-256 and X25519 take */
     HAUL_KEY_ID_BYTES_MAX = 33, /* 32 characters and NUL */
@@ -38,5 +42,9 @@ void haul_keys_destroy(struct haul_keys *keys);
 /* Their number, and the id of one of them. Thread: any. */
 size_t haul_keys_count(const struct haul_keys *keys);
 const char *haul_keys_id(const struct haul_keys *keys, size_t index);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 #include "haul/key.h"
 #include "haul/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Read a file of keys. It must be a regular file that only its owner can read, and that this user
  * or root owns. In the directory of the service manager's credentials ($CREDENTIALS_DIRECTORY) the
  * group may read it, as an access list shows itself so.
@@ -27,5 +31,9 @@ enum haul_status haul_key_file_rotate(const char *path, const char *id,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 /* Remove the second key. Errors: as above; NOT_FOUND also if there is only one. */
 enum haul_status haul_key_file_retire(const char *path, struct haul_error *error) HAUL_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
