@@ -2,11 +2,14 @@
 """haul_proxy.py: stands between a source and one destination, and does something at a named message.
 
 It has a Redis port of its own, and replaces the port in the answer to HAUL ENDPOINT by its own, so that
-control channel and data links pass through it as well. docs/PROTOCOL.md has the messages.
+control channel and data links pass through it as well. docs/PROTOCOL.md has the messages. Those of the control
+channel are under TLS; one of the nodes writes its secrets to `keylog`.
 """
 import socket
 import struct
 import threading
+
+from tls_reader import CLIENT_HELLO_FIRST_BYTE, HEAD_BYTES, TlsSession
 
 # The names of messages, in the order of a migration.
 SOURCE_MESSAGES = {1: "hello", 3: "plan", 7: "prepare", 9: "commit", 11: "abort"}
@@ -18,8 +21,8 @@ PREAMBLE_BYTES, FRAME_BYTES, SLOT_BYTES = 64, 16, 64
 
 
 class HaulProxy:
-    def __init__(self, node_port):
-        self.node_port = node_port
+    def __init__(self, node_port, keylog):
+        self.node_port, self.keylog = node_port, keylog
         self.haul_port = 0
         self.lock = threading.Lock()
         self.sockets = set()
@@ -158,28 +161,47 @@ class HaulProxy:
 
     def serve_haul(self, near, far):
         try:
-            preamble = self.read(near, PREAMBLE_BYTES)
-            self.send(far, preamble)
+            if near.recv(1, socket.MSG_PEEK) == CLIENT_HELLO_FIRST_BYTE:
+                session = TlsSession(self.keylog)
+                self.both(near, far, ControlWay(self, session.client, SOURCE_MESSAGES).move,
+                          ControlWay(self, session.server, TARGET_MESSAGES).move)
+                return
+            self.send(far, self.read(near, PREAMBLE_BYTES))
             self.send(near, self.read(far, PREAMBLE_BYTES))
         except OSError:
             self.end(near)
             self.end(far)
             return
-        (purpose,) = struct.unpack_from("<H", preamble, 12)
-        if purpose == 1:
-            self.both(near, far, lambda s, t: self.frame(s, t, SOURCE_MESSAGES),
-                      lambda s, t: self.frame(s, t, TARGET_MESSAGES))
-        else:
-            self.both(near, far, self.block, self.bytes)
-
-    def frame(self, source, sink, names):
-        head = self.read(source, FRAME_BYTES)
-        kind, _, size = struct.unpack_from("<HHI", head, 4)
-        body = self.read(source, size)
-        return self.message(names.get(kind)) and self.send(sink, head + body)
+        self.both(near, far, self.block, self.bytes)
 
     def block(self, source, sink):
         head = self.read(source, SLOT_BYTES)
         lane, (size,) = head[7], struct.unpack_from("<I", head, 40)
         payload = self.read(source, size)
         return self.message(BLOCK_LANES.get(lane) if head[6] == 1 else None) and self.send(sink, head + payload)
+
+
+class ControlWay:
+    """One direction of the control connection: a preamble or its answer, then messages."""
+
+    def __init__(self, proxy, tls, names):
+        self.proxy, self.tls, self.names = proxy, tls, names
+        self.unread, self.begun = b"", False
+
+    def move(self, source, sink):
+        """Forward one TLS record, unless a message that ends in it is to be lost."""
+        head = self.proxy.read(source, HEAD_BYTES)
+        record = head + self.proxy.read(source, struct.unpack_from(">H", head, 3)[0])
+        self.unread += self.tls.open(record)
+        return all(self.proxy.message(self.names.get(kind)) for kind in self.messages()) and self.proxy.send(sink, record)
+
+    def messages(self):
+        """The types of the messages that are complete by now."""
+        if not self.begun and len(self.unread) >= PREAMBLE_BYTES:
+            self.unread, self.begun = self.unread[PREAMBLE_BYTES:], True
+        while self.begun and len(self.unread) >= FRAME_BYTES:
+            kind, _, size = struct.unpack_from("<HHI", self.unread, 4)
+            if len(self.unread) < FRAME_BYTES + size:
+                return
+            self.unread = self.unread[FRAME_BYTES + size:]
+            yield kind

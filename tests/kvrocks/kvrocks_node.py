@@ -117,6 +117,9 @@ def free_high_port():
 
 
 class Node:
+    # What every node gets in its environment besides.
+    environment = {}
+
     def __init__(self, binary, directory, name, settings=None):
         self.binary, self.name = binary, name
         self.id = (name * 40)[:40]
@@ -148,7 +151,8 @@ class Node:
                     file.write(f"{key} {value}\n")
         with open(os.path.join(self.directory, "output"), "ab") as output:
             self.process = subprocess.Popen(
-                [self.binary, "-c", path], stdout=output, stderr=subprocess.STDOUT
+                [self.binary, "-c", path], stdout=output, stderr=subprocess.STDOUT,
+                env={**os.environ, **Node.environment}
             )
         self.wait_for(lambda: self.call("ping") == b"PONG")
         return self

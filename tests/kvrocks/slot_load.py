@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """slot_load.py: for tests of faults: a load and a referee while slots move, and the checks at the end."""
 import itertools
+import os
+import shutil
+import tempfile
 import threading
 import time
 
 from cluster_client import slot_of
 from haul_proxy import HaulProxy
-from kvrocks_node import Error
+from kvrocks_node import Error, Node
 from slot_case import SlotCase, Writer, fill_every_type, read_every_type
 
 
@@ -90,7 +93,16 @@ class ProxiedCase(LoadedCase):
 
     proxy = None
 
+    def setUp(self):
+        super().setUp()
+        self.secrets = tempfile.mkdtemp(prefix="haul-keylog-")
+        self.keylog = os.path.join(self.secrets, "keylog")
+        library = os.path.join(os.path.dirname(self.HAUL), "..", "tests", "kvrocks", "libkvrocks_keylog.so")
+        Node.environment = {"LD_PRELOAD": os.path.abspath(library), "HAUL_TEST_KEYLOG": self.keylog}
+
     def tearDown(self):
+        Node.environment = {}
+        shutil.rmtree(self.secrets)
         if self.proxy is not None:
             self.proxy.close()
             self.proxy = None
@@ -107,7 +119,7 @@ class ProxiedCase(LoadedCase):
         """Give the source, "a", the proxy's port for the destination, "b"."""
         nodes = self.open(count, settings, replica_of)
         a, b = nodes[:2]
-        self.proxy = HaulProxy(b.port)
+        self.proxy = HaulProxy(b.port, self.keylog)
         self.cluster.ports_told = {a: {b: self.proxy.port}}
         self.cluster.tell()
         return nodes
