@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // cmd_haul.cc — what the nodes of a cluster say to each other about slots that move by haul. Every answer is one line.
 //
-//   HAUL IMPORT <slots> <version> <source-id> [<token>]   from a source: may it send these slots? `version` is that of
-//                                                         the topology that it knows, `token` of a job to continue.
-//                                                         haul preparing <token>
-//   HAUL ENDPOINT <token>                                 where does the data go?
+//   HAUL IMPORT <slots> <version> <source-id> KEYED [<job>]
+//                                                         from a source: may it send these slots? `version` is that of
+//                                                         the topology that it knows, `job` the one to continue.
+//                                                         haul preparing <secret>, or of a job to continue
+//                                                         haul preparing <job>
+//   HAUL ENDPOINT <job>                                   where does the data go?
 //                                                         haul preparing, or haul <port> [host]
-//   HAUL DECISION <token>                                 from a destination that is prepared, to the source of its
-//                                                         job: RdmaMigrator::Decision(). haul decided, or haul void
+//   HAUL OUTCOME <job>                                    from a destination that is prepared, to the source of its
+//                                                         job: RdmaMigrator::Outcome(). haul decided, or haul void
 //   HAUL CONFIRM <slots> <job> <source-id>                rdma_confirm.h
 //   HAUL GIVEN <slots> <job> <version> <taker-id>         rdma_confirm.h
 //   HAUL ABANDON <slots> FORCE                            from an operator: rdma_confirm.h. OK
 //   HAUL CANCEL <slots>                                   from an operator, to a source: end the migration of these
 //                                                         slots, or take them off the queue. OK
+//
+// A job is named by RdmaJobId(). Its secret is in one answer and nowhere else, because MONITOR and SLOWLOG show what
+// nodes send. Builds that had no secret know neither KEYED nor OUTCOME, and are refused.
 #include <unordered_map>
 
 #include "cluster/cluster.h"
@@ -33,7 +38,7 @@ class CommandHaul : public Commander {
  public:
   // Those that check or change what the topology means for a slot.
   static bool IsExclusive(const std::string &subcommand) {
-    return !util::EqualICase(subcommand, "endpoint") && !util::EqualICase(subcommand, "decision");
+    return !util::EqualICase(subcommand, "endpoint") && !util::EqualICase(subcommand, "outcome");
   }
 
   Status Parse(const std::vector<std::string> &args) override {
@@ -61,9 +66,9 @@ class CommandHaul : public Commander {
 
   static const std::unordered_map<std::string, Subcommand> &subcommands() {
     static const std::unordered_map<std::string, Subcommand> table = {
-        {"import", {5, 6, &CommandHaul::import}},     {"endpoint", {3, 3, &CommandHaul::endpoint}},
-        {"decision", {3, 3, &CommandHaul::decision}}, {"confirm", {5, 5, &CommandHaul::confirm}},
-        {"given", {6, 6, &CommandHaul::given}},       {"abandon", {4, 4, &CommandHaul::abandon}},
+        {"import", {5, 7, &CommandHaul::import}},   {"endpoint", {3, 3, &CommandHaul::endpoint}},
+        {"outcome", {3, 3, &CommandHaul::outcome}}, {"confirm", {5, 5, &CommandHaul::confirm}},
+        {"given", {6, 6, &CommandHaul::given}},     {"abandon", {4, 4, &CommandHaul::abandon}},
         {"cancel", {3, 3, &CommandHaul::cancel}},
     };
     return table;
@@ -77,11 +82,15 @@ class CommandHaul : public Commander {
   }
 
   StatusOr<std::string> import(Server *srv, Connection *conn) {
+    if (args_.size() < 6 || !util::EqualICase(args_[5], "keyed")) {
+      return {Status::RedisExecErr, "haul: the source's build knows no keys, and this node takes no slots without: "
+                                    "install the destination's build on the source, or set migrate-transport redis"};
+    }
     RdmaImportRequest request;
     request.range = GET_OR_RET(parseRange(args_[2]));
     request.version = GET_OR_RET(ParseInt<int64_t>(args_[3], NumericRange<int64_t>{0, INT64_MAX}, 10));
     request.source = args_[4];
-    if (args_.size() > 5) request.token = args_[5];
+    if (args_.size() > 6) request.job = args_[6];
     request.arrival_host = RdmaArrivalHost(conn->GetFD());
     return "haul preparing " + GET_OR_RET(srv->rdma_import->Begin(request));
   }
@@ -90,7 +99,7 @@ class CommandHaul : public Commander {
     return "haul " + GET_OR_RET(srv->rdma_import->Endpoint(args_[2]));
   }
 
-  StatusOr<std::string> decision(Server *srv, Connection *) { return srv->slot_migrator->rdma->Decision(args_[2]); }
+  StatusOr<std::string> outcome(Server *srv, Connection *) { return srv->slot_migrator->rdma->Outcome(args_[2]); }
 
   StatusOr<std::string> confirm(Server *srv, Connection *) {
     return RdmaConfirm(srv, GET_OR_RET(parseRange(args_[2])), args_[3], args_[4]);

@@ -49,6 +49,7 @@ set(MIGRATE_RDMA_SOURCES
   rdma_question
   rdma_queue
   rdma_report
+  rdma_secret
   rdma_shown
   rdma_slots
   rdma_state

@@ -144,6 +144,7 @@ Status RdmaMigrator::resolve() {
     error = haul_migration_result(migration)->error;
     haul_migration_destroy(migration);
   }
+  trust_.reset();
   if (status == HAUL_OK || status == HAUL_NOT_FOUND) return Status::OK();
   return {Status::NotOK, RdmaErrorText(error)};
 }

@@ -7,8 +7,8 @@
 //
 //   - By a topology newer than the source's, other nodes own all of the slots. The decision does not count any more:
 //     the source's record of it ends with that topology, and own() would leave the slots out of service.
-//   - The source answers HAUL DECISION with `void`: it has not decided, and never will by this job
-//     (RdmaMigrator::Decision()). It has durably given up what it could have continued.
+//   - The source answers HAUL OUTCOME with `void`: it has not decided, and never will by this job
+//     (RdmaMigrator::Outcome()). It has durably given up what it could have continued.
 //
 // Both make haul_job_force_give_up() safe: nobody can be the owner by this job. While the source cannot be asked, the
 // import stays, and the other source is asked to try again. Nobody asks before the place is needed: until then the
@@ -16,6 +16,7 @@
 #include "cluster/cluster.h"
 #include "rdma_import.h"
 #include "rdma_log.h"
+#include "rdma_moved.h"
 #include "rdma_peer.h"
 #include "server/server.h"
 
@@ -63,7 +64,7 @@ void RdmaImport::askSource() {
     source = source_;
   }
   auto answer = RdmaAskNode(
-      srv_, source, {"haul", "decision", token}, [this] { return isEnding(); }, kAnswerMs);
+      srv_, source, {"haul", "outcome", RdmaJobId(token)}, [this] { return isEnding(); }, kAnswerMs);
   std::lock_guard<std::mutex> lock(mutex_);
   if (!in_doubt_ || owned_ || token != job_.token) return;
   if (answer && *answer == "+haul void") return abandonWithLock("its source has not decided, and has given it up");

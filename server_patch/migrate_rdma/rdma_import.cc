@@ -83,9 +83,14 @@ bool RdmaImport::OwnsAnyOf(const SlotRange &range) const {
   return countOwned(range, {srv_->cluster->GetMyId()}) > 0 || !srv_->rdma_slots->FindTaken(range).empty();
 }
 
-// Is this a job of this node's: one that can be continued, or whose slots it has taken over?
-bool RdmaImport::isKnown(const std::string &token) const {
-  return !token.empty() && ((job_.moving && token == job_.token) || srv_->rdma_slots->WasTaken(RdmaJobId(token)));
+// Is this a job of this node's: one that can be continued, or the last one, whose slots it has taken over?
+bool RdmaImport::isKnown(const std::string &job) const {
+  return isNamed(job) && (job_.moving || srv_->rdma_slots->WasTaken(job));
+}
+
+// Is this the newest job here? Secrets of others are gone.
+bool RdmaImport::isNamed(const std::string &job) const {
+  return RdmaIsToken(job_.token) && job == RdmaJobId(job_.token);
 }
 
 // Whether a source may give slots to this node is a question of the topology. A job that both nodes know is past that
@@ -113,11 +118,9 @@ Status RdmaImport::checkRequest(const RdmaImportRequest &request) const {
   if (!request.range.IsValid()) return {Status::NotOK, errSlotRangeInvalid};
   if (cluster->GetVersion() < 0) return TryAgain("this node does not know the topology yet");
   if (cluster->IsNotMaster()) return {Status::NotOK, "Slave can't import slot"};
-  if (srv_->GetConfig()->tls_replication) {
-    return {Status::NotOK, "this node's data travels by TLS only, and haul has none: set migrate-transport redis"};
-  }
-  if (!request.token.empty()) {
-    return isKnown(request.token) ? Status::OK() : Status{Status::NotOK, "haul: no job with this token"};
+  GET_OR_RET(RdmaRefuseTls(srv_));
+  if (!request.job.empty()) {
+    return isKnown(request.job) ? Status::OK() : Status{Status::NotOK, "haul: no such job"};
   }
   bool is_owner = isOwnedBy(request.range, {request.source});
   if (request.version < cluster->GetVersion() || (request.version > cluster->GetVersion() && !is_owner)) {
@@ -148,15 +151,13 @@ StatusOr<std::string> RdmaImport::Begin(const RdmaImportRequest &request) {
   if (auto range = srv_->slot_import->GetSlotRange(); range.IsValid() && range != request.range) {
     return {Status::NotOK, fmt::format("only one importing job is allowed, current importing: {}", range.String())};
   }
-  if (request.token.empty()) {
+  if (request.job.empty()) {
     GET_OR_RET(beginNew(request));
   } else {
     // A source that missed the end of a job asks for it, by now perhaps this node's successor.
-    if (request.token != job_.token) job_ = {};
     job_.range = request.range;
     job_.node = request.source;
-    job_.token = request.token;
-    owned_ = srv_->rdma_slots->WasTaken(RdmaJobId(request.token));
+    owned_ = srv_->rdma_slots->WasTaken(request.job);
     is_new_ = false;
     source_version_ = std::max(static_cast<int64_t>(job_.job_version), request.version);
   }
@@ -175,20 +176,20 @@ StatusOr<std::string> RdmaImport::Begin(const RdmaImportRequest &request) {
   // Behind active_: from then on no closed connection ends the import that this names (RdmaIsImporting()).
   if (is_new_) markImport(job_.range, kImportStart);
   changed_.notify_all();
-  return job_.token;
+  return request.job.empty() ? job_.token : request.job;
 }
 
 StatusOr<std::string> RdmaImport::beginWhileActive(const RdmaImportRequest &request) {
   auto running = job_.range.String();
   if (cancelled_) return TryAgain(fmt::format("the import of slot(s) {} is ending", running));
-  // A source without the token of a prepared job has lost it, and answers so when it is asked: endDoubt().
+  // A source that does not name a prepared job has lost it, and answers so when it is asked: endDoubt().
   bool same = job_.range == request.range && job_.node == request.source &&
-              ((request.token.empty() && !in_doubt_) || request.token == job_.token);
+              ((request.job.empty() && !in_doubt_) || isNamed(request.job));
   if (same) {
     // The source has lost what it knew of the job: its next one has the version of now.
-    if (request.token.empty()) job_.job_version = static_cast<uint64_t>(request.version);
+    if (request.job.empty()) job_.job_version = static_cast<uint64_t>(request.version);
     source_version_ = std::max(source_version_, request.version);
-    return job_.token;
+    return request.job.empty() ? job_.token : request.job;
   }
   if (in_doubt_ && !connected_) return endDoubt();
   bool quiet = !connected_ && std::chrono::steady_clock::now() - quiet_since_ > kQuietTime;
@@ -234,9 +235,9 @@ void RdmaImport::chooseEndpoint(const std::string &arrival_host) {
   job_.endpoint = listens_by_default_ ? RdmaDefaultListen(host, config->port).String() : options_.listen;
 }
 
-StatusOr<std::string> RdmaImport::Endpoint(const std::string &token) const {
+StatusOr<std::string> RdmaImport::Endpoint(const std::string &job) const {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (token != job_.token) return {Status::NotOK, "haul: no job with this token"};
+  if (!isNamed(job)) return {Status::NotOK, "haul: no such job"};
   if (!failure_.empty()) return {Status::NotOK, failure_};
   if (!active_) return {Status::NotOK, fmt::format("the import of slot(s) {} has ended", job_.range.String())};
   return endpoint_.empty() ? std::string("preparing") : endpoint_;

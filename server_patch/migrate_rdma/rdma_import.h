@@ -3,7 +3,7 @@
 //
 //   HAUL IMPORT, on the source's authenticated connection -> Begin(): checked and marked, under the exclusive guard
 //   a thread of ours                                      -> leftovers removed, a haul target listens for this one job,
-//                                                            with a token that only this source gets
+//                                                            with a secret that only this source gets
 //   HAUL ENDPOINT                                         -> Endpoint(): where it listens
 //   the source's data connection                          -> libhaul copies, catches up, compares
 //   the source has decided                                -> own(): recorded on disk, then the slots are served
@@ -11,7 +11,7 @@
 //   prepared, and the source is away                      -> it waits, until another source comes (rdma_doubt.cc)
 //
 // One import at a time, as upstream. Until own() only the source serves the slots: clients are redirected there, even
-// with ASKING. A job is known by its token, also after a restart: the files (rdma_state.h, libhaul's journal) let the
+// with ASKING. A job is known by its name, also after a restart: the files (rdma_state.h, libhaul's journal) let the
 // node listen again, so that the source continues where it was, or learns that the slots were taken over.
 #pragma once
 
@@ -45,7 +45,7 @@ struct RdmaImportRequest {
   SlotRange range;
   int64_t version = -1;      // of the topology that the source knows
   std::string source;        // its id
-  std::string token;         // hexadecimal, of the job to continue; empty: a new job
+  std::string job;           // RdmaJobId() of the one to continue; empty: a new job
   std::string arrival_host;  // the address of this node that it has connected to; empty: unknown
 };
 
@@ -62,10 +62,10 @@ class RdmaImport {
   // The topology was set, with FORCE or without. Exclusive guard.
   void OnTopology(bool force);
 
-  // HAUL IMPORT. Exclusive guard. Returns the job's token.
+  // HAUL IMPORT. Exclusive guard. Returns the job's secret, or `job` of the request.
   StatusOr<std::string> Begin(const RdmaImportRequest &request);
   // HAUL ENDPOINT: "preparing", "<port>", or "<port> <host>" if data must go to another address.
-  StatusOr<std::string> Endpoint(const std::string &token) const;
+  StatusOr<std::string> Endpoint(const std::string &job) const;
   // A state of CLUSTER IMPORT, while an import by haul runs: kImportFailed cancels it, others are refused, but for
   // kImportSuccess of what has been imported. Exclusive guard.
   Status Command(const SlotRange &range, int state);
@@ -92,7 +92,8 @@ class RdmaImport {
   Status checkRequest(const RdmaImportRequest &request) const;
   StatusOr<std::string> beginWhileActive(const RdmaImportRequest &request);
   Status beginNew(const RdmaImportRequest &request);
-  bool isKnown(const std::string &token) const;
+  bool isNamed(const std::string &job) const;
+  bool isKnown(const std::string &job) const;
   bool hasImported(const SlotRange &range) const;
   int countOwned(const SlotRange &range, const std::vector<std::string> &nodes) const;
   bool isOwnedBy(const SlotRange &range, const std::vector<std::string> &nodes) const;

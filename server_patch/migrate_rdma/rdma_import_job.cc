@@ -25,7 +25,7 @@
 namespace {
 
 constexpr uint32_t kPollMs = 100;
-// A source that got the token connects at once; one that missed the answer does so within its retry time.
+// A source that got the key connects at once; one that missed the answer does so within its retry time.
 constexpr auto kFirstContact = std::chrono::seconds(60);
 // A source keeps an interrupted job for ten minutes.
 constexpr auto kReturn = std::chrono::minutes(11);
@@ -246,6 +246,7 @@ void RdmaImport::finish(const haul_result &result) {
     }
   }
   if (!kept || srv_->rdma_slots->IsReplica()) setEnded(&job);
+  keys_.reset();
   if (!owned_) markImport(job.range, kImportFailed);
   store_.reset();
   moving_.reset();
@@ -378,7 +379,7 @@ haul_status RdmaImport::onOwn(void *context, uint64_t, haul_error *error) {
   return static_cast<RdmaImport *>(context)->own(error);
 }
 
-// Only the source of this job has the token.
+// Only the source of this job has its key.
 bool RdmaImport::onWasOwned(void *context, const uint8_t *) { return static_cast<RdmaImport *>(context)->owned_; }
 
 haul_status RdmaImport::onVersion(void *context, uint64_t *version, haul_error *) {

@@ -81,7 +81,7 @@ void RdmaMigrator::giveUpOutdated() {
 // Before anything of the job can be decided. False: its destination was answered that this token is void.
 bool RdmaMigrator::openToken(const std::string &token) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (void_tokens_.count(token) > 0) return false;
+  if (void_jobs_.count(RdmaJobId(token)) > 0) return false;
   open_token_ = token;
   return true;
 }
@@ -93,17 +93,18 @@ void RdmaMigrator::closeToken(const std::string &token) {
   if (open_token_ == token) open_token_.clear();
 }
 
-StatusOr<std::string> RdmaMigrator::Decision(const std::string &token) {
+StatusOr<std::string> RdmaMigrator::Outcome(const std::string &job) {
   if (slots_->IsReplica() || slots_->Version() < 0) {
     return {Status::RedisTryAgain, "this node is a replica, or does not know the topology yet"};
   }
   std::lock_guard<std::mutex> lock(mutex_);
-  bool open = token == open_token_;  // looked at first: what is closed is in RdmaSlots, or was not decided
-  if (slots_->WasGiven(RdmaJobId(token))) return std::string("haul decided");
+  // Looked at first: what is closed is in RdmaSlots, or was not decided.
+  bool open = !open_token_.empty() && job == RdmaJobId(open_token_);
+  if (slots_->WasGiven(job)) return std::string("haul decided");
   if (!open) {
-    void_tokens_.insert(token);
+    void_jobs_.insert(job);
     return std::string("haul void");
   }
-  if (kept_ && kept_->token == token) endKept("the destination needs the place");
+  if (kept_ && RdmaJobId(kept_->token) == job) endKept("the destination needs the place");
   return {Status::RedisTryAgain, "the job is not over yet"};
 }

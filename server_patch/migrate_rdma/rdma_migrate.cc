@@ -164,7 +164,7 @@ Status RdmaMigrator::readOptions() {
   auto concurrency = RdmaGuard::Shared(srv_, [this] { return isUnwanted(); });
   if (!concurrency) return {Status::NotOK, "the migration was ended"};
   options_ = srv_->GetConfig()->migrate_rdma;
-  return Status::OK();
+  return options_.by == MigrateTransport::kHaul ? RdmaRefuseTls(srv_) : Status::OK();
 }
 
 // False: the destination does not know the command.
@@ -179,7 +179,7 @@ StatusOr<bool> RdmaMigrator::agree(const std::optional<RdmaState> &kept) {
   job.port = migrator_->dst_port_;
   auto fd = GET_OR_RET(RdmaConnect(srv_, job.host, job.port, [this] { return isUnwanted(); }));
   auto asked = RdmaAsk(*fd, question(job));
-  if (!asked && kept && asked.Msg().find("no job with this token") != std::string::npos) {
+  if (!asked && kept && asked.Msg().find("haul: no such job") != std::string::npos) {
     return agree(std::nullopt);  // the destination has given it up
   }
   auto answer = GET_OR_RET(std::move(asked));
@@ -306,6 +306,7 @@ Status RdmaMigrator::runOnce(haul_result *result) {
     }
   }
   haul_migration_destroy(migration);
+  trust_.reset();
   return Status::OK();
 }
 
@@ -340,7 +341,7 @@ void RdmaMigrator::waitForEnd(haul_migration *migration) {
 // libhaul would try until kRetryMs to reach a destination that has ended the job, or that has lost it.
 void RdmaMigrator::askWhetherEnded() {
   auto answer = RdmaAskNode(
-      srv_, {job_.host, job_.port}, {"haul", "endpoint", job_.token}, [this] { return isUnwanted(); },
+      srv_, {job_.host, job_.port}, {"haul", "endpoint", job_id_}, [this] { return isUnwanted(); },
       kAskEndedLimitMs);
   if (!answer || answer->rfind("-ERR ", 0) != 0) return;
   std::lock_guard<std::mutex> lock(mutex_);

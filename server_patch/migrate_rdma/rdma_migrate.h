@@ -13,7 +13,7 @@
 //
 // A job that broke off before the decision is kept for ten minutes: the next MIGRATE of the same slots to the same node
 // continues it. A restarted node continues nothing by itself. A destination that was prepared cannot end such a job
-// alone, and asks (HAUL DECISION) when it needs the place: the job is then given up at once.
+// alone, and asks (HAUL OUTCOME) when it needs the place: the job is then given up at once.
 #pragma once
 
 #include <atomic>
@@ -65,10 +65,10 @@ class RdmaMigrator {
   std::optional<Status> Migrate(const SlotRange &range, const std::string &node, SyncMigrateContext *context);
   // End the job of these slots if it is not decided yet. A guard of the server.
   Status Cancel(const SlotRange &range);
-  // HAUL DECISION, from a destination that is prepared: what became of the job with this token? "haul decided": it was
+  // HAUL OUTCOME, from a destination that is prepared: what became of this job? "haul decided": it was
   // handed over. "haul void": it was not, and never will be, also after a restart. TRYAGAIN: it is still open; if it is
   // only kept, it is being given up. A guard of the server.
-  StatusOr<std::string> Decision(const std::string &token);
+  StatusOr<std::string> Outcome(const std::string &job);
   // HAUL ABANDON, after RdmaSlots has forgotten the slots: end what belongs to them. Exclusive guard. True: there was.
   bool Abandon(const SlotRange &range);
 
@@ -208,6 +208,6 @@ class RdmaMigrator {
   std::unique_ptr<RdmaMovingGuard> kept_guard_;
   std::string kept_end_;               // why it is given up when its time is over
   std::string open_token_;             // of the job that may still be decided; statePath() has it, too
-  std::set<std::string> void_tokens_;  // those about which Decision() has answered so
+  std::set<std::string> void_jobs_;    // those about which Outcome() has answered so
   std::string doubt_;                  // why the owner of the running job's slots is unknown here
 };

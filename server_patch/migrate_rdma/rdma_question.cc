@@ -8,7 +8,9 @@
 #include "fmt/format.h"
 #include "parse_util.h"
 #include "rdma_address.h"
+#include "rdma_moved.h"
 #include "rdma_peer.h"
+#include "rdma_secret.h"
 #include "string_util.h"
 
 namespace {
@@ -22,6 +24,11 @@ constexpr auto kPreparePause = std::chrono::milliseconds(20);
 
 bool BeginsWith(const std::string &text, const char *start) { return text.rfind(start, 0) == 0; }
 
+// Builds of the patch before HAUL IMPORT ... KEYED take the word for the token of a job, or count it as one too many.
+bool KnowsNoKeys(const std::string &line) {
+  return line == "-ERR haul: no job with this token" || BeginsWith(line, "-ERR wrong number of arguments");
+}
+
 Status GivenUp() { return {Status::NotOK, "the migration was ended"}; }
 
 // HAUL IMPORT, until the destination accepts it.
@@ -33,8 +40,9 @@ StatusOr<RdmaAnswer> Agree(int fd, const RdmaQuestion &question) {
     // In this order: the slots are the source's by this version.
     if (question.gives_up()) return GivenUp();
     std::vector<std::string> words = {"haul", "import", question.range.String(), std::to_string(answer.version),
-                                      question.source};
-    if (!question.token.empty()) words.push_back(question.token);
+                                      question.source,        "keyed"};
+    auto job = question.token.empty() ? "" : RdmaJobId(question.token);
+    if (!job.empty()) words.push_back(job);
     auto line = GET_OR_RET(RdmaExchange(fd, words));
     if (BeginsWith(line, "-ERR unknown command")) {
       answer.known = false;
@@ -42,8 +50,13 @@ StatusOr<RdmaAnswer> Agree(int fd, const RdmaQuestion &question) {
     }
     auto parts = util::Split(line, " ");
     if (parts.size() == 3 && parts[0] == "+haul" && parts[1] == "preparing") {
-      answer.token = parts[2];
-      return answer;
+      answer.token = !job.empty() && parts[2] == job ? question.token : parts[2];
+      if (RdmaIsToken(answer.token)) return answer;
+    }
+    if (KnowsNoKeys(line)) {
+      return {Status::NotOK,
+              "the destination's build knows no keys, and this node sends no slots without: install the source's build "
+              "on the destination, or set migrate-transport redis"};
     }
     if (!BeginsWith(line, "-TRYAGAIN") || Clock::now() >= end) {
       return {Status::NotOK, "the destination refuses the import: " + line};
@@ -53,10 +66,10 @@ StatusOr<RdmaAnswer> Agree(int fd, const RdmaQuestion &question) {
 }
 
 // HAUL ENDPOINT, until the destination listens.
-StatusOr<std::string> WaitForEndpoint(int fd, const RdmaQuestion &question, const std::string &token) {
+StatusOr<std::string> WaitForEndpoint(int fd, const RdmaQuestion &question, const std::string &job) {
   auto end = Clock::now() + kPrepareTime;
   while (!question.gives_up()) {
-    auto line = GET_OR_RET(RdmaExchange(fd, {"haul", "endpoint", token}));
+    auto line = GET_OR_RET(RdmaExchange(fd, {"haul", "endpoint", job}));
     auto parts = util::Split(line, " ");
     if (parts.size() < 2 || parts[0] != "+haul") {
       return {Status::NotOK, "the destination cannot receive: " + line};
@@ -77,6 +90,6 @@ StatusOr<std::string> WaitForEndpoint(int fd, const RdmaQuestion &question, cons
 
 StatusOr<RdmaAnswer> RdmaAsk(int fd, const RdmaQuestion &question) {
   auto answer = GET_OR_RET(Agree(fd, question));
-  if (answer.known) answer.endpoint = GET_OR_RET(WaitForEndpoint(fd, question, answer.token));
+  if (answer.known) answer.endpoint = GET_OR_RET(WaitForEndpoint(fd, question, RdmaJobId(answer.token)));
   return answer;
 }

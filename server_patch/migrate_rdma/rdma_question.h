@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // rdma_question.h — the source's question to a destination, on an authenticated Redis connection:
 //
-//   HAUL IMPORT <slots> <version> <source-id> [<token>]   +haul preparing <token>
-//   HAUL ENDPOINT <token>                                 +haul preparing, or +haul <port> [host]
+//   HAUL IMPORT <slots> <version> <source-id> KEYED         +haul preparing <secret>
+//   HAUL IMPORT <slots> <version> <source-id> KEYED <job>   +haul preparing <job>
+//   HAUL ENDPOINT <job>                                     +haul preparing, or +haul <port> [host]
 //
 // The destination checks and marks at once, and prepares on a thread of its own. TRYAGAIN means that it is busy, or
 // that the nodes' topologies differ, as while a controller sends the next one: asked again for ten seconds.

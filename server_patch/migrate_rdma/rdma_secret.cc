@@ -7,6 +7,7 @@
 
 #include "rdma_moved.h"
 #include "rdma_store.h"
+#include "server/server.h"
 
 namespace {
 
@@ -38,10 +39,24 @@ bool FromHex(const std::string &hex, uint8_t *bytes) {
 
 }  // namespace
 
+Status RdmaRefuseTls(Server *srv) {
+  if (!srv->GetConfig()->tls_replication) return Status::OK();
+  return {Status::NotOK,
+          "with tls-replication the secret of a haul job may not travel without TLS, as HAUL IMPORT does: set "
+          "migrate-transport redis"};
+}
+
 StatusOr<std::string> RdmaDrawToken() {
   std::string bytes(HAUL_KEY_SECRET_BYTES, '\0');
   if (getrandom(bytes.data(), bytes.size(), 0) != HAUL_KEY_SECRET_BYTES) return Status::FromErrno("getrandom");
   return ToHex(bytes);
+}
+
+bool RdmaIsToken(const std::string &token) {
+  uint8_t secret[HAUL_KEY_SECRET_BYTES];
+  bool sound = FromHex(token, secret);
+  explicit_bzero(secret, sizeof(secret));
+  return sound;
 }
 
 StatusOr<RdmaKeys> RdmaKeysOf(const std::string &token) {

@@ -13,9 +13,15 @@
 #include "haul/key.h"
 #include "status.h"
 
+class Server;
+
 using RdmaKeys = std::unique_ptr<haul_keys, decltype(&haul_keys_destroy)>;
 
+// The nodes of a cluster with tls-replication trust no connection without TLS, and the secret would travel over one: an
+// error that says so. A guard of the server.
+Status RdmaRefuseTls(Server *srv);
 // In hexadecimal.
 StatusOr<std::string> RdmaDrawToken();
+bool RdmaIsToken(const std::string &token);
 // For both sides of its job. An error: the token is empty or damaged, and nothing may be opened with it.
 StatusOr<RdmaKeys> RdmaKeysOf(const std::string &token);

@@ -11,6 +11,7 @@
 
 #include "fmt/format.h"
 #include "parse_util.h"
+#include "rdma_secret.h"
 #include "unique_fd.h"
 
 namespace {
@@ -63,6 +64,8 @@ Status Parse(std::istream *file, RdmaState *state) {
   state->endpoint = values["endpoint"];
   state->token = values["token"];
   if (state->moving && !state->range.IsValid()) return {Status::NotOK, "its slots are no slots"};
+  // Nothing may be opened without it.
+  if (state->moving && !RdmaIsToken(state->token)) return {Status::NotOK, "the secret of its job is missing"};
   return Status::OK();
 }
 

@@ -98,7 +98,7 @@ class ByForce(SlotCase):
     def test_import_from_itself__refused(self):
         a, b = self.open()
         with self.assertRaisesRegex(Error, "from itself"):
-            a.call("haul", "import", ALL, self.cluster.version, a.id)
+            a.call("haul", "import", ALL, self.cluster.version, a.id, "keyed")
         self.migrate(a, b)
 
     def test_destination_loses_its_database__the_next_migration_starts_over(self):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """import_request.py: what a destination answers to HAUL IMPORT and HAUL ENDPOINT, what a source answers to HAUL
-DECISION, what becomes of an import whose source does not come, and of Kvrocks' own imports beside it.
+OUTCOME, what becomes of an import whose source does not come, and of Kvrocks' own imports beside it.
 
     import_request.py HAUL_TOOL [unittest arguments]
 """
@@ -10,23 +10,13 @@ import socket
 import threading
 import time
 
+from jobs import job_of, name_of, request_import, state_of
 from kvrocks_node import Error
 from slot_case import ALL, SlotCase, run_suite
 from slot_load import ProxiedCase
 
 LISTEN_ABOVE = 15000
-UNKNOWN = "00" * 16
-
-
-def state_of(node, role):
-    """Where a node has the running job, or the last one, of "source" or "target"."""
-    return os.path.join(node.database(), "haul", f"slots-{role}")
-
-
-def token_of(node, role):
-    """The only place where it is written down."""
-    with open(state_of(node, role), encoding="ascii") as file:
-        return dict(line.split(" ", 1) for line in file if " " in line)["token"].strip()
+UNKNOWN = "00" * 8
 
 
 class ImportAnswers:
@@ -39,14 +29,15 @@ class ImportAnswers:
 
 
 class ImportRequest(SlotCase, ImportAnswers):
-    def request(self, target, source, slots=ALL, version=None, token=()):
-        return target.call("haul", "import", slots, self.cluster.version if version is None else version, source.id,
-                           *token).split()[-1].decode()
+    def request(self, target, source, slots=ALL, version=None, job=()):
+        """The job's name."""
+        answer = request_import(target, source, slots, self.cluster.version if version is None else version, job)
+        return answer if job else name_of(answer)
 
-    def endpoint(self, target, token):
+    def endpoint(self, target, job):
         """The port, once the destination listens."""
         def ready():
-            words = target.call("haul", "endpoint", token).split()
+            words = target.call("haul", "endpoint", job).split()
             return int(words[1]) if words[1] != b"preparing" else 0
         return target.wait_for(ready, "the listener")
 
@@ -88,40 +79,48 @@ class ImportRequest(SlotCase, ImportAnswers):
         self.migrate(a, b)
         self.refuse("taken over", b, a)
 
-    def test_import__token_of_no_job__refused(self):
+    def test_import__name_of_no_job__refused(self):
         a, b = self.open()
-        self.refuse("no job with this token", b, a, token=(UNKNOWN,))
-        with self.assertRaisesRegex(Error, "no job with this token"):
+        self.refuse("no such job", b, a, job=(UNKNOWN,))
+        with self.assertRaisesRegex(Error, "no such job"):
             b.call("haul", "endpoint", UNKNOWN)
 
-    def test_import__token_of_a_job_that_was_cancelled__refused(self):
+    def test_import__name_of_a_job_that_was_cancelled__refused(self):
         a, b = self.open()
-        token = self.request(b, a, "7")
+        job = self.request(b, a, "7")
         b.call("cluster", "import", "7", 2)
-        b.wait_for(lambda: "has ended" in self.error_of(b, "haul", "endpoint", token), "the end")
-        self.refuse("no job with this token", b, a, "7", token=(token,))
+        b.wait_for(lambda: "has ended" in self.error_of(b, "haul", "endpoint", job), "the end")
+        self.refuse("no such job", b, a, "7", job=(job,))
 
-    def test_import__token_of_a_job_that_has_ended_well__answered_at_any_version(self):
-        """The source missed the last message. It may ask after a restart of the destination, and after others' jobs."""
+    def test_import__name_of_a_job_that_has_ended_well__answered_at_any_version(self):
+        """The source missed the last message. It may ask after a restart of the destination."""
         a, b = self.open()
         self.migrate(a, b, "0-99")
-        token = token_of(b, "target")
-        self.migrate(a, b, "100-199")
-        self.assertNotEqual(token_of(b, "target"), token)
+        job = job_of(b, "target")
         b.kill()
         b.start()
-        self.assertEqual(self.request(b, a, "0-99", version=0, token=(token,)), token)
-        self.endpoint(b, token)
+        self.assertEqual(self.request(b, a, "0-99", version=0, job=(job,)), job)
+        self.endpoint(b, job)
+
+    def test_import__name_of_a_job_that_has_ended_well_before_others__refused_and_confirmed(self):
+        """Its secret is gone, so nothing can listen for it; a source asks first whether it was taken over."""
+        a, b = self.open()
+        self.migrate(a, b, "0-99")
+        job = job_of(b, "target")
+        self.migrate(a, b, "100-199")
+        self.assertNotEqual(job_of(b, "target"), job)
+        self.refuse("no such job", b, a, "0-99", job=(job,))
+        self.assertEqual(b.call("haul", "confirm", "0-99", job, a.id), b"haul taken")
 
     # --- the listener ------------------------------------------------------------------------------------
 
     def test_import__by_the_same_source_again__the_same_job(self):
         a, b = self.open()
-        token = self.request(b, a)
-        self.endpoint(b, token)
-        self.assertEqual(self.request(b, a), token)
+        job = self.request(b, a)
+        self.endpoint(b, job)
+        self.assertEqual(self.request(b, a), job)
         self.cluster.tell()
-        self.assertEqual(self.request(b, a, version=0, token=(token,)), token)
+        self.assertEqual(self.request(b, a, version=0, job=(job,)), job)
 
     def test_import__of_other_slots_at_once__refused(self):
         a, b = self.open()
@@ -154,11 +153,11 @@ class ImportRequest(SlotCase, ImportAnswers):
         with socket.create_server(("127.0.0.1", 0)) as busy:
             listen = f"127.0.0.1:{busy.getsockname()[1]}"
             a, b = self.open(settings={"b": {"migrate-rdma-listen": listen}})
-            token = self.request(b, a)
+            job = self.request(b, a)
             with self.assertRaisesRegex(Error, "in use"):
                 deadline = time.monotonic() + 30
                 while time.monotonic() < deadline:
-                    b.call("haul", "endpoint", token)
+                    b.call("haul", "endpoint", job)
                     time.sleep(0.02)
             self.assertEqual(b.cluster_info()["import_state"], "error")
 
@@ -238,89 +237,89 @@ class ImportBesideUpstream(SlotCase):
         self.assertEqual(b.client().pipeline([("exists", f"fill:{i}") for i in range(8000)]), [1] * 8000)
 
 
-class Decision(SlotCase, ImportAnswers):
-    """What a source answers to HAUL DECISION."""
+class Outcome(SlotCase, ImportAnswers):
+    """What a source answers to HAUL OUTCOME."""
 
-    def ask(self, source, token):
+    def ask(self, source, job):
         try:
-            return source.call("haul", "decision", token).decode()
+            return source.call("haul", "outcome", job).decode()
         except Error as error:
             return str(error).split()[0]
 
-    def test_decision__token_of_no_job__void(self):
+    def test_outcome__name_of_no_job__void(self):
         a, _ = self.open()
         self.assertEqual(self.ask(a, UNKNOWN), "haul void")
 
-    def test_decision__job_that_was_handed_over__decided_also_after_a_restart_and_when_published(self):
+    def test_outcome__job_that_was_handed_over__decided_also_after_a_restart_and_when_published(self):
         a, b = self.open()
         self.migrate(a, b)
-        token = token_of(a, "source")
-        self.assertEqual(self.ask(a, token), "haul decided")
+        job = job_of(a, "source")
+        self.assertEqual(self.ask(a, job), "haul decided")
         a.kill()
         a.start()
-        self.assertEqual(self.ask(a, token), "haul decided")
+        self.assertEqual(self.ask(a, job), "haul decided")
         self.cluster.slots = {b.id: ALL}
         self.cluster.tell()
-        self.assertEqual(self.ask(a, token), "haul decided")
+        self.assertEqual(self.ask(a, job), "haul decided")
 
-    def test_decision__job_that_runs__try_again_and_it_goes_on(self):
+    def test_outcome__job_that_runs__try_again_and_it_goes_on(self):
         a, b = self.open()
         self.begin_slow(a, b, keys=3000)
-        self.assertEqual(self.ask(a, token_of(a, "source")), "TRYAGAIN")
+        self.assertEqual(self.ask(a, job_of(a, "source")), "TRYAGAIN")
         self.wait_for_state(a, "success")
 
-    def test_decision__job_that_was_cancelled__void(self):
+    def test_outcome__job_that_was_cancelled__void(self):
         a, b = self.open()
         self.begin_slow(a, b)
-        token = token_of(a, "source")
+        job = job_of(a, "source")
         self.assertEqual(a.call("haul", "cancel", ALL), b"OK")
         self.wait_for_state(a, "fail")
-        self.assertEqual(self.ask(a, token), "haul void")
+        self.assertEqual(self.ask(a, job), "haul void")
 
-    def test_decision__job_that_is_kept__given_up_for_good(self):
+    def test_outcome__job_that_is_kept__given_up_for_good(self):
         a, b = self.open()
         self.begin_slow(a, b)
-        token = token_of(a, "source")
+        job = job_of(a, "source")
         a.kill()
         a.start()
         self.assertEqual(a.info("migration")["migrate_kept_slot(s)"], ALL)
-        self.assertEqual(self.ask(a, token), "TRYAGAIN")
-        a.wait_for(lambda: self.ask(a, token) == "haul void", "the end of the job")
+        self.assertEqual(self.ask(a, job), "TRYAGAIN")
+        a.wait_for(lambda: self.ask(a, job) == "haul void", "the end of the job")
         self.assertEqual(a.info("migration")["migrate_kept_slot(s)"], "")
         a.kill()
         a.start()
         self.assertEqual(a.info("migration")["migrate_kept_slot(s)"], "")
-        self.assertEqual(self.ask(a, token), "haul void")
+        self.assertEqual(self.ask(a, job), "haul void")
 
-    def test_decision__job_that_is_kept_and_the_disk_refuses__given_up_when_it_does_not(self):
+    def test_outcome__job_that_is_kept_and_the_disk_refuses__given_up_when_it_does_not(self):
         a, b, c = self.open(3)
         self.begin_slow(a, b, slots="0-8000")
-        token = token_of(a, "source")
+        job = job_of(a, "source")
         a.kill()
         a.start()
         self.cluster.tell()
         in_the_way = os.path.join(a.database(), "haul", "slots-source.tmp")
         os.mkdir(in_the_way)
-        self.assertEqual(self.ask(a, token), "TRYAGAIN")
+        self.assertEqual(self.ask(a, job), "TRYAGAIN")
         a.wait_for(lambda: "cannot be given up yet" in a.log(), "the disk's refusal")
         with self.assertRaisesRegex(Error, "create .*slots-source.tmp"):
             self.cluster.migrate(a, c, "8001-16383", "sync")
-        self.assertEqual(self.ask(a, token), "TRYAGAIN")
+        self.assertEqual(self.ask(a, job), "TRYAGAIN")
         os.rmdir(in_the_way)
-        a.wait_for(lambda: self.ask(a, token) == "haul void", "the end of the job")
+        a.wait_for(lambda: self.ask(a, job) == "haul void", "the end of the job")
         self.migrate(a, c, "8001-16383")
 
-    def test_decision__void_and_the_destination_has_the_token_again__not_continued(self):
+    def test_outcome__void_and_the_destination_has_the_job_again__not_continued(self):
         a, b = self.open()
-        token = b.call("haul", "import", ALL, self.cluster.version, a.id).split()[-1].decode()
-        self.assertEqual(self.ask(a, token), "haul void")
+        job = name_of(request_import(b, a, ALL, self.cluster.version))
+        self.assertEqual(self.ask(a, job), "haul void")
         with self.assertRaisesRegex(Error, "about to end this job"):
             self.cluster.migrate(a, b, ALL, "sync")
         b.call("cluster", "import", ALL, 2)
         b.wait_for(lambda: b.cluster_info()["import_state"] == "error", "the end")
         self.migrate(a, b)
 
-    def test_decision__by_a_replica__try_again(self):
+    def test_outcome__by_a_replica__try_again(self):
         _, _, c = self.open(3, replica_of={"c": "b"})
         self.assertEqual(self.ask(c, UNKNOWN), "TRYAGAIN")
 
@@ -395,16 +394,16 @@ class DoubtfulImport(ProxiedCase, ImportAnswers):
             a.call("set", self.key, "a")
 
     def test_import__in_doubt_and_its_source_has_lost_the_job__begins_anew(self):
-        """The source's state was removed, as an operator may do: it asks without a token."""
+        """The source's state was removed, as an operator may do: it names no job."""
         a, b, _ = self.prepare_and_lose_the_source()
         self.restart(b)
-        token = token_of(b, "target")
+        job = job_of(b, "target")
         os.remove(state_of(a, "source"))
         a.start()
         self.cluster.tell()
         self.migrate(a, b, self.MOVING)
         self.assertEqual(b.call("get", self.key), b"v")
-        self.assertNotEqual(token_of(b, "target"), token)
+        self.assertNotEqual(job_of(b, "target"), job)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ class Listener(SlotCase):
     def test_request__within_multi__refused(self):
         """It cannot be answered within one: the listener opens on another thread."""
         a, b = self.open()
-        for arguments in ((ALL, self.cluster.version), (ALL, self.cluster.version, a.id)):
+        for arguments in ((ALL, self.cluster.version), (ALL, self.cluster.version, a.id, "keyed")):
             client = Client(b.port)
             client.call("multi")
             with self.assertRaises(Error):

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 
+from jobs import name_of, request_import
 from kvrocks_node import ADDRESS, LISTEN_ABOVE, TRANSPORT, UPSTREAM, Error, free_high_port
 from slot_case import (ALL, BINARY, FAMILIES, UNPATCHED, SlotCase, Writer, fill_every_type, range_deletion,
                        read_every_type, record, run_suite, slot_prefix)
@@ -340,10 +341,10 @@ class SlotMigration(SlotCase):
         self.migrate(a, b)
         self.assertEqual(b.call("get", "k"), b"v")
 
-    def test_data_connection__without_the_token__refused(self):
+    def test_data_connection__without_the_key__refused(self):
         a, b = self.open()
-        token = b.call("haul", "import", ALL, self.cluster.version, a.id).split()[-1]
-        b.wait_for(lambda: b.call("haul", "endpoint", token) != b"haul preparing", "the listener")
+        job = name_of(request_import(b, a, ALL, self.cluster.version))
+        b.wait_for(lambda: b.call("haul", "endpoint", job) != b"haul preparing", "the listener")
         done = subprocess.run(
             [self.HAUL, "send", "--db", self.foreign_database(a), "--to", f"127.0.0.1:{b.port + LISTEN_ABOVE}", "--transport",
              "tcp", "--retry", "1s"], capture_output=True, text=True, check=False)
@@ -352,7 +353,7 @@ class SlotMigration(SlotCase):
         b.call("cluster", "import", ALL, 2)
 
     def foreign_database(self, node):
-        """A copy of a database: what a client without a token might send."""
+        """A copy of a database: what a client without the key might send."""
         copy = os.path.join(self.cluster.directory, "copy")
         node.stop()
         shutil.copytree(node.database(), copy)
@@ -403,7 +404,7 @@ class SlotMigration(SlotCase):
         begun = time.monotonic()
         self.wait_for_state(a, "fail")
         self.assertLess(time.monotonic() - begun, 20)
-        self.assertIn("the destination has ended the job: haul: no job with this token", a.log())
+        self.assertIn("the destination has ended the job: haul: no such job", a.log())
         self.assert_takes(a)
 
     def test_kill__source_while_it_copies__goes_on_when_asked(self):

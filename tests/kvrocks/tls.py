@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tls.py: a destination whose data must travel by TLS refuses haul, which has none.
+"""tls.py: a node whose data must travel by TLS refuses haul, whose secret would come without.
 
     tls.py HAUL_TOOL [unittest arguments]
 Skipped where the program was built without TLS (-DENABLE_OPENSSL=ON), or where there is no openssl to make a
@@ -10,10 +10,11 @@ import os
 import shutil
 import subprocess
 
+from jobs import request_import
 from kvrocks_node import Error
 from slot_case import ALL, SlotCase, run_suite
 
-SENTENCE = "data travels by TLS only, and haul has none: set migrate-transport redis"
+SENTENCE = "may not travel without TLS, as HAUL IMPORT does: set migrate-transport redis"
 
 
 class Tls(SlotCase):
@@ -42,7 +43,7 @@ class Tls(SlotCase):
     def test_import__destination_replicates_by_tls__refused_by_a_sentence(self):
         a, b = self.open_with_tls({"tls-replication": "yes"})
         with self.assertRaisesRegex(Error, SENTENCE):
-            b.call("haul", "import", ALL, self.cluster.version, a.id)
+            request_import(b, a, ALL, self.cluster.version)
         self.assert_untouched(a, b)
 
     def test_migrate__destination_replicates_by_tls__fails_by_a_sentence_and_the_slots_stay(self):
@@ -53,6 +54,16 @@ class Tls(SlotCase):
         self.assert_untouched(a, b)
         a.call("config", "set", "migrate-transport", "redis")
         self.migrate(a, b)
+        self.assert_takes(b)
+
+    def test_migrate__source_replicates_by_tls__fails_by_a_sentence_before_it_asks(self):
+        a, b = self.open_with_tls({"tls-replication": "yes"})
+        self.cluster.slots = {b.id: ALL}
+        self.cluster.tell()
+        self.assertEqual(self.cluster.migrate(b, a), b"OK")
+        self.wait_for_state(b, "fail")
+        self.assertRegex(b.info("migration")["migrate_last_error"], SENTENCE)
+        self.assertNotIn("cmdstat_haul", a.info("commandstats"))
         self.assert_takes(b)
 
     def test_migrate__destination_only_offers_tls__haul(self):

@@ -5,6 +5,7 @@ CLUSTER RESET.
 
     topology_versions.py HAUL_TOOL [unittest arguments]
 """
+from jobs import request_import
 from slot_case import ALL, run_suite
 from slot_load import ProxiedCase
 
@@ -105,7 +106,7 @@ class TopologyVersions(ProxiedCase):
         self.cluster.raises = False
         self.cluster.slots = {a.id: "0-8000", c.id: "8001-16383"}
         self.cluster.tell()
-        b.call("haul", "import", "9000-9100", self.cluster.version, c.id)
+        request_import(b, c, "9000-9100", self.cluster.version)
         self.assertEqual(self.cluster.migrate(a, b, "0-8000"), b"OK")
         b.wait_for(lambda: "calls=1," not in b.info("commandstats")["cmdstat_haul"], "the source's question")
         self.cluster.slots = {c.id: ALL}
