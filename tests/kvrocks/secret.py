@@ -6,7 +6,6 @@
 """
 import os
 import re
-import shutil
 import socket
 import stat
 import subprocess
@@ -92,9 +91,7 @@ class Secret(SlotCase):
     def key_file(self, identity, secret):
         """As `haul keygen` makes it."""
         path = os.path.join(self.cluster.directory, "key")
-        shutil.rmtree(path, ignore_errors=True)
         subprocess.run([self.HAUL, "keygen", "-q", "--id", identity, path], check=True, stdout=subprocess.DEVNULL)
-        self.addCleanup(lambda: os.path.exists(path) and os.remove(path))
         with open(path, encoding="ascii") as file:
             self.assertNotIn(secret, file.read())
         return path
@@ -104,9 +101,11 @@ class Secret(SlotCase):
         c.stop()
         self.begin_slow(a, b)
         secret, port = secret_of(b, "target"), b.port + LISTEN_ABOVE
-        self.assertEqual(self.send_as(c, port).returncode, TOOL_AUTH)
-        other = self.send_as(c, port, "--key", self.key_file(name_of(secret), secret))
-        self.assertEqual(other.returncode, TOOL_AUTH, other.stderr)
+        other_key = ("--key", self.key_file(name_of(secret), secret))
+        for key, reason in (((), "it does not use the key"), (other_key, "it does not have the key")):
+            sent = self.send_as(c, port, *key)
+            self.assertEqual(sent.returncode, TOOL_AUTH, sent.stderr)
+            self.assertRegex(b.log(), f"refused a connection from .*: {reason}")
         self.assertEqual(a.info("migration")["migrate_phase"], "copying")
         a.call("config", "set", "migrate-rdma-rate-limit-mb", 0)
         self.wait_for_state(a, "success")
