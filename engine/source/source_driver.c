@@ -100,7 +100,8 @@ static enum haul_status connect_channel(struct source_driver *driver, struct hau
     struct link_config config = {.options = driver->options.intent->options.link,
                                  .clock = driver->options.clock,
                                  .log = driver->options.intent->options.log,
-                                 .keys = driver->options.intent->options.keys};
+                                 .keys = driver->options.intent->options.keys,
+                                 .host = driver->options.intent->addresses.host};
     struct link_ticket ticket = {.version_min = 0};
     memcpy(ticket.session, driver->options.migration->result.job, LINK_SESSION_BYTES);
     return peer_channel_connect(&driver->peer, address_of(driver), &ticket, &config, error);
@@ -506,7 +507,7 @@ void source_driver_progress(const struct source_driver *driver, struct haul_prog
         .pinned_table_bytes = driver->pinned.table_bytes,
         .rounds = figures.rounds,
         .wire = (enum haul_wire)source_session_welcome(driver->session)->wire,
-        .trust = wire_mode_trust(driver->options.intent->options.keys != NULL,
+        .trust = wire_mode_trust(driver->options.intent->options.keys,
                                  driver->options.intent->options.insecure),
         .seconds = (double)(now_ns(driver) - driver->options.started_ns) / (double)NS_PER_S,
     };
@@ -673,7 +674,7 @@ static enum haul_status create_session(struct source_driver *driver, struct haul
 static enum haul_status set_up(struct source_driver *driver, struct haul_error *error)
 {
     struct source_intent *intent = driver->options.intent;
-    wire_mode_warn(intent->options.keys != NULL, intent->options.insecure, intent->options.log);
+    wire_mode_warn(intent->options.keys, intent->options.insecure, intent->options.log);
     enum haul_status status =
         source_calls_create(&driver->calls, intent, &driver->copy, driver->options.clock, error);
     if (status == HAUL_OK) {

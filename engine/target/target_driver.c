@@ -687,7 +687,7 @@ void target_driver_progress(const struct target_driver *driver, struct haul_prog
     progress->wire =
         driver->copy.started_ns > 0 ? target_session_wire(driver->session) : HAUL_WIRE_AUTO;
     progress->trust =
-        wire_mode_trust(driver->options.target->keys != NULL, driver->options.target->insecure);
+        wire_mode_trust(driver->options.target->keys, driver->options.target->insecure);
 }
 
 struct option_report *target_driver_differences(struct target_driver *driver)

@@ -361,7 +361,7 @@ static void publish(struct target_migration *target)
 {
     struct haul_progress progress = {
         .phase = HAUL_PHASE_LISTENING,
-        .trust = wire_mode_trust(target->options.keys != NULL, target->options.insecure)};
+        .trust = wire_mode_trust(target->options.keys, target->options.insecure)};
     if (target->driver != NULL) {
         target_driver_progress(target->driver, &progress);
     }
@@ -501,7 +501,7 @@ static enum haul_status listen_all(struct target_migration *target, struct haul_
         .group = target->group,
     };
     struct link_address address;
-    wire_mode_warn(target->options.keys != NULL, target->options.insecure, target->options.log);
+    wire_mode_warn(target->options.keys, target->options.insecure, target->options.log);
     enum haul_status status = acceptor_create(&options, &target->acceptor, error);
     if (status == HAUL_OK) {
         acceptor_address(target->acceptor, &address);

@@ -19,7 +19,7 @@
 #include "durable_file.h"
 #include "key_ring.h"
 #include "key_text.h"
-#include "plain_file.h"
+#include "private_file.h"
 
 enum { PATH_BYTES = DURABLE_FILE_PATH_BYTES_MAX, MODE = 0600 };
 
@@ -37,35 +37,6 @@ static enum haul_status fail(struct haul_error *error, const char *call, const c
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
-
-/* Does the service manager keep the file? Then it decides who reads it. */
-static bool is_credential(const char *path)
-{
-    const char *directory = getenv("CREDENTIALS_DIRECTORY");
-    size_t length = directory != NULL ? strlen(directory) : 0;
-    return length > 0 && strncmp(path, directory, length) == 0 && path[length] == '/' &&
-           strstr(path + length, "/../") == NULL;
-}
-
-static enum haul_status check_access(int fd, const char *path, struct haul_error *error)
-{
-    struct stat about;
-    if (fstat(fd, &about) != 0) {
-        return fail(error, "fstat", "read", path);
-    }
-    mode_t forbidden = is_credential(path) ? S_IRWXO : S_IRWXG | S_IRWXO;
-    if ((about.st_mode & forbidden) != 0) {
-        haul_error_set(error, HAUL_AUTH, NULL, 0, "others can read the key in %s (mode %04o)", path,
-                       (unsigned)about.st_mode & 07777);
-        haul_error_hint(error, "chmod 600 it; if somebody has read it, make a new one");
-        return HAUL_AUTH;
-    }
-    if (about.st_uid != geteuid() && about.st_uid != 0) {
-        return haul_error_set(error, HAUL_AUTH, NULL, 0, "%s belongs to user %u, not to %u or root",
-                              path, (unsigned)about.st_uid, (unsigned)geteuid());
-    }
-    return HAUL_OK;
-}
 
 static enum haul_status read_text(int fd, const char *path, struct key_list *list,
                                   struct haul_error *error)
@@ -92,15 +63,12 @@ static enum haul_status read_text(int fd, const char *path, struct key_list *lis
 static enum haul_status read_list(const char *path, struct key_list *list, struct haul_error *error)
 {
     memset(list, 0, sizeof(*list));
-    int fd = plain_file_open(path, O_RDONLY, 0);
-    if (fd < 0) {
-        return fail(error, "open", "read the key file", path);
-    }
-    enum haul_status status = check_access(fd, path, error);
+    int fd = -1;
+    enum haul_status status = private_file_open(path, &fd, error);
     if (status == HAUL_OK) {
         status = read_text(fd, path, list, error);
+        (void)close(fd);
     }
-    (void)close(fd);
     return status;
 }
 

@@ -57,7 +57,8 @@ static enum haul_status connect_once(struct verify_peer *peer, struct haul_error
     struct link_config config = {.options = {.peer_timeout_ms = peer->options.peer_timeout_ms},
                                  .clock = peer->options.clock,
                                  .log = peer->options.log,
-                                 .keys = peer->options.keys};
+                                 .keys = peer->options.keys,
+                                 .host = peer->addresses.host};
     struct link_ticket ticket = {.version_min = 0};
     return peer_channel_connect(&peer->channel, &peer->addresses.items[peer->addresses.at], &ticket,
                                 &config, error);

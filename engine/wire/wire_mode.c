@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "haul/log.h"
+#include "key_ring.h"
 
 static const char *const names[] = {
     [HAUL_WIRE_AUTO] = "auto",
@@ -67,18 +68,22 @@ const char *haul_trust_name(enum haul_trust trust)
         [HAUL_TRUST_HOST] = "host",
         [HAUL_TRUST_KEY] = "key",
         [HAUL_TRUST_ANYBODY] = "anybody",
+        [HAUL_TRUST_CERTIFICATE] = "certificate",
     };
     return (unsigned)trust < sizeof(trusts) / sizeof(trusts[0]) ? trusts[trust] : NULL;
 }
 
-enum haul_trust wire_mode_trust(bool has_key, bool insecure)
+enum haul_trust wire_mode_trust(const struct haul_keys *keys, bool insecure)
 {
-    return has_key ? HAUL_TRUST_KEY : insecure ? HAUL_TRUST_ANYBODY : HAUL_TRUST_HOST;
+    if (keys == NULL) {
+        return insecure ? HAUL_TRUST_ANYBODY : HAUL_TRUST_HOST;
+    }
+    return key_ring_certificates(keys) != NULL ? HAUL_TRUST_CERTIFICATE : HAUL_TRUST_KEY;
 }
 
-void wire_mode_warn(bool has_key, bool insecure, const struct haul_log *log)
+void wire_mode_warn(const struct haul_keys *keys, bool insecure, const struct haul_log *log)
 {
-    if (wire_mode_trust(has_key, insecure) == HAUL_TRUST_ANYBODY) {
+    if (wire_mode_trust(keys, insecure) == HAUL_TRUST_ANYBODY) {
         haul_log(log, HAUL_LOG_WARNING,
                  "insecure: without a key every peer is trusted, and the data is readable on its "
                  "way");

@@ -21,8 +21,8 @@ uint32_t wire_mode_agree(enum haul_wire ours, uint32_t theirs);
 bool wire_mode_fits(enum haul_wire ours, bool has_key, uint32_t agreed);
 
 /* Whom a side trusts with these options. */
-enum haul_trust wire_mode_trust(bool has_key, bool insecure);
+enum haul_trust wire_mode_trust(const struct haul_keys *keys, bool insecure);
 /* Warn if that is anybody. */
-void wire_mode_warn(bool has_key, bool insecure, const struct haul_log *log);
+void wire_mode_warn(const struct haul_keys *keys, bool insecure, const struct haul_log *log);
 
 #endif

@@ -399,7 +399,7 @@ enum haul_status control_channel_connect(const struct link_address *address,
     int fd = -1;
     status = tcp_socket_connect(address, made->config.options.peer_timeout_ms, &fd, error);
     if (status == HAUL_OK) {
-        status = tls_socket_open(&made->socket, fd, made->config.keys, error);
+        status = tls_socket_open(&made->socket, fd, made->config.keys, made->config.host, error);
     }
     if (status != HAUL_OK) {
         control_channel_destroy(made);

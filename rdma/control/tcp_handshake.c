@@ -51,7 +51,7 @@ static enum haul_status fail_timeout(const struct tcp_handshake *handshake,
     bool securing = handshake->state == TCP_HANDSHAKE_SECURING;
     (void)haul_error_set(error, HAUL_TIMEOUT, "", 0, "%s did not %s within %u ms", name,
                          connecting ? "accept the connection"
-                         : securing ? "prove that it has the key"
+                         : securing ? "prove who it is"
                                     : "answer our preamble",
                          handshake->peer_timeout_ms);
     haul_error_hint(error, connecting
@@ -60,10 +60,25 @@ static enum haul_status fail_timeout(const struct tcp_handshake *handshake,
     return HAUL_TIMEOUT;
 }
 
-static enum haul_status fail_key(const struct tcp_handshake *handshake, struct haul_error *error)
+static enum haul_status fail_certificate(const char *name, const struct tls_socket *socket,
+                                         struct haul_error *error)
+{
+    char cause[TLS_STREAM_CAUSE_BYTES];
+    tls_stream_cause(socket->tls, cause);
+    (void)haul_error_set(error, HAUL_AUTH, "", 0, "%s %s", name, cause);
+    haul_error_hint(error, "check --tls-ca, --tls-name, the dates of the certificates and the "
+                           "receiver's log");
+    return HAUL_AUTH;
+}
+
+static enum haul_status fail_key(const struct tcp_handshake *handshake,
+                                 const struct tls_socket *socket, struct haul_error *error)
 {
     char name[LINK_ADDRESS_TEXT_BYTES_MAX];
     link_address_format(&handshake->peer, name);
+    if (tls_stream_has_certificates(socket->tls)) {
+        return fail_certificate(name, socket, error);
+    }
     (void)haul_error_set(error, HAUL_AUTH, "", 0, "%s does not have the key of this side", name);
     haul_error_hint(error, "give both sides the same file: --key FILE (made by `haul keygen`)");
     return HAUL_AUTH;
@@ -86,7 +101,9 @@ static enum haul_status on_securing(struct tcp_handshake *handshake, struct tls_
     if (status == HAUL_OK) {
         handshake->state = TCP_HANDSHAKE_SENDING;
     } else if (status == HAUL_AUTH) {
-        status = fail_key(handshake, error);
+        struct haul_error ignored;
+        (void)!tls_socket_flush(socket, &ignored);
+        status = fail_key(handshake, socket, error);
     } else if (status == HAUL_CLOSED && error->code == 0) {
         status = fail_unanswered(handshake, error);
     }
@@ -153,6 +170,9 @@ static enum haul_status on_reading(struct tcp_handshake *handshake, struct tls_s
     }
     if (status == HAUL_CLOSED && error->code == 0) {
         return fail_unanswered(handshake, error);
+    }
+    if (status == HAUL_AUTH) {
+        return fail_key(handshake, socket, error);
     }
     if (status != HAUL_OK || handshake->moved_bytes < sizeof(handshake->bytes)) {
         return status;

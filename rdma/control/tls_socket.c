@@ -16,7 +16,7 @@ enum {
 static const char changed[] = "a message of the peer was changed on the way";
 
 enum haul_status tls_socket_open(struct tls_socket *socket, int fd, const struct haul_keys *keys,
-                                 struct haul_error *error)
+                                 const char *host, struct haul_error *error)
 {
     *socket = (struct tls_socket){.fd = fd, .tls = NULL};
     if (keys == NULL) {
@@ -25,6 +25,7 @@ enum haul_status tls_socket_open(struct tls_socket *socket, int fd, const struct
     struct tls_context *context = NULL;
     enum haul_status status = tls_context_create(TLS_CONNECTS, keys, &context, error);
     if (status == HAUL_OK) {
+        tls_context_set_host(context, host);
         status = tls_stream_create(context, &socket->tls, error);
     }
     tls_context_destroy(context);
@@ -87,6 +88,9 @@ enum haul_status tls_socket_handshake(struct tls_socket *socket, struct haul_err
     }
     for (;;) {
         enum haul_status status = tls_stream_handshake(socket->tls, error);
+        if (status == HAUL_AUTH) {
+            return status;
+        }
         struct haul_error of_sending;
         enum haul_status flushed = tls_socket_flush(socket, &of_sending);
         if (status != HAUL_AGAIN) {
@@ -142,6 +146,11 @@ enum haul_status tls_socket_receive(struct tls_socket *socket, void *to, size_t 
             break;
         case HAUL_CLOSED:
             return haul_error_set(error, status, "", 0, "the peer closed the connection");
+        case HAUL_AUTH: {
+            char cause[TLS_STREAM_CAUSE_BYTES];
+            tls_stream_cause(socket->tls, cause);
+            return haul_error_set(error, status, "", 0, "the peer %s", cause);
+        }
         case HAUL_CORRUPT:
             return haul_error_set(error, status, "", 0, changed);
         default:

@@ -57,6 +57,7 @@ enum {
     LINK_TOKEN_BYTES = HAUL_ID_BYTES,
     LINK_SESSION_BYTES = HAUL_ID_BYTES,
     LINK_DESCRIPTION_BYTES_MAX = 96,
+    LINK_HOST_BYTES_MAX = 256, /* a DNS name has 253 at most */
     /* Versions of the link protocol this build speaks. */
     LINK_VERSION_MIN = 1,
     LINK_VERSION_MAX = 1,
@@ -99,7 +100,8 @@ struct link_config {
     const struct haul_log *log;     /* NULL: silent */
     struct loopback_hub *hub;       /* loopback only */
     const struct haul_keys *keys;   /* control connections use TLS with them; NULL: none does */
-    struct frame_key frames;        /* of credits and of the end; equal on both sides */
+    const char *host;        /* whom to connect to, for certificates; NULL: no name, no address */
+    struct frame_key frames; /* of credits and of the end; equal on both sides */
     /* Receiver: the payloads are sealed by the layer above, so the link computes no checksum. */
     bool sealed;
     /* Sender: the caller's own pool, which outlives the link and may serve several links. NULL: the
@@ -284,6 +286,7 @@ enum haul_status link_address_parse(const char *text, struct link_address *addre
 /* All addresses of a name, in the system's order, and the current one. */
 enum { LINK_ADDRESS_COUNT_MAX = 8 };
 struct link_addresses {
+    char host[LINK_HOST_BYTES_MAX]; /* the name, or the address as text */
     struct link_address items[LINK_ADDRESS_COUNT_MAX];
     size_t count;
     size_t at;

@@ -15,7 +15,7 @@
 
 static_assert(LINK_ADDRESS_BYTES == sizeof(struct sockaddr_storage), "an address fits");
 
-enum { HOST_BYTES_MAX = 256, PORT_BYTES_MAX = 8 };
+enum { PORT_BYTES_MAX = 8 };
 
 /* "host:port", "[v6]:port", ":port". False: none of these. */
 static bool split(const char *text, char *host, char *port)
@@ -34,7 +34,7 @@ static bool split(const char *text, char *host, char *port)
     if (bracketed != (memchr(text, ':', size) != NULL)) {
         return false; /* brackets are for IPv6 literals, which need them */
     }
-    if (size >= HOST_BYTES_MAX) {
+    if (size >= LINK_HOST_BYTES_MAX) {
         return false;
     }
     memcpy(host, text, size);
@@ -79,7 +79,7 @@ static enum haul_status fail_resolve(int result, int code, const char *host,
 enum haul_status link_addresses_parse(const char *text, struct link_addresses *addresses,
                                       struct haul_error *error)
 {
-    char host[HOST_BYTES_MAX];
+    char host[LINK_HOST_BYTES_MAX];
     char port[PORT_BYTES_MAX];
     unsigned number = 0;
     if (!split(text, host, port) || sscanf(port, "%u", &number) != 1 || number > 65535) {
@@ -96,6 +96,8 @@ enum haul_status link_addresses_parse(const char *text, struct link_addresses *a
         return fail_resolve(result, errno, host, error);
     }
     memset(addresses, 0, sizeof(*addresses));
+    (void)snprintf(addresses->host, sizeof(addresses->host), "%s",
+                   host[0] == '\0' ? "localhost" : host);
     copy_found(found, addresses);
     freeaddrinfo(found);
     if (addresses->count == 1 && lacks_zone(&addresses->items[0])) {
@@ -207,7 +209,8 @@ enum haul_status link_addresses_check_loopback(const struct link_addresses *addr
             haul_error_set(error, HAUL_AUTH, NULL, 0,
                            "without a key only this host is trusted, not %s", text);
             haul_error_hint(error,
-                            "--key FILE on both sides, made by `haul keygen`; or --insecure");
+                            "--key FILE on both sides, made by `haul keygen`, or certificates "
+                            "(--tls-cert); or --insecure");
             return HAUL_AUTH;
         }
     }

@@ -5,11 +5,13 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "byte_queue.h"
 #include "key_ring.h"
+#include "tls_certificates.h"
 
 enum { OUTPUT_PIECE_BYTES = 16 << 10 };
 
@@ -21,12 +23,21 @@ static const uint8_t refusal[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28};
 struct tls_context {
     enum tls_role role;
     const struct haul_keys *keys;
+    const char *host; /* NULL: none named */
     SSL_CTX *ssl;
 };
 
 struct tls_stream {
     const struct haul_keys *keys;
-    const struct haul_key *key; /* of this connection; NULL: none, or not known yet */
+    const struct key_certificates *certificates; /* NULL: keys */
+    const struct haul_key *key;              /* of this connection; NULL: none, or not known yet */
+    char peer_name[KEY_PEER_NAME_BYTES_MAX]; /* in its certificate */
+    long verdict;                            /* on the peer's certificate: the first X509_V_ERR_ */
+    bool anonymous;                          /* the peer has no certificate */
+    bool accepts;
+    bool open;              /* the handshake is done */
+    bool awaits_verdict;    /* open, and the peer may still refuse our certificate */
+    size_t handshake_bytes; /* that the peer has sent so far */
     SSL *ssl;
     BIO *in;  /* owned by `ssl` */
     BIO *out; /* owned by `ssl` */
@@ -77,6 +88,40 @@ static int find_key(SSL *ssl, const unsigned char *id, size_t id_bytes, SSL_SESS
     return *session != NULL;
 }
 
+/* --- certificates ----------------------------------------------------------------------------- */
+
+/* A client stops at once: a false server does not get its certificate. A server goes on, so the
+ * client must prove that the certificate is its own before the verdict shows. */
+static int note_verdict(int ok, X509_STORE_CTX *store)
+{
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls_stream *stream = SSL_get_app_data(ssl);
+    if (ok != 1 && stream->verdict == X509_V_OK) {
+        stream->verdict = X509_STORE_CTX_get_error(store);
+    }
+    return ok == 1 || stream->accepts;
+}
+
+/* The handshake is done. */
+static bool has_good_certificate(struct tls_stream *stream)
+{
+    const X509 *certificate = SSL_get0_peer_certificate(stream->ssl);
+    stream->anonymous = certificate == NULL;
+    if (stream->anonymous || stream->verdict != X509_V_OK ||
+        SSL_get_verify_result(stream->ssl) != X509_V_OK || SSL_session_reused(stream->ssl) == 1) {
+        return false;
+    }
+    tls_certificates_name(certificate, stream->peer_name);
+    return true;
+}
+
+static enum haul_status configure_certificates(const struct tls_context *context,
+                                               struct haul_error *error)
+{
+    SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, note_verdict);
+    return tls_certificates_use(context->ssl, key_ring_certificates(context->keys), error);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 static bool configure(const struct tls_context *context)
@@ -89,6 +134,9 @@ static bool configure(const struct tls_context *context)
     SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
     (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+    if (key_ring_certificates(context->keys) != NULL) {
+        return ok;
+    }
     if (context->role == TLS_CONNECTS) {
         /* A server that offers a certificate instead of the key has none that is trusted. */
         SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
@@ -119,8 +167,20 @@ enum haul_status tls_context_create(enum tls_role role, const struct haul_keys *
         return haul_error_set(error, HAUL_INTERNAL, "SSL_CTX_new", 0, "TLS cannot be set up: %s",
                               text);
     }
+    if (key_ring_certificates(keys) != NULL) {
+        enum haul_status status = configure_certificates(context, error);
+        if (status != HAUL_OK) {
+            tls_context_destroy(context);
+            return status;
+        }
+    }
     *created = context;
     return HAUL_OK;
+}
+
+void tls_context_set_host(struct tls_context *context, const char *host)
+{
+    context->host = host;
 }
 
 void tls_context_destroy(struct tls_context *context)
@@ -152,20 +212,39 @@ static bool open_ssl(struct tls_stream *stream, const struct tls_context *contex
     return true;
 }
 
+/* A client always requires a name, a server only a pinned one. */
+static enum haul_status expect_name(const struct tls_stream *stream,
+                                    const struct tls_context *context, struct haul_error *error)
+{
+    const char *pinned = stream->certificates != NULL ? stream->certificates->peer_name : NULL;
+    if (stream->certificates == NULL || (pinned == NULL && stream->accepts)) {
+        return HAUL_OK;
+    }
+    return tls_certificates_expect(stream->ssl, pinned != NULL ? pinned : context->host, error);
+}
+
 enum haul_status tls_stream_create(struct tls_context *context, struct tls_stream **created,
                                    struct haul_error *error)
 {
     *created = NULL;
     struct tls_stream *stream = calloc(1, sizeof(*stream));
-    bool ok = stream != NULL;
-    if (ok) {
+    enum haul_status status = HAUL_NO_MEMORY;
+    if (stream != NULL) {
         stream->keys = context->keys;
-        ok = open_ssl(stream, context);
+        stream->certificates = key_ring_certificates(context->keys);
+        stream->accepts = context->role == TLS_ACCEPTS;
+        stream->verdict = X509_V_OK;
+        status = open_ssl(stream, context) ? HAUL_OK : HAUL_NO_MEMORY;
     }
-    if (!ok) {
+    if (status != HAUL_OK) {
+        haul_error_set(error, status, NULL, 0, "no memory for a TLS stream");
+    } else {
+        status = expect_name(stream, context, error);
+    }
+    if (status != HAUL_OK) {
         ERR_clear_error();
         tls_stream_destroy(stream);
-        return haul_error_set(error, HAUL_NO_MEMORY, NULL, 0, "no memory for a TLS stream");
+        return status;
     }
     *created = stream;
     return HAUL_OK;
@@ -185,6 +264,12 @@ void tls_stream_destroy(struct tls_stream *stream)
 enum haul_status tls_stream_feed(struct tls_stream *stream, struct haul_slice bytes)
 {
     size_t written = 0;
+    if (!stream->open) {
+        stream->handshake_bytes += bytes.size;
+        if (stream->handshake_bytes > TLS_STREAM_HANDSHAKE_BYTES_MAX) {
+            return HAUL_OK; /* the handshake will be refused */
+        }
+    }
     bool ok = bytes.size == 0 || (BIO_write_ex(stream->in, bytes.data, bytes.size, &written) == 1 &&
                                   written == bytes.size);
     return ok ? HAUL_OK : HAUL_NO_MEMORY;
@@ -217,6 +302,21 @@ static enum haul_status collect(struct tls_stream *stream)
     return status;
 }
 
+void tls_stream_cause(const struct tls_stream *stream, char text[TLS_STREAM_CAUSE_BYTES])
+{
+    if (stream->certificates == NULL) {
+        (void)snprintf(text, TLS_STREAM_CAUSE_BYTES, "does not have the key");
+    } else if (stream->verdict != X509_V_OK) {
+        (void)snprintf(text, TLS_STREAM_CAUSE_BYTES, "shows a certificate that is not trusted: %s",
+                       X509_verify_cert_error_string(stream->verdict));
+    } else if (stream->anonymous) {
+        (void)snprintf(text, TLS_STREAM_CAUSE_BYTES, "shows no certificate");
+    } else {
+        (void)snprintf(text, TLS_STREAM_CAUSE_BYTES,
+                       "does not trust the certificate of this side, or has none");
+    }
+}
+
 /* The peer has no key, or it is no TLS: whatever it was, the answer is the same. */
 static enum haul_status refuse(struct tls_stream *stream, struct haul_error *error)
 {
@@ -226,19 +326,27 @@ static enum haul_status refuse(struct tls_stream *stream, struct haul_error *err
         (void)BIO_reset(stream->out); /* OpenSSL's alert, which tells the cases apart */
         (void)append(&stream->output, refusal, sizeof(refusal));
     }
-    return haul_error_set(error, HAUL_AUTH, NULL, 0, "the peer does not hold the same key");
+    char cause[TLS_STREAM_CAUSE_BYTES];
+    tls_stream_cause(stream, cause);
+    return haul_error_set(error, HAUL_AUTH, NULL, 0, "the peer %s", cause);
 }
 
-/* OpenSSL keeps the key with the session, for tickets, of which there are none. */
-static void forget_key(const struct tls_stream *stream)
+/* OpenSSL keeps the key, or what would resume the session, for tickets, of which there are none. */
+static void forget_secret(const struct tls_stream *stream)
 {
     static const uint8_t nothing[HAUL_KEY_SECRET_BYTES];
     (void)SSL_SESSION_set1_master_key(SSL_get_session(stream->ssl), nothing, sizeof(nothing));
 }
 
+/* The key, not a certificate, has authenticated the peer. */
+static bool has_key(const struct tls_stream *stream)
+{
+    return stream->key != NULL && SSL_session_reused(stream->ssl) == 1;
+}
+
 enum haul_status tls_stream_handshake(struct tls_stream *stream, struct haul_error *error)
 {
-    if (stream->refused) {
+    if (stream->refused || stream->handshake_bytes > TLS_STREAM_HANDSHAKE_BYTES_MAX) {
         return refuse(stream, error);
     }
     ERR_clear_error();
@@ -246,12 +354,14 @@ enum haul_status tls_stream_handshake(struct tls_stream *stream, struct haul_err
     if (done != 1 && SSL_get_error(stream->ssl, done) != SSL_ERROR_WANT_READ) {
         return refuse(stream, error);
     }
-    /* The key, not a certificate, has authenticated the peer. */
-    if (done == 1 && (stream->key == NULL || SSL_session_reused(stream->ssl) != 1)) {
+    bool by_certificate = stream->certificates != NULL;
+    if (done == 1 && !(by_certificate ? has_good_certificate(stream) : has_key(stream))) {
         return refuse(stream, error);
     }
     if (done == 1) {
-        forget_key(stream);
+        stream->open = true;
+        stream->awaits_verdict = by_certificate && !stream->accepts;
+        forget_secret(stream);
     }
     enum haul_status status = collect(stream);
     if (status != HAUL_OK) {
@@ -261,12 +371,40 @@ enum haul_status tls_stream_handshake(struct tls_stream *stream, struct haul_err
                      : haul_error_set(error, HAUL_AGAIN, NULL, 0, "the handshake goes on");
 }
 
+bool tls_stream_has_certificates(const struct tls_stream *stream)
+{
+    return stream->certificates != NULL;
+}
+
+bool tls_stream_is_proven(const struct tls_stream *stream)
+{
+    return stream->certificates != NULL ? stream->open : stream->key != NULL;
+}
+
+/* The server's verdict on our certificate: its first record is the refusal (AUTH), perhaps in part
+ * (AGAIN), or shows by what it holds that we are let in (OK). */
+static enum haul_status await_verdict(const struct tls_stream *stream)
+{
+    char *bytes = NULL;
+    long size = stream->awaits_verdict ? BIO_get_mem_data(stream->in, &bytes) : 0;
+    size_t compared = size < (long)sizeof(refusal) ? (size_t)size : sizeof(refusal);
+    if (size <= 0 || memcmp(bytes, refusal, compared) != 0) {
+        return HAUL_OK;
+    }
+    return compared < sizeof(refusal) ? HAUL_AGAIN : HAUL_AUTH;
+}
+
 enum haul_status tls_stream_read(struct tls_stream *stream, void *to, size_t size_bytes,
                                  size_t *got_bytes)
 {
     ERR_clear_error();
     *got_bytes = 0;
+    enum haul_status verdict = await_verdict(stream);
+    if (verdict != HAUL_OK) {
+        return verdict;
+    }
     if (SSL_read_ex(stream->ssl, to, size_bytes, got_bytes) == 1) {
+        stream->awaits_verdict = false;
         return HAUL_OK;
     }
     int cause = SSL_get_error(stream->ssl, 0);
@@ -316,7 +454,7 @@ void tls_stream_sent(struct tls_stream *stream, size_t size_bytes)
 
 const char *tls_stream_key_id(const struct tls_stream *stream)
 {
-    return stream->key->id;
+    return stream->certificates != NULL ? stream->peer_name : stream->key->id;
 }
 
 enum haul_status tls_stream_export(struct tls_stream *stream, const char *label,

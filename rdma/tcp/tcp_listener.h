@@ -14,6 +14,8 @@
 enum {
     TCP_PENDING_MAX = 64, /* connections with an incomplete preamble; one more drops the oldest */
     TCP_PREAMBLE_TIMEOUT_MS = 5000,
+    /* From the arrival of a certificate to its refusal; checking one takes a few milliseconds. */
+    TCP_REFUSAL_MS = 100,
     /* Of one address; one more drops the oldest of these. A sender opens up to 16 links at once,
      * and each sends its preamble immediately, so few of them ever wait. */
     TCP_PENDING_OF_HOST_MAX = 8,

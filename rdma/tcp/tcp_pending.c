@@ -6,22 +6,28 @@
  *   UNUSED --tcp_pending_admit--> READING --read_preamble: 64 sound bytes--> READY
  *   READING --read_preamble: a ClientHello--> SECURING --step_handshake: TLS done--> READING
  *   READING, SECURING --foreign, damaged, other version, no key--> UNUSED (closed)
- *   READING, SECURING --tcp_pending_expire, drop_one--> UNUSED (closed)
+ *   SECURING --step_handshake: no certificate that counts--> REFUSED
+ *   REFUSED --tcp_pending_expire--> UNUSED (answered, closed)
+ *   READING, SECURING, REFUSED --tcp_pending_expire, drop_one--> UNUSED (closed)
  *   READY --tcp_pending_next--> ANSWERING --tcp_pending_accept, tcp_pending_refuse--> UNUSED
  *
  * Invariants:
  *  1. At most TCP_PENDING_MAX connections are held, and TCP_PENDING_OF_HOST_MAX of one address are
- *     READING or SECURING. One more drops the oldest of these, first among those that have not
- *     proved a key. What has arrived of it is read before, so a punctual peer is never dropped. If
- *     none is READING or SECURING, the new one is answered BUSY and closed.
- *  2. A connection that is READING or SECURING has a deadline. For one that is ANSWERING the caller
- *     has promised to answer.
- *  3. A refusal is logged through log_limit: a flood does not fill the log. */
+ *     READING, SECURING or REFUSED. One more drops the oldest of these, first among those that have
+ *     proved neither key nor certificate. What has arrived of it is read before, so a punctual peer
+ *     is never dropped. If none is in these states, the new one is answered BUSY and closed.
+ *  2. A connection that is READING, SECURING or REFUSED has a deadline. For one that is ANSWERING
+ *     the caller has promised to answer.
+ *  3. A refusal is logged through log_limit: a flood does not fill the log.
+ *  4. Whatever is wrong with a certificate, its refusal is sent TCP_REFUSAL_MS after it arrived, so
+ *     the time does not tell what was checked. */
 #include "tcp_pending.h"
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/uio.h>
 
 #include "clock.h"
 #include "haul/log.h"
@@ -59,7 +65,8 @@ static void answer(struct tls_socket *socket, enum haul_status status)
 
 static bool is_waiting(const struct tcp_pending *pending)
 {
-    return pending->state == TCP_PENDING_READING || pending->state == TCP_PENDING_SECURING;
+    return pending->state == TCP_PENDING_READING || pending->state == TCP_PENDING_SECURING ||
+           pending->state == TCP_PENDING_REFUSED;
 }
 
 /* Forget the connection; its socket stays open. */
@@ -96,10 +103,10 @@ static struct tcp_pending *find_unused(struct tcp_pending_table *table)
     return NULL;
 }
 
-/* Its ClientHello has proved a key. */
+/* Its ClientHello has proved a key, or its handshake a certificate. */
 static bool is_proven(const struct tcp_pending *pending)
 {
-    return pending->socket.tls != NULL;
+    return pending->socket.tls != NULL && tls_stream_is_proven(pending->socket.tls);
 }
 
 static bool goes_before(const struct tcp_pending *a, const struct tcp_pending *b)
@@ -142,18 +149,51 @@ void tcp_pending_refuse(struct tcp_pending_table *table, struct tcp_pending *pen
     drop(table, pending);
 }
 
+static void send_refusal(struct tcp_pending *pending)
+{
+    struct haul_slice refusal = tls_refusal();
+    size_t sent;
+    struct haul_error ignored;
+    if (pending->socket.tls != NULL) {
+        (void)!tls_socket_flush(&pending->socket, &ignored);
+    } else {
+        (void)!tls_socket_send(&pending->socket, refusal.data, refusal.size, &sent, &ignored);
+    }
+}
+
 /* Whoever fails here gets the same answer, and learns nothing from it. */
 static void refuse_key(struct tcp_pending_table *table, struct tcp_pending *pending)
 {
     log_refusal(table, &pending->peer,
                 table->tls != NULL ? "it does not have the key"
                                    : "it uses a key, and this side has none");
-    if (pending->socket.tls == NULL) {
-        struct haul_slice refusal = tls_refusal();
-        size_t sent;
-        struct haul_error ignored;
-        (void)!tls_socket_send(&pending->socket, refusal.data, refusal.size, &sent, &ignored);
-    }
+    send_refusal(pending);
+    drop(table, pending);
+}
+
+/* A certificate does not count: log why, and keep it from the peer. */
+static void refuse_later(struct tcp_pending_table *table, struct tcp_pending *pending,
+                         uint64_t began_ns)
+{
+    char why[TLS_STREAM_CAUSE_BYTES + 3];
+    char cause[TLS_STREAM_CAUSE_BYTES];
+    tls_stream_cause(pending->socket.tls, cause);
+    (void)snprintf(why, sizeof(why), "it %s", cause);
+    log_refusal(table, &pending->peer, why);
+    (void)epoll_ctl(table->epoll_fd, EPOLL_CTL_DEL, pending->socket.fd, NULL);
+    pending->state = TCP_PENDING_REFUSED;
+    pending->deadline_ns = began_ns + TCP_REFUSAL_MS * NS_PER_MS;
+}
+
+/* What the peer has sent meanwhile is read first: unread bytes would reset the connection, perhaps
+ * before it has the refusal. */
+static void finish_refusal(struct tcp_pending_table *table, struct tcp_pending *pending)
+{
+    const struct iovec room = {.iov_base = pending->hello, .iov_len = sizeof(pending->hello)};
+    size_t received;
+    struct haul_error ignored;
+    (void)!tcp_socket_receive(pending->socket.fd, &room, 1, &received, &ignored);
+    send_refusal(pending);
     drop(table, pending);
 }
 
@@ -208,11 +248,14 @@ static bool is_one_hello(const struct tcp_pending *pending)
 static void step_handshake(struct tcp_pending_table *table, struct tcp_pending *pending)
 {
     struct haul_error error;
+    uint64_t began_ns = clock_now_ns(table->config->clock);
     enum haul_status status = tls_socket_handshake(&pending->socket, &error);
     if (status == HAUL_AGAIN) {
         return;
     }
-    if (status == HAUL_AUTH) {
+    if (status == HAUL_AUTH && tls_stream_has_certificates(pending->socket.tls)) {
+        refuse_later(table, pending, began_ns);
+    } else if (status == HAUL_AUTH) {
         refuse_key(table, pending);
     } else if (status != HAUL_OK) {
         log_refusal(table, &pending->peer, "it disconnected before it had proved its key");
@@ -297,6 +340,9 @@ static void read_preamble(struct tcp_pending_table *table, struct tcp_pending *p
 
 static void read_waiting(struct tcp_pending_table *table, struct tcp_pending *pending)
 {
+    if (pending->state == TCP_PENDING_REFUSED) {
+        return;
+    }
     if (pending->state == TCP_PENDING_READING) {
         read_preamble(table, pending);
     } else if (pending->socket.tls == NULL) {
@@ -378,7 +424,12 @@ void tcp_pending_expire(struct tcp_pending_table *table)
     uint64_t now = clock_now_ns(table->config->clock);
     for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
         struct tcp_pending *pending = &table->places[i];
-        if (is_waiting(pending) && now >= pending->deadline_ns) {
+        if (!is_waiting(pending) || now < pending->deadline_ns) {
+            continue;
+        }
+        if (pending->state == TCP_PENDING_REFUSED) {
+            finish_refusal(table, pending);
+        } else {
             log_refusal(table, &pending->peer, "its preamble did not arrive in time");
             drop_silently(table, pending);
         }

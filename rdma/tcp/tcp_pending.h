@@ -3,7 +3,9 @@
  * preambles, under TLS if there are keys, and decides which is dropped when there are too many.
  *
  * Until its preamble is complete, a connection costs one descriptor and one place of a fixed table;
- * only a peer whose ClientHello proves that it has a key gets the state of a TLS connection.
+ * only a peer whose ClientHello proves that it has a key gets the state of a TLS connection. With
+ * certificates a ClientHello proves nothing, and every peer gets it for the time of its handshake:
+ * OpenSSL's, and TLS_STREAM_HANDSHAKE_BYTES_MAX.
  * Thread: the owner's. */
 #ifndef HAUL_TCP_PENDING_H
 #define HAUL_TCP_PENDING_H
@@ -22,6 +24,7 @@ enum tcp_pending_state {
     TCP_PENDING_UNUSED,    /* no connection */
     TCP_PENDING_READING,   /* the preamble is not complete */
     TCP_PENDING_SECURING,  /* the ClientHello is not complete, or the TLS handshake runs */
+    TCP_PENDING_REFUSED,   /* not trusted; the answer waits */
     TCP_PENDING_READY,     /* a sound preamble; still to be handed out */
     TCP_PENDING_ANSWERING, /* handed out; the caller owes the answer */
 };
@@ -48,7 +51,7 @@ struct tcp_pending_table {
     struct tls_context *tls;          /* borrowed; NULL: no keys */
     struct log_limit refusals;
     uint64_t accepted_count;
-    size_t waiting_count; /* READING or SECURING */
+    size_t waiting_count; /* READING, SECURING or REFUSED */
     struct tcp_pending places[TCP_PENDING_MAX];
 };
 

@@ -135,11 +135,12 @@ enum haul_status haul_wire_parse(const char *text, enum haul_wire *wire) HAUL_MU
 
 /* Whom one side takes for the other. */
 enum haul_trust {
-    HAUL_TRUST_HOST = 0,    /* whoever is on this host */
-    HAUL_TRUST_KEY = 1,     /* whoever has proved that he holds the key */
-    HAUL_TRUST_ANYBODY = 2, /* whoever reaches the other: `insecure` */
+    HAUL_TRUST_HOST = 0,        /* whoever is on this host */
+    HAUL_TRUST_KEY = 1,         /* whoever has proved that he holds the key */
+    HAUL_TRUST_ANYBODY = 2,     /* whoever reaches the other: `insecure` */
+    HAUL_TRUST_CERTIFICATE = 3, /* whoever has a certificate that this side accepts */
 };
-/* "host", "key", "anybody"; NULL: no such trust. Thread: any. */
+/* "host", "key", "anybody", "certificate"; NULL: no such trust. Thread: any. */
 const char *haul_trust_name(enum haul_trust trust);
 
 struct haul_result;

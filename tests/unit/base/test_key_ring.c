@@ -96,7 +96,59 @@ static void test_keys__memory__not_dumped_and_not_inherited(void)
     haul_keys_destroy(keys);
 }
 
+static struct key_pem pem_of(const char *text, const char *path)
+{
+    return (struct key_pem){.text = {.data = (const uint8_t *)text, .size = strlen(text)},
+                            .path = path};
+}
+
+static void check_pem(const struct key_pem *pem, const char *text, const char *path)
+{
+    check_equal(pem->text.size, strlen(text));
+    check_text((const char *)pem->text.data, text);
+    check_text(pem->path, path);
+}
+
+static void test_certificates__instead_of_keys__copied(void)
+{
+    char secret[] = "a private key";
+    char name[] = "db7.example";
+    const struct key_certificates given = {.chain = pem_of("a chain", "c"),
+                                           .private_key = pem_of(secret, "k"),
+                                           .authorities = pem_of("", "a"),
+                                           .peer_name = name};
+    struct haul_keys *keys = NULL;
+    check_status(key_ring_create_certificates(&given, "us", &keys, NULL), HAUL_OK);
+    memset(secret, 0, sizeof(secret));
+    memset(name, 0, sizeof(name));
+    const struct key_certificates *kept = key_ring_certificates(keys);
+    check_or_stop(kept != NULL);
+    check_pem(&kept->chain, "a chain", "c");
+    check_pem(&kept->private_key, "a private key", "k");
+    check_pem(&kept->authorities, "", "a");
+    check_text(kept->peer_name, "db7.example");
+    check_equal(haul_keys_count(keys), 1);
+    check_text(haul_keys_id(keys, 0), "us");
+    check(key_ring_find(keys, "us", 2) == NULL);
+    char flags[256];
+    flags_of(kept->private_key.text.data, flags);
+    check(strstr(flags, " dd") != NULL);
+    check(strstr(flags, " wf") != NULL);
+    haul_keys_destroy(keys);
+}
+
+static void test_certificates__of_keys__there_are_none(void)
+{
+    struct haul_key list[] = {key_of("a", 1)};
+    struct haul_keys *keys = NULL;
+    check_status(haul_keys_create(list, 1, &keys, NULL), HAUL_OK);
+    check(key_ring_certificates(keys) == NULL);
+    haul_keys_destroy(keys);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_certificates__instead_of_keys__copied),
+    CHECK_TEST(test_certificates__of_keys__there_are_none),
     CHECK_TEST(test_keys__two__found_by_their_ids),
     CHECK_TEST(test_keys__none_too_many_or_the_same_id__invalid),
     CHECK_TEST(test_key_id__characters_and_length),

@@ -50,8 +50,8 @@ static void begin(bool secret)
     memset(key.secret, SECRET_FILL, sizeof(key.secret));
     check_or_stop(haul_keys_create(&key, 1, &keys, &error) == HAUL_OK);
     check_or_stop(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
-    check_or_stop(tls_socket_open(&sockets[CLIENT], fds[CLIENT], secret ? keys : NULL, &error) ==
-                  HAUL_OK);
+    check_or_stop(tls_socket_open(&sockets[CLIENT], fds[CLIENT], secret ? keys : NULL, NULL,
+                                  &error) == HAUL_OK);
     sockets[SERVER] = (struct tls_socket){.fd = fds[SERVER]};
     if (secret) {
         check_or_stop(tls_context_create(TLS_ACCEPTS, keys, &server_context, &error) == HAUL_OK);

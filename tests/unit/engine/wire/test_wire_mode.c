@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "key_ring.h"
 
 static struct haul_error error;
 
@@ -23,10 +24,19 @@ static void test_haul_wire_name__every_mode__there_and_back(void)
 
 static void test_haul_trust_name__every_trust__named(void)
 {
-    check_text(haul_trust_name(wire_mode_trust(true, false)), "key");
-    check_text(haul_trust_name(wire_mode_trust(true, true)), "key");
-    check_text(haul_trust_name(wire_mode_trust(false, true)), "anybody");
-    check_text(haul_trust_name(wire_mode_trust(false, false)), "host");
+    const struct key_pem none = {.text = {.data = NULL}, .path = ""};
+    const struct key_certificates empty = {.chain = none, .private_key = none, .authorities = none};
+    const struct haul_key key = {.id = "a"};
+    struct haul_keys *keys = NULL;
+    struct haul_keys *certificates = NULL;
+    check_status(haul_keys_create(&key, 1, &keys, NULL), HAUL_OK);
+    check_status(key_ring_create_certificates(&empty, "us", &certificates, NULL), HAUL_OK);
+    check_text(haul_trust_name(wire_mode_trust(keys, false)), "key");
+    check_text(haul_trust_name(wire_mode_trust(certificates, false)), "certificate");
+    check_text(haul_trust_name(wire_mode_trust(NULL, true)), "anybody");
+    check_text(haul_trust_name(wire_mode_trust(NULL, false)), "host");
+    haul_keys_destroy(keys);
+    haul_keys_destroy(certificates);
     check(haul_trust_name((enum haul_trust)9) == NULL);
 }
 

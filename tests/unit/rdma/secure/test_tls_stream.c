@@ -3,6 +3,7 @@
  * everybody else gets to see. */
 #include "tls_stream.h"
 
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,6 +210,37 @@ static void test_handshake__no_tls__the_same_answer(void)
     }
 }
 
+/* A stranger's ClientHello that asks for another one is refused at once: nothing waits for it. */
+static void test_handshake__proven_by_a_key__a_hello_for_another_group_is_refused(void)
+{
+    uint8_t bytes[4096];
+    size_t size = 0;
+    struct haul_error error;
+    begin(&client, TLS_CONNECTS, "a", 1, NULL, 0);
+    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    check_status(tls_stream_handshake(client.stream, &error), HAUL_AGAIN);
+    carry(&client, &server);
+    check_status(tls_stream_handshake(server.stream, &error), HAUL_AGAIN);
+    check(tls_stream_is_proven(server.stream));
+    finish_both();
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    check_or_stop(context != NULL && SSL_CTX_set1_groups_list(context, "P-256:X25519") == 1);
+    SSL *ssl = SSL_new(context);
+    check_or_stop(ssl != NULL);
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    SSL_set_connect_state(ssl);
+    (void)SSL_do_handshake(ssl);
+    check_or_stop(BIO_read_ex(SSL_get_wbio(ssl), bytes, sizeof(bytes), &size) == 1);
+    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    check_status(tls_stream_feed(server.stream, slice_of(bytes, size)), HAUL_OK);
+    check(!tls_stream_is_proven(server.stream));
+    check_status(tls_stream_handshake(server.stream, &error), HAUL_AUTH);
+    check(!tls_stream_is_proven(server.stream));
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    finish(&server);
+}
+
 static void test_handshake__false_server__gets_only_a_client_hello(void)
 {
     enum haul_status of_client;
@@ -374,6 +406,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_handshake__wrong_key_or_unknown_id__the_same_answer),
     CHECK_TEST(test_handshake__wrong_key_or_unknown_id__the_same_time),
     CHECK_TEST(test_handshake__no_tls__the_same_answer),
+    CHECK_TEST(test_handshake__proven_by_a_key__a_hello_for_another_group_is_refused),
     CHECK_TEST(test_handshake__false_server__gets_only_a_client_hello),
     CHECK_TEST(test_handshake__any_bit_of_the_server_changed__refused),
     CHECK_TEST(test_bytes__large__arrive),
