@@ -75,8 +75,9 @@ static void print_trust(const struct haul_progress *figures)
 {
     if (figures->trust == HAUL_TRUST_ANYBODY) {
         (void)printf("  insecure: every peer is trusted, and the data is readable on its way\n");
-    } else if (figures->trust == HAUL_TRUST_KEY) {
-        (void)printf("  the peer holds the key; data on its way: %s\n",
+    } else if (figures->trust == HAUL_TRUST_KEY || figures->trust == HAUL_TRUST_CERTIFICATE) {
+        (void)printf("  the peer %s; data on its way: %s\n",
+                     figures->trust == HAUL_TRUST_KEY ? "holds the key" : "has a certificate",
                      haul_wire_name(figures->wire));
     }
 }

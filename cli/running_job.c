@@ -44,7 +44,8 @@ static enum haul_wire wire_of(const char *name)
 
 static enum haul_trust trust_of(const char *name)
 {
-    static const enum haul_trust others[] = {HAUL_TRUST_KEY, HAUL_TRUST_ANYBODY};
+    static const enum haul_trust others[] = {HAUL_TRUST_KEY, HAUL_TRUST_ANYBODY,
+                                             HAUL_TRUST_CERTIFICATE};
     for (size_t i = 0; name != NULL && i < sizeof(others) / sizeof(others[0]); i++) {
         if (strcmp(name, haul_trust_name(others[i])) == 0) {
             return others[i];

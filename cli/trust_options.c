@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trust_options.c — finds and reads the key. */
+/* trust_options.c — finds and reads the key, or the certificates. */
 #include "trust_options.h"
 
 #include <stdio.h>
@@ -20,12 +20,53 @@ static const char *credential(char path[PATH_BYTES])
     return length < PATH_BYTES && access(path, F_OK) == 0 ? path : NULL;
 }
 
+static bool has_certificates(const struct haul_certificate_files *tls)
+{
+    return tls->certificate != NULL || tls->private_key != NULL || tls->authorities != NULL ||
+           tls->peer_name != NULL;
+}
+
+static enum haul_status check_certificates(const struct haul_certificate_files *tls,
+                                           struct haul_error *error)
+{
+    const char *missing = tls->certificate == NULL   ? "--tls-cert"
+                          : tls->private_key == NULL ? "--tls-key"
+                          : tls->authorities == NULL ? "--tls-ca"
+                                                     : NULL;
+    return missing == NULL ? HAUL_OK
+                           : haul_error_set(error, HAUL_INVALID, NULL, 0,
+                                            "--tls-cert, --tls-key and --tls-ca go together: "
+                                            "%s is missing",
+                                            missing);
+}
+
+/* Options that exclude or lack each other. */
+static enum haul_status check(const struct trust_options *options, struct haul_error *error)
+{
+    bool certificates = has_certificates(&options->tls);
+    if (options->insecure && (options->key != NULL || certificates)) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "--insecure is for connections without a key: leave it or %s out",
+                              options->key != NULL ? "--key" : "--tls-*");
+    }
+    if (options->key != NULL && certificates) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "both a key and certificates are given: leave --key or --tls-* out");
+    }
+    return certificates ? check_certificates(&options->tls, error) : HAUL_OK;
+}
+
 enum haul_status trust_options_load(struct trust_options *options, struct haul_error *error)
 {
     char path[PATH_BYTES];
-    if (options->key != NULL && options->insecure) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "--insecure is for connections without a key: leave it or --key out");
+    enum haul_status status = check(options, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (has_certificates(&options->tls)) {
+        (void)prctl(PR_SET_DUMPABLE, 0); /* OpenSSL has the private key */
+        options->tls.size_bytes = sizeof(options->tls);
+        return haul_keys_load_certificates(&options->tls, &options->keys, error);
     }
     if (options->insecure) {
         return HAUL_OK;

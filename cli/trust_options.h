@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trust_options.h — whom a command trusts: --key, --insecure, the service manager's credential. */
+/* trust_options.h — whom a command trusts: --key, --tls-*, --insecure, the service manager's
+ * credential. */
 #ifndef HAUL_TRUST_OPTIONS_H
 #define HAUL_TRUST_OPTIONS_H
 
 #include <stdbool.h>
 
+#include "haul/certificate_files.h"
 #include "haul/key_file.h"
 #include "haul/migration.h"
 #include "option_table.h"
@@ -12,6 +14,7 @@
 
 struct trust_options {
     const char *key; /* a file */
+    struct haul_certificate_files tls;
     bool insecure;
     enum haul_wire wire;
     struct haul_keys *keys; /* NULL: none, or not loaded yet */
@@ -25,6 +28,24 @@ struct trust_options {
              "haul.key of the service manager, if there is one)",                          \
      .group = "Trust",                                                                     \
      OPTION_AT(option_text, type, trust.key)},                                             \
+        {.name = "tls-cert",                                                               \
+         .value_name = "FILE",                                                             \
+         .help = "instead of a key: this side's certificate, in PEM, and those\n"          \
+                 "between it and the authority",                                           \
+         OPTION_AT(option_text, type, trust.tls.certificate)},                             \
+        {.name = "tls-key",                                                                \
+         .value_name = "FILE",                                                             \
+         .help = "its private key, not encrypted, which nobody else can read",             \
+         OPTION_AT(option_text, type, trust.tls.private_key)},                             \
+        {.name = "tls-ca",                                                                 \
+         .value_name = "FILE",                                                             \
+         .help = "the authorities of the other side's certificate",                        \
+         OPTION_AT(option_text, type, trust.tls.authorities)},                             \
+        {.name = "tls-name",                                                               \
+         .value_name = "NAME",                                                             \
+         .help = "the host name or address that the other side's certificate must have\n"  \
+                 "(default: that of --to; recv: any)",                                     \
+         OPTION_AT(option_text, type, trust.tls.peer_name)},                               \
     {                                                                                      \
         .name = "insecure",                                                                \
         .help = "without a key, trust other hosts than this one, and the\n"                \
@@ -42,8 +63,9 @@ struct trust_options {
         OPTION_AT(option_wire, type, trust.wire)                                                \
     }
 
-/* Load the keys, if there are any. The process then writes no core dump, and only root can look
- * into it. Errors: INVALID (both options), those of haul_keys_load. */
+/* Load the keys or certificates, if there are any. The process then writes no core dump, and only
+ * root can look into it. Errors: INVALID (options that exclude or lack each other), those of
+ * haul_keys_load and haul_keys_load_certificates. */
 enum haul_status trust_options_load(struct trust_options *options,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* Wipe the keys. */
