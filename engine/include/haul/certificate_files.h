@@ -21,6 +21,10 @@
 #include "haul/key.h"
 #include "haul/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Paths of files in PEM. Borrowed for the call only. */
 struct haul_certificate_files {
     size_t size_bytes;       /* of this struct: haul/version.h */
@@ -45,5 +49,9 @@ struct haul_certificate_files {
 enum haul_status haul_keys_load_certificates(const struct haul_certificate_files *files,
                                              struct haul_keys **keys,
                                              struct haul_error *error) HAUL_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
