@@ -95,7 +95,9 @@ enum haul_status haul_keys_create(const struct haul_key *keys, size_t count,
 static const char *copy_text(char **at, const void *text, size_t size)
 {
     char *copy = *at;
-    memcpy(copy, text, size);
+    if (size > 0) {
+        memcpy(copy, text, size);
+    }
     copy[size] = '\0';
     *at += size + 1;
     return copy;

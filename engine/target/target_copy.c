@@ -228,6 +228,11 @@ bool target_copy_poll_links(struct target_copy *copy, struct haul_error *failed)
         copy->starved_ns += now_ns(copy) - copy->starves_since_ns;
     }
     bool any = receiver_links_poll(&copy->links, copy->started ? copy->applier : NULL, failed);
+    bool violated = failed->status == HAUL_PROTOCOL || failed->status == HAUL_FENCED ||
+                    failed->status == HAUL_VERSION;
+    if (violated && copy->links.config.sealed) {
+        failed->status = HAUL_CORRUPT; /* headers have no tag: somebody on the path did it */
+    }
     bool starves = copy->started && !any && receiver_links_unapplied(&copy->links) == 0;
     copy->starves_since_ns = starves ? now_ns(copy) : 0;
     return any;

@@ -86,8 +86,8 @@ enum target_copy_news {
 enum target_copy_news target_copy_next(struct target_copy *copy, struct haul_error *error);
 
 /* Poll the links. The time since the last poll counts as starved if that one had found nothing, and
- * everything was applied that had come. `*failed`: see receiver_links_poll. True: something
- * happened. */
+ * everything was applied that had come. `*failed`: see receiver_links_poll; of sealed links CORRUPT
+ * instead of a violation. True: something happened. */
 bool target_copy_poll_links(struct target_copy *copy, struct haul_error *failed);
 
 /* Has nothing come since this Prepare? Anything that did belongs to another Prepare, and the

@@ -50,7 +50,8 @@ static bool has_range(const char *directory, enum ownership_state state)
 static bool is_of_the_record(const char *name)
 {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "ownership") == 0 ||
-           strcmp(name, "ownership.lock") == 0 || strcmp(name, "instance") == 0;
+           strcmp(name, "ownership.lock") == 0 || strcmp(name, "instance") == 0 ||
+           strcmp(name, "secret") == 0;
 }
 
 static void count_files(const char *directory, unsigned *jobs, unsigned *rest)

@@ -89,7 +89,7 @@ test_send__locked_memory_too_small__falls_back_and_says_why() {
     # Root's privilege would lift the limit.
     ulimit -l 64
     run 0 setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock "$haul" send --db source \
-        --to "$receiver_address" --peer-timeout 20s --json
+        --to "$receiver_address" --key key --peer-timeout 20s --json
     received
     same source target
     equal "$(json .transport)" tcp

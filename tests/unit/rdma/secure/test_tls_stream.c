@@ -67,7 +67,7 @@ static void finish_both(void)
 static void carry(struct end *from, struct end *to)
 {
     struct haul_slice bytes = tls_stream_output(from->stream);
-    if (from == &client && bytes.size <= sizeof(wire) - wire_bytes) {
+    if (from == &client && bytes.size > 0 && bytes.size <= sizeof(wire) - wire_bytes) {
         memcpy(wire + wire_bytes, bytes.data, bytes.size);
         wire_bytes += bytes.size;
     }
