@@ -148,6 +148,22 @@ static enum haul_status list_families(struct target_verify *verify, struct haul_
     return status;
 }
 
+/* A source begins again behind a key that it has read, so the key lies in its range. Before the
+ * range there may be records that it must not see. */
+static enum haul_status check_place(const struct verify_reading *reading, struct haul_error *error)
+{
+    const struct verify_place *from = reading->from;
+    if (from == NULL || !from->behind_key || from->range >= reading->range_count) {
+        return HAUL_OK; /* without ranges every key is in the only one */
+    }
+    const struct haul_range *range = &reading->ranges[from->range];
+    bool inside = slice_compare(from->key, range->start) >= 0 &&
+                  (range->end.size == 0 || slice_compare(from->key, range->end) < 0);
+    return inside ? HAUL_OK
+                  : haul_error_set(error, HAUL_INVALID, NULL, 0,
+                                   "a comparison begins behind a key that is not in its range");
+}
+
 static enum haul_status begin_reader(struct target_verify *verify,
                                      const struct haul_target_options *target,
                                      struct haul_error *error)
@@ -173,6 +189,9 @@ static enum haul_status begin_reader(struct target_verify *verify,
     reading.ranges = verify->ranges;
     enum haul_status status =
         target_permit_check_family(target, scan->family, verify->ranges, scan->ranges_count, error);
+    if (status == HAUL_OK) {
+        status = check_place(&reading, error);
+    }
     if (status == HAUL_OK) {
         status = verify_reader_init(&verify->reader, target->store, &reading, error);
     }

@@ -109,6 +109,34 @@ static void test_target_verify_read__range_or_family_that_is_not_taken__unsuppor
     finish();
 }
 
+/* Otherwise a source could read what lies before its range. */
+static void test_target_verify_read__begins_behind_a_key_outside__invalid(void)
+{
+    static const struct {
+        const char *after;
+        enum haul_status status;
+    } cases[] = {{"a", HAUL_INVALID}, {"", HAUL_INVALID}, {"l", HAUL_INVALID}, {"k", HAUL_OK}};
+    start();
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        struct message message;
+        message_init(&message, MESSAGE_VERIFY_SCAN);
+        haul_control_VerifyScan *scan = &message.as.verify_scan;
+        scan->scan = (uint32_t)i + 1;
+        scan->continues = true;
+        (void)snprintf(scan->family, sizeof(scan->family), "default");
+        scan->ranges_count = 1;
+        scan->ranges = calloc(1, sizeof(*scan->ranges));
+        check_or_stop(scan->ranges != NULL);
+        scan->ranges[0].start = message_bytes(text_slice("k"));
+        scan->ranges[0].end = message_bytes(text_slice("l"));
+        scan->after = message_bytes(text_slice(cases[i].after));
+        check_status(target_verify_take(&verify, &message, &error), HAUL_OK);
+        check_status(ask_next((uint32_t)i + 1), HAUL_OK);
+        check_status(read_one(), cases[i].status);
+    }
+    finish();
+}
+
 static void test_target_verify_read__scan__one_answer_for_each_that_was_asked_for(void)
 {
     start();
@@ -195,6 +223,7 @@ static void test_target_verify_read__family_that_is_not_there__not_found(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_verify_read__list__names_and_orders),
     CHECK_TEST(test_target_verify_read__range_or_family_that_is_not_taken__unsupported),
+    CHECK_TEST(test_target_verify_read__begins_behind_a_key_outside__invalid),
     CHECK_TEST(test_target_verify_read__scan__one_answer_for_each_that_was_asked_for),
     CHECK_TEST(test_target_verify_read__single__keys_that_fit_a_message),
     CHECK_TEST(test_target_verify_answer__another_scan_was_asked_for__outdated),
