@@ -131,6 +131,7 @@ static void test_target_verify_read__begins_behind_a_key_outside__invalid(void)
         scan->ranges[0].end = message_bytes(text_slice("l"));
         scan->after = message_bytes(text_slice(cases[i].after));
         check_status(target_verify_take(&verify, &message, &error), HAUL_OK);
+        message_release(&message);
         check_status(ask_next((uint32_t)i + 1), HAUL_OK);
         check_status(read_one(), cases[i].status);
     }
