@@ -117,22 +117,20 @@ static void leave_in_doubt(struct target_session *session, const struct haul_err
     target_end(session);
 }
 
-void target_say_stop(struct target_session *session, const struct haul_error *error)
+/* NULL: nobody is there to hear it. */
+static haul_control_Stop *push_stop(struct target_session *session, const struct haul_error *error)
 {
-    if (session->channel_up) {
-        haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
-        message_error_text(error, stop->text);
+    if (!session->channel_up) {
+        return NULL;
     }
+    haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
+    message_error_text(error, stop->text);
+    return stop;
 }
 
-static void say_lack(struct target_session *session, const struct haul_error *error)
+void target_say_stop(struct target_session *session, const struct haul_error *error)
 {
-    if (session->channel_up) {
-        haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
-        message_error_text(error, stop->text);
-        (void)snprintf(stop->hint, sizeof(stop->hint), "%s", error->hint);
-        stop->status = (uint32_t)error->status;
-    }
+    (void)push_stop(session, error);
 }
 
 /* A disk is full, or something else is missing that the operator can mend. Flush and remove
@@ -141,7 +139,11 @@ static void keep_recorded(struct target_session *session, const struct haul_erro
 {
     session->outcome = *error;
     session->kept = true;
-    say_lack(session, error);
+    haul_control_Stop *stop = push_stop(session, error);
+    if (stop != NULL) {
+        (void)snprintf(stop->hint, sizeof(stop->hint), "%s", error->hint);
+        stop->status = (uint32_t)error->status;
+    }
     target_end(session);
 }
 
@@ -153,9 +155,8 @@ void target_keep_damaged(struct target_session *session, const struct haul_error
     }
     session->outcome = *error;
     session->kept = true;
-    if (session->channel_up) {
-        haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
-        message_error_text(error, stop->text);
+    haul_control_Stop *stop = push_stop(session, error);
+    if (stop != NULL) {
         stop->damaged = true;
     }
     target_end(session);
