@@ -108,26 +108,27 @@ static bool is_settled(const struct haul_result *result, const struct output *ou
     return strcmp(output->command, "resolve") == 0 && memcmp(result->job, none, sizeof(none)) == 0;
 }
 
-/* `haul drop` opens every column family; can it? False with the reason. */
-static bool can_drop(const struct migration_watch *watch, struct haul_error *reason)
+/* `haul drop` opens every column family; can it? Empty, or the reason. */
+static void look_at_copy(struct migration_watch *watch)
 {
-    enum haul_status status = haul_rocks_store_check_families(watch->directory, reason);
-    return status != HAUL_UNSUPPORTED && status != HAUL_MISMATCH;
+    struct haul_error reason = {.status = HAUL_OK};
+    enum haul_status status = haul_rocks_store_check_families(watch->directory, &reason);
+    bool can_drop = status != HAUL_UNSUPPORTED && status != HAUL_MISMATCH;
+    (void)snprintf(watch->no_drop, sizeof(watch->no_drop), "%s", can_drop ? "" : reason.text);
 }
 
 static void print_copy(const struct migration_watch *watch)
 {
     char word[PATH_TEXT_BYTES_MAX];
-    struct haul_error reason = {.status = HAUL_OK};
     (void)shell_word(watch->directory, "DIR", word, sizeof(word));
-    if (can_drop(watch, &reason)) {
+    if (watch->no_drop[0] == '\0') {
         (void)printf("the receiver owns them now; the copy here stays until `haul drop --db %s` "
                      "deletes it\n",
                      word);
     } else {
         (void)printf("the receiver owns them now; the copy here stays until the program of this "
                      "database deletes it: `haul drop --db %s` cannot open it, %s\n",
-                     word, reason.text);
+                     word, watch->no_drop);
     }
 }
 
@@ -261,14 +262,11 @@ int migration_run_refused(enum haul_status status, struct haul_error *error,
 }
 
 /* In JSON: the copy that was given away needs another way out than `haul drop`. */
-static void warn_of_copy(struct haul_result *result, const struct migration_watch *watch,
-                         const struct output *output)
+static void warn_of_copy(struct haul_result *result, const struct migration_watch *watch)
 {
-    struct haul_error reason = {.status = HAUL_OK};
-    if (result->status == HAUL_OK && !is_receiver(output) && result->verified &&
-        result->warning[0] == '\0' && !can_drop(watch, &reason)) {
+    if (result->verified && result->warning[0] == '\0' && watch->no_drop[0] != '\0') {
         (void)snprintf(result->warning, sizeof(result->warning),
-                       "`haul drop` cannot delete the copy here: %.190s", reason.text);
+                       "`haul drop` cannot delete the copy here: %.190s", watch->no_drop);
     }
 }
 
@@ -300,7 +298,10 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
         load_writer_stop(watch->load, &load);
         watch->load = NULL;
     }
-    warn_of_copy(&result, watch, output);
+    if (result.status == HAUL_OK && !is_receiver(output)) {
+        look_at_copy(watch);
+        warn_of_copy(&result, watch);
+    }
     int exit_code =
         report(&result, loaded ? &load : NULL, signal_watch_number(&watch->signals), watch, output);
     free(differences);

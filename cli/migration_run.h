@@ -20,6 +20,8 @@ struct migration_watch {
     struct signal_watch signals;
     struct control_server control;
     struct load_writer *load; /* ends with the migration; NULL: none */
+    /* A sender's, at its end: why `haul drop` cannot delete the copy. Empty: it can. */
+    char no_drop[HAUL_ERROR_TEXT_BYTES_MAX];
 };
 
 /* The work of a command with its open store. Returns the exit code. */
