@@ -24,23 +24,12 @@ import struct
 import sys
 import time
 
+from crc32c import crc32c
+
 HELD_MAX = 512
 TICK_S = 0.002
 DRIP_S = 0.1
 RESET = struct.pack("ii", 1, 0)
-
-CRC_TABLE = []
-for n in range(256):
-    for _ in range(8):
-        n = (n >> 1) ^ 0x82F63B78 if n & 1 else n >> 1
-    CRC_TABLE.append(n)
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = CRC_TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
 
 
 def preamble():

@@ -27,21 +27,10 @@ import socket
 import struct
 import sys
 
+from crc32c import crc32c
+
 PREAMBLE, HEADER, FRAME, DATA, CLOSE, UNHARMED = 64, 64, 32, 1, 3, 2
 CONTROL_UNHARMED = 2000
-CRC_TABLE = []
-for n in range(256):
-    for _ in range(8):
-        n = (n >> 1) ^ 0x82F63B78 if n & 1 else n >> 1
-    CRC_TABLE.append(n)
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = CRC_TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
-
 
 class Meddler:
     def __init__(self, what, target):

@@ -37,26 +37,12 @@ import struct
 import sys
 import time
 
+from crc32c import crc32c
+
 TYPES = ["keep-alive", "Hello", "Welcome", "Plan", "PlanAccepted", "Link", "Progress", "Prepare",
          "Prepared", "Commit", "Committed", "Abort", "Aborted", "Refused", "Stop", "Working"]
 HELLO, WELCOME, PLAN, ACCEPTED, LINK, PROGRESS, PREPARE, PREPARED = range(1, 9)
 COMMIT, COMMITTED, ABORT, ABORTED, REFUSED, STOP, WORKING = range(9, 16)
-
-CRC_TABLE = []
-for n in range(256):
-    for _ in range(8):
-        n = (n >> 1) ^ 0x82F63B78 if n & 1 else n >> 1
-    CRC_TABLE.append(n)
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = CRC_TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
-
-
-assert crc32c(b"123456789") == 0xE3069283
 
 
 # --- protocol buffers -------------------------------------------------------------------------------
