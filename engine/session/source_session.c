@@ -428,6 +428,7 @@ static void on_tick(struct source_session *session, uint64_t now_ns)
     switch (session->state) {
     case SOURCE_RETRYING:
         session->figures.retries++;
+        session->figures.resumed = session->figures.resumed || session->accepted_once;
         (void)source_push(session, SOURCE_ACTION_CONNECT);
         /* The channel has its own deadline. */
         source_enter(session, SOURCE_CONNECTING, CLOCK_NEVER);

@@ -178,6 +178,7 @@ struct source_session_figures {
     uint8_t owned_job[HAUL_JOB_BYTES];
     struct job_list lost; /* jobs by which the target owned, and of which it has no record */
     uint32_t retries;
+    bool resumed;        /* a retry, after the target had accepted the job */
     uint64_t crc_errors; /* damaged blocks, credits and messages, on either side */
     char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* the target's, about the ranges it owns; or "" */
 };

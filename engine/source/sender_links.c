@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "end_reason.h"
 #include "probe.h"
 
 enum { EVENT_COUNT = 32, BLOCK_COUNT_MIN = 4, NEAR_SLOT_COUNT = 8 };
@@ -377,6 +378,17 @@ bool sender_links_next_message(struct sender_links *links, struct message *messa
 
 /* --- polling ---------------------------------------------------------------------------------- */
 
+/* The answer that opens or refuses a link is not authenticated, and the target whose control
+ * connection we have may not be the one that gave it: it costs the attempt, never the job. Reasons
+ * that are the path's, and those for which another transport or size may do, keep their name. */
+static bool is_unproven_answer(const struct sender_link *sender, enum haul_status status)
+{
+    bool may_be_ours = end_reason_is_path(status) || end_reason_is_shortage(status) ||
+                       status == HAUL_UNSUPPORTED || status == HAUL_INVALID ||
+                       status == HAUL_CORRUPT;
+    return !sender->connected && !may_be_ours;
+}
+
 static void on_closed(struct sender_links *links, struct sender_link *sender,
                       const struct haul_error *error)
 {
@@ -384,6 +396,8 @@ static void on_closed(struct sender_links *links, struct sender_link *sender,
     if (reason.status == HAUL_OK) {
         haul_error_set(&reason, HAUL_CLOSED, NULL, 0, "the target closed data link %u",
                        sender->index);
+    } else if (is_unproven_answer(sender, reason.status)) {
+        reason.status = HAUL_CLOSED;
     }
     if (links->state == SENDER_LINKS_OPENING) {
         fall_back(links, &reason);

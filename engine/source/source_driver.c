@@ -577,7 +577,7 @@ static void fill_result(struct source_driver *driver, struct haul_result *result
     result->crc_errors = figures.crc_errors;
     result->link.crc_errors = figures.crc_errors;
     result->link_count = driver->has_copy ? driver->copy.links.active_count : 0;
-    result->resumed = figures.retries > 0 || driver->options.intent->journal.continued;
+    result->resumed = figures.resumed || driver->options.intent->journal.continued;
     if (figures.freeze_ended_ns > figures.freeze_started_ns) {
         result->write_pause_ms =
             (double)(figures.freeze_ended_ns - figures.freeze_started_ns) / NS_PER_MS;

@@ -125,12 +125,13 @@ static void take_link(struct target_migration *target, struct acceptor_arrival *
 static bool poll_arrivals(struct target_migration *target)
 {
     struct acceptor_arrival arrival;
-    bool any = false;
-    while (acceptor_poll(target->acceptor, &arrival) == HAUL_OK) {
-        any = true;
+    int count = 0;
+    while (count < ACCEPTOR_ARRIVALS_PER_TURN_MAX &&
+           acceptor_poll(target->acceptor, &arrival) == HAUL_OK) {
         (arrival.incoming.control ? take_control : take_link)(target, &arrival);
+        count++;
     }
-    return any;
+    return count > 0;
 }
 
 /* --- operators ------------------------------------------------------------------------------- */

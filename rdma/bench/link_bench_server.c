@@ -269,12 +269,13 @@ static void take_link(struct server *server, struct acceptor_arrival *arrival)
 static bool poll_arrivals(struct server *server)
 {
     struct acceptor_arrival arrival;
-    bool any = false;
-    while (acceptor_poll(server->acceptor, &arrival) == HAUL_OK) {
-        any = true;
+    int count = 0;
+    while (count < ACCEPTOR_ARRIVALS_PER_TURN_MAX &&
+           acceptor_poll(server->acceptor, &arrival) == HAUL_OK) {
         (arrival.incoming.control ? take_control : take_link)(server, &arrival);
+        count++;
     }
-    return any;
+    return count > 0;
 }
 
 /* --- run -------------------------------------------------------------------------------------- */

@@ -17,7 +17,11 @@
 
 struct acceptor;
 
-enum { ACCEPTOR_REASON_BYTES_MAX = 256 };
+enum {
+    ACCEPTOR_REASON_BYTES_MAX = 256,
+    /* A loop that takes no more in a turn has time for its jobs while strangers connect. */
+    ACCEPTOR_ARRIVALS_PER_TURN_MAX = 64,
+};
 
 struct acceptor_options {
     const char *listen; /* ADDR:PORT; NULL: every address, `port` */

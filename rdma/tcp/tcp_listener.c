@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tcp_listener.c — accepts connections, and hands out those with a sound preamble (tcp_pending.h).
  *
+ * What is ready is handed out before more is accepted, so that peers which send a sound preamble at
+ * once, as fast as they like, take no place that another peer needs for its handshake.
+ *
  * When the process is out of descriptors the listening socket leaves the epoll set for
  * ACCEPT_PAUSE_MS, so that the poll loop sleeps instead of spinning; the peers wait in the kernel's
- * backlog. */
+ * backlog, as they do when the caller owes answers to as many as there are places. */
 #include "tcp_listener.h"
 
 #include <errno.h>
@@ -98,7 +101,9 @@ static void accept_waiting(struct tcp_listener *listener)
     if (listener->resume_ns != CLOCK_NEVER) {
         return;
     }
-    for (int i = 0; i < ACCEPTS_PER_POLL_MAX && accept_one(listener); i++) {
+    for (int i = 0; i < ACCEPTS_PER_POLL_MAX && tcp_pending_has_room(&listener->pending) &&
+                    accept_one(listener);
+         i++) {
     }
 }
 
@@ -166,8 +171,11 @@ static uint64_t deadline_ns_of(const struct listener *base)
 static enum haul_status poll_listener(struct listener *base, struct link_incoming *incoming)
 {
     struct tcp_listener *listener = tcp_of(base);
-    work(listener);
     struct tcp_pending *pending = tcp_pending_next(&listener->pending);
+    if (pending == NULL) {
+        work(listener);
+        pending = tcp_pending_next(&listener->pending);
+    }
     if (pending == NULL) {
         return HAUL_AGAIN;
     }

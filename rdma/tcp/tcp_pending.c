@@ -15,7 +15,7 @@
  *  1. At most TCP_PENDING_MAX connections are held, and TCP_PENDING_OF_HOST_MAX of one address are
  *     READING, SECURING or REFUSED. One more drops the oldest of these, first among those that have
  *     proved neither key nor certificate. What has arrived of it is read before, so a punctual peer
- *     is never dropped. If none is in these states, the new one is answered BUSY and closed.
+ *     is never dropped. None is dropped for one that is READY: those are handed out first.
  *  2. A connection that is READING, SECURING or REFUSED has a deadline. For one that is ANSWERING
  *     the caller has promised to answer.
  *  3. A refusal is logged through log_limit: a flood does not fill the log.
@@ -376,7 +376,18 @@ static bool drop_one(struct tcp_pending_table *table, const struct link_address 
     return true;
 }
 
-/* NULL: all places are taken by peers that the caller has yet to answer. */
+bool tcp_pending_has_room(const struct tcp_pending_table *table)
+{
+    bool has_unused = false;
+    bool has_ready = false;
+    for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
+        has_unused = has_unused || table->places[i].state == TCP_PENDING_UNUSED;
+        has_ready = has_ready || table->places[i].state == TCP_PENDING_READY;
+    }
+    return has_unused || (!has_ready && table->waiting_count > 0);
+}
+
+/* NULL: those that waited have become READY meanwhile. */
 static struct tcp_pending *make_room(struct tcp_pending_table *table,
                                      const struct link_address *host)
 {
@@ -396,9 +407,8 @@ void tcp_pending_admit(struct tcp_pending_table *table, int fd)
     struct tcp_pending *pending = make_room(table, &peer);
     struct tls_socket socket = {.fd = fd};
     if (pending == NULL) {
-        log_refusal(table, &peer, "too many connections wait for their preamble");
-        answer(&socket, HAUL_BUSY);
-        tls_socket_close(&socket);
+        log_refusal(table, &peer, "too many connections wait for an answer");
+        tls_socket_close(&socket); /* a plain answer would tell a peer that its key is wrong */
         return;
     }
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = pending};

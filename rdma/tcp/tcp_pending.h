@@ -57,6 +57,9 @@ struct tcp_pending_table {
 
 void tcp_pending_fini(struct tcp_pending_table *table);
 
+/* May one more be admitted? No: every place is taken, and some by connections that are READY, or
+ * all by connections that the caller has yet to answer. */
+bool tcp_pending_has_room(const struct tcp_pending_table *table);
 /* Take over an accepted, non-blocking socket, read what has arrived, or close it. */
 void tcp_pending_admit(struct tcp_pending_table *table, int fd);
 /* The epoll set reports this place. It may be another connection's by now, or nobody's. */

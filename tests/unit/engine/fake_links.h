@@ -25,7 +25,8 @@ struct fake_link {
 
 static struct fake_link made[LINKS_MAX];
 static unsigned made_count;
-static bool closes_at_once; /* a link that connects ends in the same poll */
+static bool closes_at_once;      /* a link that connects ends in the same poll */
+static enum haul_status refusal; /* of a link that the peer does not let connect; OK: it does */
 static bool has_credit;
 static bool credit_comes;  /* at the next poll */
 static struct block *done; /* returned by the next poll; NULL: none */
@@ -90,6 +91,12 @@ static inline size_t fake_poll(struct link *link, struct link_event *events, siz
         return credit_comes ? 1 : 0;
     }
     fake->polled = true;
+    if (refusal != HAUL_OK) {
+        static struct haul_error refused;
+        (void)haul_error_set(&refused, refusal, NULL, 0, "refused");
+        events[0] = (struct link_event){.type = LINK_CLOSED, .error = &refused};
+        return 1;
+    }
     events[0] = (struct link_event){.type = LINK_CONNECTED};
     static const struct haul_error orderly = {.status = HAUL_OK};
     events[1] = (struct link_event){.type = LINK_CLOSED, .error = &orderly};
@@ -162,6 +169,7 @@ static inline void reset_fakes(void)
     made_count = 0;
     submitted_count = 0;
     closes_at_once = false;
+    refusal = HAUL_OK;
     has_credit = true;
     credit_comes = false;
     done = NULL;

@@ -316,6 +316,9 @@ static void check_refused_tries_again(enum haul_status refusal)
     check(now_ns >= (uint64_t)RETRY_MAX_MS * NS_PER_MS);
     check(now_ns < 2 * (uint64_t)RETRY_MAX_MS * NS_PER_MS);
     check_status(source_session_outcome(session)->status, refusal);
+    struct source_session_figures figures;
+    source_session_figures(session, &figures);
+    check(figures.retries > 0 && !figures.resumed); /* there was nothing to continue */
     source_session_destroy(session);
 }
 

@@ -467,8 +467,8 @@ static void test_tcp_listener_accept__data_peer__link_reports_connected(void)
     (void)close(fd);
 }
 
-/* All places are taken by peers that the caller has yet to answer. */
-static void test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed(void)
+/* All places are taken by peers that the caller has yet to answer: the next one waits outside. */
+static void test_tcp_listener_poll__all_wait_for_an_answer__next_comes_after_one(void)
 {
     struct link_incoming incoming[TCP_PENDING_MAX];
     uint8_t bytes[TCP_PREAMBLE_BYTES];
@@ -481,17 +481,56 @@ static void test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed(void
         check(raw_write(fds[i], bytes, sizeof(bytes)));
         check_or_stop(poll_until(&purpose, &incoming[i], UINT32_MAX) == HAUL_OK);
     }
+    struct link_incoming next;
     int fd = connect_peer();
     check(raw_write(fd, bytes, sizeof(bytes)));
-    poll_until_refusal();
-    check_status(read_answer(fd), HAUL_BUSY);
+    check_status(poll_listener(&purpose, &next), HAUL_AGAIN);
+    listener_reject(listener, &incoming[0], HAUL_FENCED);
+    check_or_stop(poll_until(&purpose, &next, UINT32_MAX) == HAUL_OK);
+    listener_reject(listener, &next, HAUL_VERSION);
+    check_status(read_answer(fd), HAUL_VERSION);
     check(raw_ends(fd));
     (void)close(fd);
     for (int i = 0; i < TCP_PENDING_MAX; i++) {
-        listener_reject(listener, &incoming[i], HAUL_FENCED);
+        if (i > 0) {
+            listener_reject(listener, &incoming[i], HAUL_FENCED);
+        }
         (void)close(fds[i]);
     }
     check_still_open();
+    close_listener();
+}
+
+/* Peers that send sound preambles faster than they are handed out, and one that is slow: each of
+ * them is handed out, and the slow one is not dropped for them. */
+static void test_tcp_listener_poll__more_ready_than_places__none_is_lost(void)
+{
+    enum { PEERS = 2 * TCP_PENDING_MAX + 5 };
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    enum tcp_purpose purpose;
+    int fds[PEERS];
+    open_listener();
+    int slow = connect_slow();
+    make_preamble(TCP_DATA, LINK_VERSION_MAX, bytes);
+    for (int i = 0; i < PEERS; i++) {
+        fds[i] = connect_peer();
+        check(raw_write(fds[i], bytes, sizeof(bytes)));
+    }
+    for (int i = 0; i < PEERS; i++) {
+        struct link_incoming incoming;
+        check_or_stop(poll_until(&purpose, &incoming, UINT32_MAX) == HAUL_OK);
+        listener_reject(listener, &incoming, HAUL_FENCED);
+    }
+    for (int i = 0; i < PEERS; i++) {
+        check_status(read_answer(fds[i]), HAUL_FENCED);
+        (void)close(fds[i]);
+    }
+    struct link_incoming incoming;
+    check(raw_write(slow, bytes + 1, sizeof(bytes) - 1));
+    check_or_stop(poll_until(&purpose, &incoming, UINT32_MAX) == HAUL_OK);
+    listener_reject(listener, &incoming, HAUL_FENCED);
+    check_status(read_answer(slow), HAUL_FENCED);
+    (void)close(slow);
     close_listener();
 }
 
@@ -581,7 +620,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_listener_poll__oldest_has_sent_the_rest__stays),
     CHECK_TEST(test_tcp_listener_poll__no_descriptor_left__sleeps_and_accepts_later),
     CHECK_TEST(test_tcp_listener_accept__data_peer__link_reports_connected),
-    CHECK_TEST(test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed),
+    CHECK_TEST(test_tcp_listener_poll__all_wait_for_an_answer__next_comes_after_one),
+    CHECK_TEST(test_tcp_listener_poll__more_ready_than_places__none_is_lost),
     CHECK_TEST(test_tcp_listener_accept__link_cannot_be_made__answered_and_closed),
     CHECK_TEST(test_tcp_listener_destroy__peers_pending__dropped),
     CHECK_TEST(test_tcp_listener_create__port_in_use__busy_with_hint),
