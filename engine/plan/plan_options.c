@@ -90,6 +90,10 @@ enum haul_status plan_options_take(struct plan *plan, const haul_control_Plan *m
                                    struct haul_error *error)
 {
     size_t bytes = 0;
+    if (message->option_sets_count > plan->family_count) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "the plan is not sound: more option sets than column families");
+    }
     plan->option_sets = calloc(message->option_sets_count + 1U, sizeof(*plan->option_sets));
     if (plan->option_sets == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for options");

@@ -90,7 +90,7 @@ enum haul_status rocks_family_create(struct haul_store *base, const char *name,
 
 /* --- the default family ----------------------------------------------------------------------- */
 
-static bool is_unwritten(struct rocks_store *store)
+bool rocks_is_unwritten(struct rocks_store *store)
 {
     if (!store->unchosen || store->lost || store->family_count != 1 ||
         rocksdb_get_latest_sequence_number(store->db) != 0) {
@@ -190,7 +190,7 @@ enum haul_status rocks_family_create_like(struct haul_store *base, const char *n
                                           struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
-    if (!store->attached && is_there(store, name) && is_unwritten(store)) {
+    if (!store->attached && is_there(store, name) && rocks_is_unwritten(store)) {
         return remake(store, name, options, created, error);
     }
     enum haul_status status =

@@ -13,6 +13,7 @@
 #include "bytes.h"
 #include "family_options.h"
 #include "rocks_door.h"
+#include "rocks_known.h"
 #include "rocks_store.h"
 #include "rocks_stored.h"
 #include "store_look.h"
@@ -196,11 +197,13 @@ enum haul_status rocks_receive_check(struct haul_store *base, const char *name, 
         haul_error_hint(error, "leave it out: haul does");
         return HAUL_UNSUPPORTED;
     }
+    bool is_made = !store->attached;
     enum haul_status status = check_database(store, error);
     for (size_t i = 0; i < store->family_count && status == HAUL_OK; i++) {
         if (strcmp(store->families[i].family.name, name) == 0) {
+            is_made = is_made && rocks_is_unwritten(store);
             status = check_family(store, &store->families[i], options, error);
         }
     }
-    return status;
+    return status == HAUL_OK && is_made ? rocks_known_check(name, options, error) : status;
 }

@@ -14,6 +14,7 @@
  *   rocks_table.c    table files
  *   rocks_ingested.c are ingested table files where they should be?
  *   rocks_takeover.c options of families, from and for another database
+ *   rocks_known.c    which options these are, and their limits
  *   rocks_families.c making column families
  *   rocks_receive.c  what would drop or change received records
  *   rocks_send.c     what cannot be read faithfully
@@ -195,6 +196,8 @@ enum haul_status rocks_family_options(struct haul_store *base, uint32_t family_i
 void rocks_takeover_prepare(const struct rocks_store *store, const char *name, const char *text,
                             bool with_compression, struct rocks_family *family);
 
+/* Was nothing ever written, and no option chosen? Then the only family may be made anew. */
+bool rocks_is_unwritten(struct rocks_store *store);
 enum haul_status rocks_family_create(struct haul_store *base, const char *name,
                                      struct haul_family *created, struct haul_error *error);
 enum haul_status rocks_family_create_like(struct haul_store *base, const char *name,

@@ -3,8 +3,8 @@
  *
  * The source reads them from its OPTIONS file. The target passes them to RocksDB's own parser,
  * because it cannot know the options of a newer release: all at once, and one by one if that fails.
- * They come from a peer, so only names in the list below pass, with values that cannot end their
- * option, and classes that RocksDB creates itself. */
+ * They come from a peer, so only names in the list of rocks_known.h pass, with values that are
+ * within its limits and cannot end their option, and classes that RocksDB creates itself. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,75 +13,14 @@
 #include "clock.h"
 #include "family_options.h"
 #include "feature_gate.h"
+#include "rocks_known.h"
 #include "rocks_store.h"
 #include "rocks_stored.h"
-#include "stored_options.h"
 
-enum {
-    TEXT_BYTES_MAX = 8 << 10,
-    VALUE_BYTES_MAX = 512,
-};
+enum { TEXT_BYTES_MAX = 8 << 10 };
 
 /* An embedder may change its options at any time: read the file again after this. */
 #define STORED_AGE_NS_MAX NS_PER_S
-
-#define TABLE_PREFIX "table."
-
-enum option_kind {
-    OPTION_FAMILY,
-    OPTION_TABLE,
-    OPTION_REPORTED, /* only compared: the owner's code, or not for a new family */
-};
-
-static const struct {
-    const char *name;
-    enum option_kind kind;
-} known_options[] = {
-    {"compression", OPTION_FAMILY},
-    {"compression_opts", OPTION_FAMILY},
-    {"compression_per_level", OPTION_FAMILY},
-    {"bottommost_compression", OPTION_FAMILY},
-    {"bottommost_compression_opts", OPTION_FAMILY},
-    {"comparator", OPTION_FAMILY},
-    {"merge_operator", OPTION_FAMILY},
-    {"prefix_extractor", OPTION_FAMILY},
-    {"num_levels", OPTION_FAMILY},
-    {"compaction_style", OPTION_FAMILY},
-    {"optimize_filters_for_hits", OPTION_FAMILY},
-    {"memtable_prefix_bloom_size_ratio", OPTION_FAMILY},
-    {"memtable_whole_key_filtering", OPTION_FAMILY},
-    {"enable_blob_files", OPTION_FAMILY},
-    {"min_blob_size", OPTION_FAMILY},
-    {"blob_file_size", OPTION_FAMILY},
-    {"blob_compression_type", OPTION_FAMILY},
-    {"blob_file_starting_level", OPTION_FAMILY},
-    {"enable_blob_garbage_collection", OPTION_FAMILY},
-    {"blob_garbage_collection_age_cutoff", OPTION_FAMILY},
-    {"blob_garbage_collection_force_threshold", OPTION_FAMILY},
-    {"table_factory", OPTION_REPORTED},
-    {"compaction_filter", OPTION_REPORTED},
-    {"compaction_filter_factory", OPTION_REPORTED},
-    {"block_size", OPTION_TABLE},
-    {"block_size_deviation", OPTION_TABLE},
-    {"block_restart_interval", OPTION_TABLE},
-    {"block_align", OPTION_TABLE},
-    {"index_block_restart_interval", OPTION_TABLE},
-    {"index_type", OPTION_TABLE},
-    {"index_shortening", OPTION_TABLE},
-    {"data_block_index_type", OPTION_TABLE},
-    {"data_block_hash_table_util_ratio", OPTION_TABLE},
-    {"metadata_block_size", OPTION_TABLE},
-    {"partition_filters", OPTION_TABLE},
-    {"filter_policy", OPTION_TABLE},
-    {"whole_key_filtering", OPTION_TABLE},
-    {"optimize_filters_for_memory", OPTION_TABLE},
-    {"format_version", OPTION_TABLE},
-    {"checksum", OPTION_TABLE},
-    {"enable_index_compression", OPTION_TABLE},
-    {"cache_index_and_filter_blocks", OPTION_TABLE},
-};
-
-enum { KNOWN_COUNT = sizeof(known_options) / sizeof(*known_options) };
 
 /* --- from this store -------------------------------------------------------------------------- */
 
@@ -112,11 +51,11 @@ const char *rocks_family_option(struct rocks_store *store, const char *family, c
 {
     const struct rocks_stored *stored = NULL;
     struct haul_error ignored;
-    bool table = strncmp(name, TABLE_PREFIX, strlen(TABLE_PREFIX)) == 0;
+    bool table = strncmp(name, ROCKS_TABLE_PREFIX, strlen(ROCKS_TABLE_PREFIX)) == 0;
     return find_stored(store, family, &stored, &ignored) != HAUL_OK
                ? ""
                : rocks_stored_value(stored, table ? ROCKS_SECTION_TABLE : ROCKS_SECTION_FAMILY,
-                                    family, table ? name + strlen(TABLE_PREFIX) : name);
+                                    family, table ? name + strlen(ROCKS_TABLE_PREFIX) : name);
 }
 
 enum haul_status rocks_family_options(struct haul_store *base, uint32_t family_id, char **options,
@@ -137,16 +76,17 @@ enum haul_status rocks_family_options(struct haul_store *base, uint32_t family_i
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for options");
     }
     size_t size = 0;
-    for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        bool table = known_options[i].kind == OPTION_TABLE;
+    const struct rocks_known *known = NULL;
+    for (size_t i = 0; (known = rocks_known_at(i)) != NULL; i++) {
+        bool table = known->kind == ROCKS_OPTION_TABLE;
         const char *value =
             rocks_stored_value(stored, table ? ROCKS_SECTION_TABLE : ROCKS_SECTION_FAMILY,
-                               family->family.name, known_options[i].name);
+                               family->family.name, known->name);
         size_t room = TEXT_BYTES_MAX - size;
-        size_t needed = strlen(known_options[i].name) + strlen(value) + sizeof(TABLE_PREFIX) + 2;
-        if (value[0] != '\0' && strlen(value) < VALUE_BYTES_MAX && needed < room) {
-            size += (size_t)snprintf(text + size, room, "%s%s=%s\n", table ? TABLE_PREFIX : "",
-                                     known_options[i].name, value);
+        size_t needed = strlen(known->name) + strlen(value) + sizeof(ROCKS_TABLE_PREFIX) + 2;
+        if (value[0] != '\0' && strlen(value) < ROCKS_OPTION_VALUE_BYTES_MAX && needed < room) {
+            size += (size_t)snprintf(text + size, room, "%s%s=%s\n",
+                                     table ? ROCKS_TABLE_PREFIX : "", known->name, value);
         }
     }
     *options = text;
@@ -197,30 +137,20 @@ static bool is_own_class(const char *name, const char *value)
 /* One option in the form of RocksDB's parser; false: it does not pass. */
 static bool format_option(const struct family_option *option, char *text, size_t text_size)
 {
-    char name[64];
-    char value[VALUE_BYTES_MAX];
-    if (option->name.size >= sizeof(name) || option->value.size >= sizeof(value)) {
+    struct rocks_option read;
+    if (!rocks_known_read(option, &read) || read.known->kind == ROCKS_OPTION_REPORTED) {
         return false;
     }
-    (void)snprintf(name, sizeof(name), "%.*s", (int)option->name.size,
-                   (const char *)option->name.data);
-    /* The stored text has escapes, which this entry to RocksDB's parser does not accept. */
-    stored_options_unescape((const char *)option->value.data, option->value.size, value,
-                            sizeof(value));
-    bool table = starts_with(name, TABLE_PREFIX);
-    const char *bare = table ? name + strlen(TABLE_PREFIX) : name;
-    bool known = false;
-    for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        known = known || (strcmp(known_options[i].name, bare) == 0 &&
-                          known_options[i].kind == (table ? OPTION_TABLE : OPTION_FAMILY));
-    }
+    const char *name = read.known->name;
+    const char *value = read.value;
+    bool table = read.known->kind == ROCKS_OPTION_TABLE;
     bool keeps = strcmp(name, "compaction_style") != 0 ||
                  strcmp(value, "kCompactionStyleLevel") == 0 ||
                  strcmp(value, "kCompactionStyleUniversal") == 0;
-    if (!known || !keeps || !is_contained(value) || !is_own_class(bare, value)) {
+    if (!keeps || !is_contained(value) || !is_own_class(name, value) || !rocks_known_fits(&read)) {
         return false;
     }
-    (void)snprintf(text, text_size, table ? "block_based_table_factory={%s=%s;}" : "%s=%s", bare,
+    (void)snprintf(text, text_size, table ? "block_based_table_factory={%s=%s;}" : "%s=%s", name,
                    value);
     return true;
 }
@@ -259,7 +189,7 @@ static rocksdb_options_t *make_options(const struct rocks_store *store, const ch
 {
     rocksdb_options_t *options = rocksdb_options_create_copy(store->options);
     struct family_option option;
-    char formatted[VALUE_BYTES_MAX + 128];
+    char formatted[ROCKS_OPTION_VALUE_BYTES_MAX + 128];
     while (family_options_next(&text, &option)) {
         if ((with_compression || !is_compression(option.name)) &&
             format_option(&option, formatted, sizeof(formatted))) {
@@ -274,8 +204,8 @@ static void take_class(const char *text, const char *name, const char *otherwise
                        char class[HAUL_NAME_BYTES_MAX])
 {
     struct family_option option = {.name = slice_of(name, strlen(name))};
-    char formatted[VALUE_BYTES_MAX + 128];
-    char value[VALUE_BYTES_MAX];
+    char formatted[ROCKS_OPTION_VALUE_BYTES_MAX + 128];
+    char value[ROCKS_OPTION_VALUE_BYTES_MAX];
     class[0] = '\0';
     if (family_options_find(text, option.name, &option.value) &&
         format_option(&option, formatted, sizeof(formatted))) {

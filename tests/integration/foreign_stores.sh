@@ -274,6 +274,17 @@ test_send__tables_of_every_kind__moved() {
     done
 }
 
+# The family would take the target's memory at every open. One that is there keeps its own options.
+test_send__options_beyond_the_limits_of_a_new_family__refused_and_moved_to_a_family_of_its_own() {
+    "$maker" source 'options num_levels=100' 'fill a 100 10' flush
+    refused "column family 'default' of the source has num_levels=100, and the target makes families with 1 to 64"
+    rm -rf source target
+    "$maker" source 'put a 1' 'create many num_levels=100' 'fill b 100 10' flush
+    refused "column family 'many' of the source has num_levels=100"
+    "$maker" target 'create many num_levels=5'
+    moves
+}
+
 # family_of DATABASE NAME: what a reader finds in one family.
 family_of() {
     "$reader" "$1" | awk -v name="$2" '/^family / { inside = ($2 == name) } inside && !/^(family|end) /'

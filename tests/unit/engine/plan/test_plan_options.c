@@ -93,6 +93,17 @@ static void test_plan_options_take__set_that_is_not_there__protocol(void)
     close_plan();
 }
 
+static void test_plan_options_take__more_sets_than_families__protocol(void)
+{
+    texts[0] = "a=1\n";
+    texts[1] = "a=2\n";
+    make_plan(2);
+    received.family_count = 1;
+    check_error(plan_options_take(&received, &message.as.plan, &error), HAUL_PROTOCOL, error);
+    check_equal(received.option_set_count, 0);
+    close_plan();
+}
+
 static void test_plan_options_take__set_too_long__protocol(void)
 {
     texts[0] = "a=1\n";
@@ -147,6 +158,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_plan_options__families_alike__one_set_for_them),
     CHECK_TEST(test_plan_options_put__set_too_long__left_out),
     CHECK_TEST(test_plan_options_take__set_that_is_not_there__protocol),
+    CHECK_TEST(test_plan_options_take__more_sets_than_families__protocol),
     CHECK_TEST(test_plan_options_take__set_too_long__protocol),
     CHECK_TEST(test_option_report__values_that_differ__over_the_wire),
     CHECK_TEST(test_option_report__more_than_there_is_room_for__counted),

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "family_options.h"
 #include "rocks_fixture.h"
+#include "rocks_known.h"
 #include "rocks_store.h"
 
 static struct rocks_fixture fixture;
@@ -91,6 +92,126 @@ static void test_family_create_like__value_that_leaves_its_option__left_out(void
     check_text(option_of(family.id, "prefix_extractor"), "nullptr");
     check_text(option_of(family.id, "table.filter_policy"), "nullptr");
     check_text(family.merge_operator, "");
+    rocks_fixture_close(&fixture);
+}
+
+/* --- limits ----------------------------------------------------------------------------------- */
+
+static enum haul_status receive(const char *name, const char *options)
+{
+    memset(&error, 0, sizeof(error));
+    return ops->receive_check(fixture.store, name, options, &error);
+}
+
+/* What RocksDB would take memory, files or time without end for. */
+static const struct {
+    const char *option;
+    const char *name; /* that the refusal has */
+} beyond[] = {
+    {"num_levels=65", "num_levels"},
+    {"num_levels=2000000000", "num_levels"},
+    {"num_levels=0", "num_levels"},
+    {"memtable_prefix_bloom_size_ratio=1000000", "memtable_prefix_bloom_size_ratio"},
+    {"blob_file_size=1", "blob_file_size"},
+    {"blob_file_size=18446744073709551615", "blob_file_size"},
+    {"blob_file_starting_level=2000000000", "blob_file_starting_level"},
+    {"blob_garbage_collection_age_cutoff=1.01", "blob_garbage_collection_age_cutoff"},
+    {"blob_garbage_collection_force_threshold=2", "blob_garbage_collection_force_threshold"},
+    {"table.block_size=1", "block_size"},
+    {"table.block_size=4294967296", "block_size"},
+    {"table.block_size_deviation=101", "block_size_deviation"},
+    {"table.block_restart_interval=2000000000", "block_restart_interval"},
+    {"table.index_block_restart_interval=1025", "index_block_restart_interval"},
+    {"table.metadata_block_size=1", "metadata_block_size"},
+    {"table.data_block_hash_table_util_ratio=0.000001", "data_block_hash_table_util_ratio"},
+    {"compression_opts={enabled=true;max_dict_bytes=4294967295;}", "max_dict_bytes"},
+    {"compression_opts={parallel_threads=1000000}", "parallel_threads"},
+    {"bottommost_compression_opts={level=1;zstd_max_train_bytes=4294967295;}",
+     "zstd_max_train_bytes"},
+};
+
+static void test_rocks_receive_check__beyond_a_limit__refused_by_name(void)
+{
+    open_fixture();
+    for (size_t i = 0; i < CHECK_COUNT(beyond); i++) {
+        check_error(receive("new", beyond[i].option), HAUL_UNSUPPORTED, error);
+        check(strstr(error.text, beyond[i].name) != NULL && strstr(error.text, "'new'") != NULL);
+        check(error.hint[0] != '\0');
+        check_status(receive("default", beyond[i].option), HAUL_UNSUPPORTED); /* made anew */
+    }
+    rocks_fixture_close(&fixture);
+}
+
+static void test_family_create_like__beyond_a_limit__left_out(void)
+{
+    open_fixture();
+    check_status(make("plain", ""), HAUL_OK);
+    uint32_t plain = family.id;
+    for (size_t i = 0; i < CHECK_COUNT(beyond); i++) {
+        char name[32];
+        char option[ROCKS_OPTION_NAME_BYTES_MAX];
+        char expected[256];
+        (void)snprintf(name, sizeof(name), "f%zu", i);
+        (void)snprintf(option, sizeof(option), "%.*s", (int)strcspn(beyond[i].option, "="),
+                       beyond[i].option);
+        (void)snprintf(expected, sizeof(expected), "%s", option_of(plain, option));
+        check_status(make(name, beyond[i].option), HAUL_OK);
+        check_text(option_of(family.id, option), expected);
+    }
+    rocks_fixture_close(&fixture);
+}
+
+/* RocksDB's parser takes more forms of a number than the stored options have. */
+static void test_family_create_like__number_in_another_form__left_out(void)
+{
+    static const char *const forms[] = {
+        "num_levels=1000k", "num_levels={100000}", "num_levels=-1", "num_levels=+100000",
+        "num_levels=1e5",   "num_levels=100000x",  "num_levels=",   "num_levels= 100000",
+    };
+    open_fixture();
+    for (size_t i = 0; i < CHECK_COUNT(forms); i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "f%zu", i);
+        check_status(receive(name, forms[i]), HAUL_OK);
+        check_status(make(name, forms[i]), HAUL_OK);
+        check_text(option_of(family.id, "num_levels"), "7");
+    }
+    check_status(make("nested", "compression_opts={{max_dict_bytes=4294967295;}}"), HAUL_OK);
+    check(strstr(option_of(family.id, "compression_opts"), "max_dict_bytes=0;") != NULL);
+    rocks_fixture_close(&fixture);
+}
+
+static void test_rocks_receive_check__within_the_limits__fits(void)
+{
+    open_fixture();
+    check_status(receive("new", "num_levels=64\ntable.block_size=512\nblob_file_size=65536\n"
+                                "table.metadata_block_size=16777216\nshiny=1000000000000\n"
+                                "compression_opts={level=32767;max_dict_bytes=1048576;"
+                                "parallel_threads=64;}\nmemtable_prefix_bloom_size_ratio=0.1\n"),
+                 HAUL_OK);
+    check_status(receive("new", NULL), HAUL_OK);
+    rocks_fixture_close(&fixture);
+}
+
+/* The first and the last one would count, in different places. */
+static void test_rocks_receive_check__option_twice__unsupported(void)
+{
+    open_fixture();
+    check_error(receive("new", "num_levels=4\nmin_blob_size=1\nnum_levels=4\n"), HAUL_UNSUPPORTED,
+                error);
+    check(strstr(error.text, "num_levels twice") != NULL && error.hint[0] != '\0');
+    check_status(receive("new", "block_size=4\ntable.block_size=4096\nshiny=1\nshiny=2\n"),
+                 HAUL_OK);
+    rocks_fixture_close(&fixture);
+}
+
+/* Its own options stay. */
+static void test_rocks_receive_check__family_that_is_there__any_value(void)
+{
+    open_fixture();
+    check_status(make("old", "num_levels=5\n"), HAUL_OK);
+    check_status(receive("old", "num_levels=100\n"), HAUL_OK);
+    check_status(receive("default", "num_levels=100\n"), HAUL_OK); /* beside another */
     rocks_fixture_close(&fixture);
 }
 
@@ -244,6 +365,12 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_family_create_like__options__in_force_and_said),
     CHECK_TEST(test_family_create_like__unknown_name_or_value__left_out),
     CHECK_TEST(test_family_create_like__value_that_leaves_its_option__left_out),
+    CHECK_TEST(test_rocks_receive_check__beyond_a_limit__refused_by_name),
+    CHECK_TEST(test_family_create_like__beyond_a_limit__left_out),
+    CHECK_TEST(test_family_create_like__number_in_another_form__left_out),
+    CHECK_TEST(test_rocks_receive_check__within_the_limits__fits),
+    CHECK_TEST(test_rocks_receive_check__option_twice__unsupported),
+    CHECK_TEST(test_rocks_receive_check__family_that_is_there__any_value),
     CHECK_TEST(test_family_create_like__value_too_long__left_out),
     CHECK_TEST(test_family_create_like__default_of_a_new_store__made_anew_under_its_identity),
     CHECK_TEST(test_family_create_like__died_before_its_identity__completed_at_the_next_open),
