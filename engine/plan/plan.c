@@ -2,6 +2,7 @@
 /* plan.c — makes a plan from the source's options, and carries it over the wire. */
 #include "plan.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -656,6 +657,10 @@ static enum haul_status take_streams(struct plan *plan, const haul_control_Plan 
                ? HAUL_OK
                : bad_plan(error, "the streams do not cover all ranges of all column families");
 }
+
+/* message_decode has checked the lengths. */
+static_assert((int)MESSAGE_DIGEST_KEY_BYTES == (int)DIGEST_KEY_BYTES, "one length");
+static_assert((int)MESSAGE_PROOF_BYTES == (int)SOURCE_PROOF_BYTES, "one length");
 
 enum haul_status plan_from_message(struct plan *plan, const struct message *message,
                                    struct haul_error *error)

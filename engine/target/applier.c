@@ -206,6 +206,20 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
     return status;
 }
 
+/* What a header may say, whatever its stream. What this release does not know could change what the
+ * payload means. */
+static enum haul_status check_kind(const struct slot_header *header, struct haul_error *error)
+{
+    bool known = header->kind == SLOT_KIND_SNAPSHOT || header->kind == SLOT_KIND_DELTA;
+    if (known && (header->flags & ~(uint32_t)SLOT_FLAGS) == 0) {
+        return HAUL_OK;
+    }
+    return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                          "batch %" PRIu64 " of stream %u has the unknown %s %#x", header->batch,
+                          header->stream, known ? "flags" : "kind",
+                          known ? header->flags : (uint32_t)header->kind);
+}
+
 static enum haul_status apply_block(struct applier_thread *thread, struct work *work,
                                     struct haul_error *error)
 {
@@ -214,6 +228,9 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
     struct slot_header header = work->block->header;
     struct haul_slice payload;
     enum haul_status status = secure_payload(thread, work->block, &payload, error);
+    if (status == HAUL_OK) {
+        status = check_kind(&header, error);
+    }
     if (status != HAUL_OK) {
         return status;
     }

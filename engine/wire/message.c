@@ -137,6 +137,62 @@ bool message_is_identity(const uint8_t *bytes, size_t size)
     return sound;
 }
 
+/* --- lengths ---------------------------------------------------------------------------------- */
+
+/* The byte strings of one length, which may be absent, and the lists of such. Another length is not
+ * taken for "absent": that would be a weaker check than the one that the peer wanted. */
+static const struct {
+    enum message_type type;
+    uint32_t tag;
+    size_t unit_bytes;
+    bool is_list;
+} lengths[] = {
+    {MESSAGE_HELLO, haul_control_Hello_job_tag, HAUL_JOB_BYTES, false},
+    {MESSAGE_WELCOME, haul_control_Welcome_token_tag, MESSAGE_TOKEN_BYTES, false},
+    {MESSAGE_WELCOME, haul_control_Welcome_session_tag, MESSAGE_SESSION_BYTES, false},
+    {MESSAGE_WELCOME, haul_control_Welcome_waiting_tag, HAUL_JOB_BYTES, true},
+    {MESSAGE_WELCOME, haul_control_Welcome_given_back_by_tag, HAUL_JOB_BYTES, false},
+    {MESSAGE_WELCOME, haul_control_Welcome_between_tag, HAUL_JOB_BYTES, true},
+    {MESSAGE_PLAN, haul_control_Plan_supersedes_tag, HAUL_JOB_BYTES, true},
+    {MESSAGE_PLAN, haul_control_Plan_supersedes_proofs_tag, MESSAGE_PROOF_BYTES, true},
+    {MESSAGE_PLAN, haul_control_Plan_between_tag, HAUL_JOB_BYTES, true},
+    {MESSAGE_PLAN, haul_control_Plan_lost_tag, HAUL_JOB_BYTES, true},
+    {MESSAGE_PLAN, haul_control_Plan_digest_key_tag, MESSAGE_DIGEST_KEY_BYTES, false},
+    {MESSAGE_PLAN, haul_control_Plan_proof_tag, MESSAGE_PROOF_BYTES, false},
+    {MESSAGE_COMMIT, haul_control_Commit_proof_tag, MESSAGE_PROOF_BYTES, false},
+    {MESSAGE_ABORT, haul_control_Abort_jobs_tag, HAUL_JOB_BYTES, true},
+    {MESSAGE_ABORT, haul_control_Abort_proof_tag, MESSAGE_PROOF_BYTES, false},
+    {MESSAGE_ABORT, haul_control_Abort_job_proofs_tag, MESSAGE_PROOF_BYTES, true},
+    {MESSAGE_REFUSED, haul_control_Refused_owned_job_tag, HAUL_JOB_BYTES, false},
+    {MESSAGE_REFUSED, haul_control_Refused_lost_tag, HAUL_JOB_BYTES, true},
+    {MESSAGE_STOP, haul_control_Stop_lost_tag, HAUL_JOB_BYTES, true},
+    {MESSAGE_VERIFY_SCAN, haul_control_VerifyScan_digest_key_tag, MESSAGE_DIGEST_KEY_BYTES, false},
+};
+
+/* The size of a byte string of the message; 0: absent. */
+static size_t size_of(struct message *message, uint32_t tag)
+{
+    pb_field_iter_t field;
+    bool found = pb_field_iter_begin(&field, fields_of(message->type), &message->as) &&
+                 pb_field_iter_find(&field, tag);
+    haul_assert(found && PB_LTYPE(field.type) == PB_LTYPE_BYTES);
+    const pb_bytes_array_t *bytes = field.pData;
+    return bytes == NULL ? 0 : bytes->size;
+}
+
+static bool has_wrong_length(struct message *message)
+{
+    bool wrong = false;
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths) && !wrong; i++) {
+        if (lengths[i].type == message->type) {
+            size_t size = size_of(message, lengths[i].tag);
+            wrong = size % lengths[i].unit_bytes != 0 ||
+                    (!lengths[i].is_list && size > lengths[i].unit_bytes);
+        }
+    }
+    return wrong;
+}
+
 /* nanopb tells only by its text that the memory was short, not the message malformed. */
 static bool is_out_of_memory(const pb_istream_t *stream)
 {
@@ -172,6 +228,12 @@ enum haul_status message_decode(unsigned type, struct haul_slice body, struct me
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
                               "malformed control message %s of %zu bytes: %s", message_name(type),
                               body.size, PB_GET_ERROR(&stream));
+    }
+    if (has_wrong_length(message)) {
+        message_release(message);
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "a byte string of control message %s has a wrong length",
+                              message_name(type));
     }
     return HAUL_OK;
 }

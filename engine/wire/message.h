@@ -17,6 +17,8 @@
 enum {
     MESSAGE_TOKEN_BYTES = HAUL_ID_BYTES,
     MESSAGE_SESSION_BYTES = HAUL_ID_BYTES,
+    MESSAGE_PROOF_BYTES = 32,       /* of a job's source: source_proof.h */
+    MESSAGE_DIGEST_KEY_BYTES = 32,  /* digest_key.h */
     MESSAGE_BYTES_MAX = UINT16_MAX, /* of one byte string */
 };
 
@@ -91,7 +93,8 @@ enum haul_status message_encode(const struct message *message, uint8_t **bytes,
 enum { MESSAGE_FIELD_COUNT_MAX = 8192 };
 
 /* Decode a body of `type`; release the message later if OK. Errors: PROTOCOL (unknown type,
- * malformed, more than MESSAGE_FIELD_COUNT_MAX fields, a text with a NUL byte), NO_MEMORY. */
+ * malformed, more than MESSAGE_FIELD_COUNT_MAX fields, a text with a NUL byte, a byte string of a
+ * length that it cannot have), NO_MEMORY. */
 enum haul_status message_decode(unsigned type, struct haul_slice body, struct message *message,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 

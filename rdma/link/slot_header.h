@@ -45,6 +45,7 @@ enum slot_flags {
     SLOT_FRAGMENT = 1 << 1,   /* part of one record that is larger than a slot */
     SLOT_COMPRESSED = 1 << 2, /* payload is compressed; raw_size_bytes is its size after
                                * decompression */
+    SLOT_FLAGS = SLOT_LAST | SLOT_FRAGMENT | SLOT_COMPRESSED,
 };
 
 struct slot_header {

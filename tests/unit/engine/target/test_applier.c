@@ -348,6 +348,25 @@ static void test_applier_take__lane_of_another_stream__protocol(void)
     close_applier();
 }
 
+static void test_applier_take__unknown_kind_or_flags__protocol(void)
+{
+    static const struct {
+        uint8_t kind;
+        uint32_t flags;
+    } cases[] = {{0, 0}, {3, 0}, {255, 0}, {SLOT_KIND_SNAPSHOT, 8}, {SLOT_KIND_SNAPSHOT, 1U << 31}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        open_applier(1);
+        struct block *block = record_block(0, BATCH_STREAM, "c");
+        block->header.kind = cases[i].kind;
+        block->header.flags |= cases[i].flags;
+        applier_take(applier, NULL, block);
+        expect(APPLIER_FREED);
+        expect_failure(HAUL_PROTOCOL);
+        check(!has("c"));
+        close_applier();
+    }
+}
+
 /* Each alone is acceptable; together they would need more memory than a session has. */
 static void test_applier_take__pieces_of_two_large_records__protocol(void)
 {
@@ -550,6 +569,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_applier_take__checksum_differs__corrupt_and_later_blocks_only_freed),
     CHECK_TEST(test_applier_take__stream_that_is_not_planned__protocol),
     CHECK_TEST(test_applier_take__lane_of_another_stream__protocol),
+    CHECK_TEST(test_applier_take__unknown_kind_or_flags__protocol),
     CHECK_TEST(test_applier_take__pieces_of_two_large_records__protocol),
     CHECK_TEST(test_applier_take__compressed__unpacked),
     CHECK_TEST(test_applier_take__unpacks_to_more_than_a_slot__protocol),

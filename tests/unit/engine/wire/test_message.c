@@ -2,6 +2,7 @@
 /* test_message.c — encodes and decodes every control message: torn, oversized, with wrong types. */
 #include "message.h"
 
+#include <pb_common.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -522,6 +523,104 @@ static void test_message_decode__longest_field_and_one_byte_more__ok_and_protoco
     check_longest(MESSAGE_REFUSED, haul_control_Refused_hint_tag, 255);
 }
 
+/* --- byte strings of one length --------------------------------------------------------------- */
+
+/* By the comments of control.proto. */
+static const struct {
+    enum message_type type;
+    uint32_t tag;
+    size_t unit; /* 0: any length */
+    bool is_list;
+} byte_strings[] = {
+    {MESSAGE_HELLO, haul_control_Hello_job_tag, 16, false},
+    {MESSAGE_HELLO, haul_control_Hello_source_identity_tag, 0, false},
+    {MESSAGE_HELLO, haul_control_Hello_secret_tag, 0, false},
+    {MESSAGE_WELCOME, haul_control_Welcome_target_identity_tag, 0, false},
+    {MESSAGE_WELCOME, haul_control_Welcome_token_tag, 16, false},
+    {MESSAGE_WELCOME, haul_control_Welcome_session_tag, 16, false},
+    {MESSAGE_WELCOME, haul_control_Welcome_waiting_tag, 16, true},
+    {MESSAGE_WELCOME, haul_control_Welcome_given_back_by_tag, 16, false},
+    {MESSAGE_WELCOME, haul_control_Welcome_between_tag, 16, true},
+    {MESSAGE_PLAN, haul_control_Plan_supersedes_tag, 16, true},
+    {MESSAGE_PLAN, haul_control_Plan_supersedes_proofs_tag, 32, true},
+    {MESSAGE_PLAN, haul_control_Plan_between_tag, 16, true},
+    {MESSAGE_PLAN, haul_control_Plan_lost_tag, 16, true},
+    {MESSAGE_PLAN, haul_control_Plan_digest_key_tag, 32, false},
+    {MESSAGE_PLAN, haul_control_Plan_proof_tag, 32, false},
+    {MESSAGE_LINK, haul_control_LinkDescription_description_tag, 0, false},
+    {MESSAGE_COMMIT, haul_control_Commit_proof_tag, 32, false},
+    {MESSAGE_ABORT, haul_control_Abort_jobs_tag, 16, true},
+    {MESSAGE_ABORT, haul_control_Abort_proof_tag, 32, false},
+    {MESSAGE_ABORT, haul_control_Abort_job_proofs_tag, 32, true},
+    {MESSAGE_REFUSED, haul_control_Refused_owned_job_tag, 16, false},
+    {MESSAGE_REFUSED, haul_control_Refused_lost_tag, 16, true},
+    {MESSAGE_STOP, haul_control_Stop_lost_tag, 16, true},
+    {MESSAGE_VERIFY_SCAN, haul_control_VerifyScan_after_tag, 0, false},
+    {MESSAGE_VERIFY_SCAN, haul_control_VerifyScan_digest_key_tag, 32, false},
+};
+
+static enum haul_status decode_string(enum message_type type, uint32_t tag, size_t size)
+{
+    uint8_t body[128] = {0};
+    uint8_t *at = put_varint32(body, tag << 3 | PB_WT_STRING);
+    at = put_varint32(at, (uint32_t)size);
+    memset(at, 7, size);
+    enum haul_status status = decode(type, body, (size_t)(at - body) + size);
+    if (status == HAUL_OK) {
+        message_release(&decoded);
+    }
+    return status;
+}
+
+/* A key of 31 bytes is no key, and not "none" either. */
+static void test_message_decode__byte_string_of_another_length__protocol(void)
+{
+    for (size_t i = 0; i < CHECK_COUNT(byte_strings); i++) {
+        enum message_type type = byte_strings[i].type;
+        uint32_t tag = byte_strings[i].tag;
+        size_t unit = byte_strings[i].unit;
+        check_status(decode_string(type, tag, 0), HAUL_OK);
+        if (unit == 0) {
+            check_status(decode_string(type, tag, 5), HAUL_OK);
+            continue;
+        }
+        check_status(decode_string(type, tag, unit), HAUL_OK);
+        check_error(decode_string(type, tag, 1), HAUL_PROTOCOL, error);
+        check_error(decode_string(type, tag, unit - 1), HAUL_PROTOCOL, error);
+        check_error(decode_string(type, tag, unit + 1), HAUL_PROTOCOL, error);
+        check_status(decode_string(type, tag, 2 * unit),
+                     byte_strings[i].is_list ? HAUL_OK : HAUL_PROTOCOL);
+    }
+}
+
+/* A byte string that somebody adds has a length, too. */
+static void test_message_decode__byte_strings__all_are_checked(void)
+{
+    static const struct {
+        enum message_type type;
+        const pb_msgdesc_t *fields;
+    } messages[] = {
+#define MESSAGE_FIELDS(name, value, member, proto) {MESSAGE_##name, haul_control_##proto##_fields},
+        MESSAGE_LIST(MESSAGE_FIELDS)
+#undef MESSAGE_FIELDS
+    };
+    size_t found = 0;
+    for (size_t i = 0; i < CHECK_COUNT(messages); i++) {
+        pb_field_iter_t field;
+        bool more = pb_field_iter_begin(&field, messages[i].fields, &message.as);
+        for (; more; more = pb_field_iter_next(&field)) {
+            bool listed = PB_LTYPE(field.type) != PB_LTYPE_BYTES;
+            found += listed ? 0 : 1;
+            for (size_t j = 0; j < CHECK_COUNT(byte_strings) && !listed; j++) {
+                listed =
+                    byte_strings[j].type == messages[i].type && byte_strings[j].tag == field.tag;
+            }
+            check(listed);
+        }
+    }
+    check_equal(found, CHECK_COUNT(byte_strings));
+}
+
 /* Truncated at the NUL byte the name would be "a", which is another family. */
 static void test_message_decode__text_with_a_nul_byte__protocol(void)
 {
@@ -665,6 +764,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_message_decode__number_too_large_for_its_field__protocol),
     CHECK_TEST(test_message_decode__length_beyond_the_body__protocol),
     CHECK_TEST(test_message_decode__longest_field_and_one_byte_more__ok_and_protocol),
+    CHECK_TEST(test_message_decode__byte_string_of_another_length__protocol),
+    CHECK_TEST(test_message_decode__byte_strings__all_are_checked),
     CHECK_TEST(test_message_decode__text_with_a_nul_byte__protocol),
     CHECK_TEST(test_message_decode__bytes_with_a_nul_byte__as_they_are),
     CHECK_TEST(test_message_is_identity__sound_and_others__true_and_false),
