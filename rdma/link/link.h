@@ -102,6 +102,9 @@ struct link_config {
     const struct haul_keys *keys;   /* control connections use TLS with them; NULL: none does */
     const char *host;        /* whom to connect to, for certificates; NULL: no name, no address */
     struct frame_key frames; /* of credits and of the end; equal on both sides */
+    /* Listener: peers must be on this host. The address that it listens on does not ensure that:
+     * with net.ipv4.conf.*.route_localnet neighbours reach 127.0.0.1. */
+    bool loopback_only;
     /* Receiver: the payloads are sealed by the layer above, so the link computes no checksum. */
     bool sealed;
     /* Sender: the caller's own pool, which outlives the link and may serve several links. NULL: the
@@ -309,6 +312,8 @@ void link_addresses_found(struct link_addresses *addresses);
 int link_address_node(const struct link_address *address);
 /* Is it an address of the loopback interface, which no other host reaches? */
 bool link_address_is_loopback(const struct link_address *address);
+/* Why a listener that is loopback_only refuses a peer; NULL: it does not. */
+const char *link_peer_refusal(const struct link_config *config, const struct link_address *peer);
 /* Do both name the same host, whatever the port? */
 bool link_address_same_host(const struct link_address *a, const struct link_address *b);
 /* An IPv6 address (45), a zone (16), "[]:65535" and the final zero. */

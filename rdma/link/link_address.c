@@ -201,6 +201,13 @@ bool link_address_is_loopback(const struct link_address *address)
             (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == IN_LOOPBACKNET));
 }
 
+const char *link_peer_refusal(const struct link_config *config, const struct link_address *peer)
+{
+    return config->loopback_only && !link_address_is_loopback(peer)
+               ? "it is on another host, and without a key only this host is trusted"
+               : NULL;
+}
+
 enum haul_status link_addresses_check_loopback(const struct link_addresses *addresses,
                                                const char *text, struct haul_error *error)
 {

@@ -142,6 +142,7 @@ enum haul_status acceptor_create(const struct acceptor_options *options, struct 
     made->transports = transport_list_resolve(&options->transports);
     enum haul_status status = link_config_resolve(&options->config, &made->config, error);
     if (status == HAUL_OK) {
+        made->config.loopback_only = options->loopback_only;
         status = open_all(made, options, error);
     }
     if (status != HAUL_OK) {

@@ -27,7 +27,7 @@ struct acceptor_options {
     const char *listen; /* ADDR:PORT; NULL: every address, `port` */
     uint16_t port;      /* only without `listen` */
     /* Other hosts must not reach it: other addresses are refused with AUTH, and without `listen` it
-     * is 127.0.0.1 only. */
+     * is 127.0.0.1 only. Peers whose own address is another are dropped. */
     bool loopback_only;
     struct haul_transport_list transports; /* transports whose links are accepted */
     struct link_config config;

@@ -403,9 +403,16 @@ static struct tcp_pending *make_room(struct tcp_pending_table *table,
 void tcp_pending_admit(struct tcp_pending_table *table, int fd)
 {
     struct link_address peer;
-    tcp_socket_peer(fd, &peer);
-    struct tcp_pending *pending = make_room(table, &peer);
     struct tls_socket socket = {.fd = fd};
+    tcp_socket_peer(fd, &peer);
+    const char *why = link_peer_refusal(table->config, &peer);
+    if (why != NULL) {
+        log_refusal(table, &peer, why);
+        tcp_socket_forget(fd);
+        tls_socket_close(&socket);
+        return;
+    }
+    struct tcp_pending *pending = make_room(table, &peer);
     if (pending == NULL) {
         log_refusal(table, &peer, "too many connections wait for an answer");
         tls_socket_close(&socket); /* a plain answer would tell a peer that its key is wrong */

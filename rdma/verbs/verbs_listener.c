@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "clock.h"
 #include "link_ops.h"
 #include "link_sockaddr.h"
+#include "log_limit.h"
 #include "verbs_cm.h"
 #include "verbs_device.h"
 #include "verbs_greeting.h"
@@ -50,6 +52,7 @@ struct verbs_listener {
     struct haul_error error; /* why the last ear failed */
     uint64_t retry_ns;       /* CLOCK_NEVER: every ear is open */
     uint32_t pause_ms;
+    struct log_limit refusals;
     struct rdma_cm_id *pending[VERBS_LISTENER_PENDING_MAX];
     size_t pending_count;
 };
@@ -81,15 +84,26 @@ static struct rdma_cm_id *forget(struct verbs_listener *listener, struct link_in
     haul_unreachable(); /* answered twice, or of another listener */
 }
 
-static void refuse(const struct verbs_listener *listener, struct rdma_cm_id *id,
-                   enum haul_status reason, const char *why)
+static void log_refusal(struct verbs_listener *listener, struct rdma_cm_id *id, const char *why)
 {
     struct link_address peer;
     char text[LINK_ADDRESS_TEXT_BYTES_MAX];
-    verbs_cm_peer(id, &peer);
-    link_address_format(&peer, text);
-    haul_log(listener->base.config.log, HAUL_LOG_WARNING, "refused an RDMA link from %s: %s", text,
-             why);
+    uint64_t unsaid = 0;
+    if (log_limit_allows(&listener->refusals, clock_now_ns(listener->base.config.clock), &unsaid)) {
+        verbs_cm_peer(id, &peer);
+        link_address_format(&peer, text);
+        haul_log(listener->base.config.log, HAUL_LOG_WARNING,
+                 unsaid == 0 ? "refused an RDMA link from %s: %s"
+                             : "refused an RDMA link from %s: %s (and %" PRIu64
+                               " others before it)",
+                 text, why, unsaid);
+    }
+}
+
+static void refuse(struct verbs_listener *listener, struct rdma_cm_id *id, enum haul_status reason,
+                   const char *why)
+{
+    log_refusal(listener, id, why);
     verbs_cm_reject(listener->api, id, reason);
     (void)listener->api->destroy_id(id);
 }
@@ -99,6 +113,13 @@ static bool on_request(struct verbs_listener *listener, const struct verbs_cm_ev
                        struct link_incoming *incoming)
 {
     struct link_ticket ticket;
+    struct link_address peer;
+    verbs_cm_peer(event->id, &peer);
+    const char *why = link_peer_refusal(&listener->base.config, &peer);
+    if (why != NULL) {
+        refuse(listener, event->id, HAUL_AUTH, why);
+        return false;
+    }
     enum haul_status status = verbs_greeting_decode(event->data, event->data_size_bytes, &ticket);
     if (status != HAUL_OK) {
         refuse(listener, event->id, status, "not a haul peer");
@@ -113,8 +134,7 @@ static bool on_request(struct verbs_listener *listener, const struct verbs_cm_ev
         return false;
     }
     listener->pending[listener->pending_count++] = event->id;
-    *incoming = (struct link_incoming){.ticket = ticket, .handle = event->id};
-    verbs_cm_peer(event->id, &incoming->peer);
+    *incoming = (struct link_incoming){.ticket = ticket, .peer = peer, .handle = event->id};
     return true;
 }
 

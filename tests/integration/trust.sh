@@ -216,6 +216,57 @@ test_no_key__another_host__refused_on_both_sides() {
     same source target
 }
 
+# --- a neighbour that reaches 127.0.0.1 --------------------------------------------------------------
+
+hosts=("haul-test-h-$$" "haul-test-n-$$")
+
+part_from_neighbour() {
+    local name
+    for name in "${hosts[@]}"; do ip netns del "$name" 2>/dev/null || true; done
+}
+
+# Two hosts; the second one sends packets for 127.0.0.1 to the first, which takes them, as hosts of
+# kube-proxy do. in_host NUMBER COMMAND...: on one of them.
+meet_neighbour() {
+    local name
+    ((EUID == 0)) || skip 'needs root'
+    for name in "${hosts[@]}"; do ip netns add "$name" 2>/dev/null || skip 'no network namespaces'; done
+    trap 'status=$?; part_from_neighbour; (exit $status); end_leftovers' EXIT
+    ip -n "${hosts[0]}" link add near0 type veth peer name far0 netns "${hosts[1]}" 2>/dev/null || skip 'no veth'
+    ip -n "${hosts[0]}" addr add 10.9.0.1/24 dev near0
+    ip -n "${hosts[1]}" addr add 10.9.0.2/24 dev far0
+    ip -n "${hosts[0]}" link set near0 up
+    ip -n "${hosts[1]}" link set far0 up
+    ip -n "${hosts[0]}" link set lo up
+    for name in 0 1; do
+        in_host "$name" sysctl -qw net.ipv4.conf.all.route_localnet=1 || skip 'no right to set route_localnet'
+    done
+    ip -n "${hosts[1]}" route add 127.0.0.1/32 via 10.9.0.1 dev far0 src 10.9.0.2
+}
+
+in_host() { ip netns exec "${hosts[$1]}" "${@:2}"; }
+
+test_no_key__neighbour_reaches_127_0_0_1__closed_at_once() {
+    local tool=$haul
+    make_database source 100
+    make_database target 50
+    run 0 "$haul" verify --db target --write-manifest before
+    meet_neighbour
+    printf '#!/bin/sh\nexec ip netns exec %s %s "$@"\n' "${hosts[0]}" "$tool" >here
+    chmod 700 here
+    haul=$work/here receive_into target 127.0.0.1:0 --once
+    run 5 ip netns exec "${hosts[1]}" "$tool" verify --db source --to "$receiver_address" --retry 1ms
+    run 5 ip netns exec "${hosts[1]}" "$tool" send --db source --to "$receiver_address" --retry 1ms --transport tcp --overwrite
+    grep -q 'refused a connection from 10.9.0.2:.*only this host is trusted' recv.log || fail "$(<recv.log)"
+    kill -TERM "$receiver_pid"
+    received 143
+    stays target before
+    haul=$work/here receive_into target 127.0.0.1:0 --once --allow-overwrite
+    run 0 ip netns exec "${hosts[0]}" "$tool" send --db source --to "$receiver_address" --transport tcp --overwrite
+    received
+    same source target
+}
+
 # shown TRUST TEXT WARNINGS ARGUMENT...: of both sides, while a job with these arguments runs
 shown() {
     rm -rf source target

@@ -11,10 +11,27 @@
 #include "raw_peer.h"
 #include "tcp_preamble.h"
 
+static bool loopback_only;
+static const char *peer; /* where connections seem to come from; NULL: from where they do */
 static struct poll_group *group;
 static struct acceptor *acceptor;
 static struct loopback_hub *hub;
 static char said[512];
+
+int __real_getpeername(int fd, struct sockaddr *address, socklen_t *size);
+int __wrap_getpeername(int fd, struct sockaddr *address, socklen_t *size);
+
+int __wrap_getpeername(int fd, struct sockaddr *address, socklen_t *size)
+{
+    struct link_address parsed;
+    if (peer == NULL) {
+        return __real_getpeername(fd, address, size);
+    }
+    check_or_stop(link_address_parse(peer, &parsed, NULL) == HAUL_OK && parsed.size <= *size);
+    memcpy(address, parsed.storage, parsed.size);
+    *size = parsed.size;
+    return 0;
+}
 
 static void keep_line(void *context, enum haul_log_level level, const char *line)
 {
@@ -33,6 +50,7 @@ static enum haul_status open_at(const char *listen, enum haul_transport first,
     check_or_stop(loopback_hub_create(&hub) == HAUL_OK);
     const struct acceptor_options options = {
         .listen = listen,
+        .loopback_only = loopback_only,
         .transports = {{first, second}},
         .config = {.log = &log_sink, .hub = hub},
         .group = group,
@@ -210,7 +228,58 @@ static void test_acceptor_create__bad_address_or_port_in_use__error(void)
     end();
 }
 
+/* One connection arrives, whose peer seems to be `from`. */
+static void check_peer(const char *from, bool only_this_host, bool let_in)
+{
+    struct acceptor_arrival arrival;
+    loopback_only = only_this_host;
+    peer = from;
+    check_status(open_at("127.0.0.1:0", HAUL_TRANSPORT_TCP, HAUL_TRANSPORT_NONE, NULL), HAUL_OK);
+    int fd = connect_peer(TCP_CONTROL);
+    enum haul_status status = acceptor_poll(acceptor, &arrival);
+    for (int i = 0; i < 100 && status == HAUL_AGAIN && said[0] == '\0'; i++) {
+        (void)poll_group_wait(group, false, clock_deadline_ns(&clock_monotonic, 50));
+        status = acceptor_poll(acceptor, &arrival);
+    }
+    check_status(status, let_in ? HAUL_OK : HAUL_AGAIN);
+    check((strstr(said, "only this host is trusted") == NULL) == let_in);
+    if (status == HAUL_OK) {
+        listener_reject(arrival.listener, &arrival.incoming, HAUL_FENCED);
+    }
+    check(let_in ? read_answer(fd) == HAUL_FENCED : raw_ends(fd));
+    (void)close(fd);
+    peer = NULL;
+    loopback_only = false;
+    end();
+}
+
+/* The kernel lets neighbours reach 127.0.0.1 where net.ipv4.conf.all.route_localnet is 1. */
+static void test_acceptor_poll__loopback_only_and_peer_elsewhere__closed(void)
+{
+    check_peer("10.9.0.2:1234", true, false);
+    check_peer("[fd00:9::2]:1234", true, false);
+    check_peer("[::ffff:10.9.0.2]:1234", true, false);
+    check_peer("0.0.0.0:1234", true, false);
+    check_peer("[::]:1234", true, false);
+}
+
+static void test_acceptor_poll__loopback_only_and_peer_here__arrives(void)
+{
+    check_peer("127.0.0.1:1234", true, true);
+    check_peer("127.200.3.4:1234", true, true);
+    check_peer("[::1]:1234", true, true);
+    check_peer("[::ffff:127.0.0.1]:1234", true, true);
+}
+
+static void test_acceptor_poll__any_host_and_peer_elsewhere__arrives(void)
+{
+    check_peer("10.9.0.2:1234", false, true);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_acceptor_poll__loopback_only_and_peer_elsewhere__closed),
+    CHECK_TEST(test_acceptor_poll__loopback_only_and_peer_here__arrives),
+    CHECK_TEST(test_acceptor_poll__any_host_and_peer_elsewhere__arrives),
     CHECK_TEST(test_acceptor_poll__several_at_once__each_once_and_by_its_kind),
     CHECK_TEST(test_acceptor_take__control_connection__socket_is_ours),
     CHECK_TEST(test_acceptor_poll__list_without_tcp__control_comes_and_links_are_refused),

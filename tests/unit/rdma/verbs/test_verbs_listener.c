@@ -108,6 +108,47 @@ static void test_listener_poll__all_places_taken__busy_until_one_is_answered(voi
     end_listening();
 }
 
+static void bring_request_from(const char *host)
+{
+    uint8_t greeting[VERBS_GREETING_BYTES];
+    const struct link_ticket ticket = {.index = 8};
+    struct link_address peer;
+    struct rdma_cm_id *id = fake_make_id(fake.channel);
+    check_or_stop(link_address_parse(host, &peer, NULL) == HAUL_OK);
+    memcpy(&id->route.addr.dst_storage, peer.storage, peer.size);
+    verbs_greeting_encode(&ticket, greeting);
+    fake_cm_bring(id, RDMA_CM_EVENT_CONNECT_REQUEST, 0, greeting, sizeof(greeting));
+}
+
+static void begin_listening_here_only(void)
+{
+    fixture_begin();
+    config.loopback_only = true;
+    check_or_stop(listen_on("127.0.0.1:4", NULL) == HAUL_OK);
+}
+
+static void test_listener_poll__loopback_only_and_peer_elsewhere__refused_inside(void)
+{
+    static const char *const hosts[] = {"10.9.0.2:1", "[fd00:9::2]:1", "[::ffff:10.9.0.2]:1"};
+    for (size_t i = 0; i < CHECK_COUNT(hosts); i++) {
+        begin_listening_here_only();
+        bring_request_from(hosts[i]);
+        check_refused_inside(HAUL_AUTH);
+    }
+}
+
+static void test_listener_poll__loopback_only_and_peer_here__taken(void)
+{
+    static const char *const hosts[] = {"127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"};
+    for (size_t i = 0; i < CHECK_COUNT(hosts); i++) {
+        begin_listening_here_only();
+        bring_request_from(hosts[i]);
+        check_status(listener_poll(listening, &incoming), HAUL_OK);
+        listener_reject(listening, &incoming, HAUL_AUTH);
+        end_listening();
+    }
+}
+
 static void test_listener_destroy__peer_not_answered__dropped(void)
 {
     uint8_t greeting[VERBS_GREETING_BYTES];
@@ -279,6 +320,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_listener_poll__no_greeting__refused_inside),
     CHECK_TEST(test_listener_poll__newer_versions_only__refused_inside),
     CHECK_TEST(test_listener_poll__all_places_taken__busy_until_one_is_answered),
+    CHECK_TEST(test_listener_poll__loopback_only_and_peer_elsewhere__refused_inside),
+    CHECK_TEST(test_listener_poll__loopback_only_and_peer_here__taken),
     CHECK_TEST(test_listener_destroy__peer_not_answered__dropped),
     CHECK_TEST(test_listener_poll__device_removed__says_so_and_listens_again_when_it_is_back),
     CHECK_TEST(test_listener_poll__address_moved__listens_again),
