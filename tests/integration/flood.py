@@ -10,8 +10,10 @@ KIND is what a connection does:
     half       the beginning of a preamble, and nothing more
     garbage    bytes that are no preamble
     preamble   the whole preamble of a control connection, in the clear, and nothing more
+    link       the whole preamble of a data link of a session that nobody has, and nothing more
     slow       a ClientHello, announced in full and sent byte by byte
     wrong      a ClientHello for a key that nobody has
+    hello      a ClientHello that asks for the receiver's certificate, and nothing more
     mixed      all of them in turn
 
 The connections come from the source addresses in turn; without one the system chooses. The last
@@ -32,8 +34,8 @@ DRIP_S = 0.1
 RESET = struct.pack("ii", 1, 0)
 
 
-def preamble():
-    head = b"HAULPRE1" + struct.pack("<HHHHI", 1, 1, 1, 0, 0) + bytes(40)
+def preamble(purpose, session_and_token):
+    head = b"HAULPRE1" + struct.pack("<HHHHI", 1, 1, purpose, 0, 0) + session_and_token + bytes(8)
     return head + struct.pack("<I", crc32c(head))
 
 
@@ -41,32 +43,39 @@ def extension(number, body):
     return struct.pack(">HH", number, len(body)) + body
 
 
-def client_hello():
-    """TLS 1.3 (RFC 8446, 4.1.2) with X25519 and a pre-shared key, whose binder is made up."""
-    identity = b"nobody"
-    identities = struct.pack(">H", len(identity)) + identity + bytes(4)
-    binders = b"\x30" + os.urandom(48)
+def client_hello(*more):
+    """TLS 1.3 (RFC 8446, 4.1.2) with X25519, AES-256-GCM, and more extensions."""
     extensions = (extension(43, b"\x02\x03\x04")                          # supported versions: 1.3
                   + extension(10, b"\x00\x02\x00\x1d")                    # groups: X25519
-                  + extension(13, b"\x00\x02\x08\x04")                    # signatures
+                  + extension(13, b"\x00\x04\x04\x03\x08\x04")            # signatures: P-256, RSA-PSS
                   + extension(51, b"\x00\x24\x00\x1d\x00\x20" + os.urandom(32))
-                  + extension(45, b"\x01\x01")                            # psk_dhe_ke
-                  + extension(41, struct.pack(">H", len(identities)) + identities
-                              + struct.pack(">H", len(binders)) + binders))
+                  + b"".join(more))
     body = (b"\x03\x03" + os.urandom(32) + b"\x20" + os.urandom(32) + b"\x00\x02\x13\x02" + b"\x01\x00"
             + struct.pack(">H", len(extensions)) + extensions)
     message = b"\x01" + struct.pack(">I", len(body))[1:] + body
     return b"\x16\x03\x01" + struct.pack(">H", len(message)) + message
 
 
-HELLO = client_hello()
+def wrong_key():
+    """The extensions of a pre-shared key that nobody has; its binder is made up."""
+    identity = b"nobody"
+    identities = struct.pack(">H", len(identity)) + identity + bytes(4)
+    binders = b"\x30" + os.urandom(48)
+    return (extension(45, b"\x01\x01")  # psk_dhe_ke
+            + extension(41, struct.pack(">H", len(identities)) + identities
+                        + struct.pack(">H", len(binders)) + binders))
+
+
+HELLO = client_hello(wrong_key())
 FIRST = {
     "silent": b"",
-    "half": preamble()[:20],
+    "half": preamble(1, bytes(32))[:20],
     "garbage": b"GET / HTTP/1.1\r\nHost: haul\r\n\r\n",
-    "preamble": preamble(),
+    "preamble": preamble(1, bytes(32)),
+    "link": preamble(2, os.urandom(32)),
     "slow": HELLO[:6],
     "wrong": HELLO,
+    "hello": client_hello(),
 }
 KINDS = list(FIRST)
 

@@ -4,6 +4,7 @@
 # second all the same, a running migration keeps its speed, and the receiver stays small and quiet.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/certificate_files.sh"
 suite floods "$@"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command -v python3 >/dev/null || { echo 'floods: 0 passed, 0 failed, 1 skipped: no python3'; exit 77; }
@@ -11,7 +12,7 @@ command -v python3 >/dev/null || { echo 'floods: 0 passed, 0 failed, 1 skipped: 
 rate=2000         # connections a second
 connect_ms=1000   # a sender must be connected after this
 rss_kib_max=4096  # what a flood may add to the receiver: one TLS handshake; 64 places of 4 KiB are there
-kinds='silent half garbage preamble slow wrong'
+kinds='silent half garbage preamble link slow wrong hello'
 flood_pid=''
 
 # flood KIND SECONDS [SOURCE-ADDRESS...]: in the background, from now on
@@ -104,6 +105,15 @@ test_flood__with_keys__a_sender_connects_within_a_second() {
     run 0 "$haul" keygen key
     receiving='--key key'
     connects --key key
+}
+
+test_flood__with_certificates__a_sender_connects_within_a_second() {
+    make_usual
+    with receiver
+    receiving=${tls[*]}
+    rss_kib_max=8192 # 64 handshakes at once, of 64 KiB each
+    with sender
+    connects "${tls[@]}"
 }
 
 test_flood__without_keys__a_sender_connects_within_a_second() {
