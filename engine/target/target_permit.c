@@ -2,7 +2,6 @@
 /* target_permit.c — compares families and ranges with those that the receiver takes. */
 #include "target_permit.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,13 +37,19 @@ static bool is_covered(const struct haul_target_options *target, const struct ha
     return allowed != NULL;
 }
 
-static enum haul_status check_family(const struct haul_target_options *target, const char *family,
-                                     struct haul_error *error)
+bool target_permit_takes(const struct haul_target_options *target, const char *family)
 {
     bool found = target->only_family_count == 0;
     for (size_t i = 0; i < target->only_family_count && !found; i++) {
         found = strcmp(target->only_families[i], family) == 0;
     }
+    return found;
+}
+
+static enum haul_status check_family(const struct haul_target_options *target, const char *family,
+                                     struct haul_error *error)
+{
+    bool found = target_permit_takes(target, family);
     if (!found) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                        "the receiver does not take column family '%s'", family);

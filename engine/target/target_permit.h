@@ -4,6 +4,8 @@
 #ifndef HAUL_TARGET_PERMIT_H
 #define HAUL_TARGET_PERMIT_H
 
+#include <stdbool.h>
+
 #include "haul/migration.h"
 #include "plan.h"
 
@@ -18,6 +20,9 @@ enum haul_status target_permit_check_family(const struct haul_target_options *ta
                                             const char *family, const struct haul_range *ranges,
                                             size_t range_count,
                                             struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Does the target take the family at all? If not, a source does not even learn that it is there. */
+bool target_permit_takes(const struct haul_target_options *target, const char *family);
 
 /* The plan was to overwrite, and this target does not allow that: adds so to NOT_EMPTY. */
 void target_permit_explain(struct haul_error *error);

@@ -85,8 +85,8 @@ static enum haul_status find_all(struct haul_store *store, struct plan *plan, bo
     free(families);
     if (status == HAUL_OK && checks && count + missing > HAUL_FAMILY_COUNT_MAX) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                       "the target has %zu column families, and %zu more are too many (%d)", count,
-                       missing, HAUL_FAMILY_COUNT_MAX);
+                       "with the plan's column families the target would have more than %d",
+                       HAUL_FAMILY_COUNT_MAX);
         haul_error_hint(error, "send fewer with --cf, or take another target for the rest");
         status = HAUL_UNSUPPORTED;
     }

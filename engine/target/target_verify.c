@@ -122,9 +122,11 @@ bool target_verify_begin(struct target_verify *verify)
 
 /* --- reads, in the call worker ---------------------------------------------------------------- */
 
-static enum haul_status list_families(struct target_verify *verify, struct haul_store *store,
+static enum haul_status list_families(struct target_verify *verify,
+                                      const struct haul_target_options *target,
                                       struct haul_error *error)
 {
+    struct haul_store *store = target->store;
     size_t count = 0;
     struct haul_family *families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*families));
     if (families == NULL) {
@@ -138,7 +140,11 @@ static enum haul_status list_families(struct target_verify *verify, struct haul_
         answer->families = calloc(count + 1, sizeof(*answer->families));
         status = answer->families == NULL ? no_memory(error) : HAUL_OK;
     }
+    answer->taken_only = target->only_family_count > 0;
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        if (!target_permit_takes(target, families[i].name)) {
+            continue;
+        }
         haul_control_Family *family = &answer->families[answer->families_count++];
         (void)snprintf(family->name, sizeof(family->name), "%s", families[i].name);
         (void)snprintf(family->comparator, sizeof(family->comparator), "%s",
@@ -245,7 +251,7 @@ enum haul_status target_verify_read(struct target_verify *verify,
 {
     message_release(&verify->answer);
     if (verify->lists) {
-        return list_families(verify, target->store, error);
+        return list_families(verify, target, error);
     }
     if (verify->chunk == NULL) {
         verify->chunk = calloc(1, sizeof(*verify->chunk));

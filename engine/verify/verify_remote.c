@@ -613,18 +613,35 @@ static const struct haul_family *find_ours(const struct verify_remote *remote, c
     return NULL;
 }
 
+/* A family that the target does not take may be there all the same: it is no difference. */
+static enum haul_status check_taken(const struct verify_remote *remote, struct haul_error *error)
+{
+    for (size_t i = 0; i < remote->family_count && remote->theirs.as.verify_families.taken_only;
+         i++) {
+        const char *name = remote->families[i].name;
+        if (is_wanted(&remote->what, name) && find_theirs(remote, name) == NULL) {
+            haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                           "the receiver does not take column family '%s', or lacks it", name);
+            haul_error_hint(error, "select others with `--cf`, or look at its `--only-cf`");
+            return HAUL_UNSUPPORTED;
+        }
+    }
+    return HAUL_OK;
+}
+
 static enum haul_status check_names(const struct verify_remote *remote, struct haul_error *error)
 {
     const struct haul_verify_options *what = &remote->what;
+    bool taken_only = remote->theirs.as.verify_families.taken_only;
     for (size_t i = 0; i < what->family_count; i++) {
         const char *name = what->families[i];
         bool ours = find_ours(remote, name) != NULL;
-        if (!ours || find_theirs(remote, name) == NULL) {
+        if (!ours || (!taken_only && find_theirs(remote, name) == NULL)) {
             return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no column family named '%s'%s",
                                   name, ours ? " on the target" : "");
         }
     }
-    return HAUL_OK;
+    return taken_only ? check_taken(remote, error) : HAUL_OK;
 }
 
 /* Names of families that only the target has; kept in a separate list, because connections come and

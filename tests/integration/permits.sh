@@ -95,6 +95,18 @@ test_recv__only_cf_and_range__comparisons_too() {
     receive_into target "$own_host:0" --only-cf other
     run 3 "$haul" verify --db source --to "$receiver_address" --cf default
     one_error "the receiver does not take column family 'default'"
+    run 3 "$haul" verify --db source --to "$receiver_address"
+    one_error "the receiver does not take column family 'default'"
+    stop_receiver
+    # What the receiver does not take is no difference, and its name stays with the receiver.
+    "$maker" target 'create payroll' 'put k1 ours' flush
+    receive_into target "$own_host:0" --only-cf default
+    run 6 "$haul" verify --db source --to "$receiver_address" --cf default
+    run 3 "$haul" verify --db source --to "$receiver_address"
+    one_error "the receiver does not take column family 'other', or lacks it"
+    "$maker" single 'put k1 ours' 'put k5 ours' 'put z9 ours' flush
+    run 0 "$haul" verify --db single --to "$receiver_address" --json
+    [[ ! $(cat "$work/out" "$work/err") == *payroll* ]] || fail 'the receiver names another family'
     stop_receiver
     receive_into target "$own_host:0" --only-cf default --only-range k:l
     run 3 "$haul" verify --db source --to "$receiver_address" --cf default

@@ -84,6 +84,28 @@ static void test_target_verify_read__list__names_and_orders(void)
     finish();
 }
 
+/* A source does not learn the names of the others, nor how many there are. */
+static void test_target_verify_read__list_with_families_that_are_not_taken__left_out(void)
+{
+    static const char *const families[] = {"other", "absent"};
+    start();
+    (void)rocks_fixture_family(&database, "payroll");
+    (void)rocks_fixture_family(&database, "other");
+    options.only_families = families;
+    options.only_family_count = CHECK_COUNT(families);
+    ask_list();
+    check_status(read_one(), HAUL_OK);
+    check_equal(answer.as.verify_families.families_count, 1);
+    check_text(answer.as.verify_families.families[0].name, "other");
+    check(answer.as.verify_families.taken_only);
+    options.only_family_count = 0;
+    ask_list();
+    check_status(read_one(), HAUL_OK);
+    check_equal(answer.as.verify_families.families_count, 3);
+    check(!answer.as.verify_families.taken_only);
+    finish();
+}
+
 /* Only what the target takes. */
 static void test_target_verify_read__range_or_family_that_is_not_taken__unsupported(void)
 {
@@ -223,6 +245,7 @@ static void test_target_verify_read__family_that_is_not_there__not_found(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_verify_read__list__names_and_orders),
+    CHECK_TEST(test_target_verify_read__list_with_families_that_are_not_taken__left_out),
     CHECK_TEST(test_target_verify_read__range_or_family_that_is_not_taken__unsupported),
     CHECK_TEST(test_target_verify_read__begins_behind_a_key_outside__invalid),
     CHECK_TEST(test_target_verify_read__scan__one_answer_for_each_that_was_asked_for),
