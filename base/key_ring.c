@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "vector_registers.h"
+
 struct haul_keys {
     size_t size_bytes; /* with what `certificates` point to */
     size_t count;      /* of `keys` */
@@ -84,6 +86,7 @@ enum haul_status haul_keys_create(const struct haul_key *keys, size_t count,
     if (status == HAUL_OK) {
         ring->count = count;
         memcpy(ring->keys, keys, count * sizeof(*keys));
+        vector_registers_wipe();
         *created = ring;
     }
     return status;
@@ -139,6 +142,7 @@ enum haul_status key_ring_create_certificates(const struct key_certificates *cer
     if (peer_name != NULL) {
         ring->certificates.peer_name = copy_text(&at, peer_name, strlen(peer_name));
     }
+    vector_registers_wipe();
     *created = ring;
     return HAUL_OK;
 }

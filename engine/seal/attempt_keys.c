@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "vector_registers.h"
 
 /* Private labels of RFC 5705, 4. */
 #define LABEL_BLOCKS "EXPERIMENTAL haul blocks"
@@ -38,6 +39,7 @@ enum haul_status attempt_keys_derive(struct attempt_keys *keys,
         status = control_channel_export(channel, LABEL_LINKS, slice, keys->links,
                                         ATTEMPT_LINKS_SECRET_BYTES);
     }
+    vector_registers_wipe();
     if (status != HAUL_OK) {
         attempt_keys_wipe(keys);
         return haul_error_set(error, HAUL_INTERNAL, "SSL_export_keying_material", 0,
@@ -71,6 +73,7 @@ enum haul_status attempt_keys_link(const struct attempt_keys *keys, enum haul_tr
     memcpy(secrets->token, token, LINK_TOKEN_BYTES);
     secrets->frames.used = ok;
     OPENSSL_cleanse(token, sizeof(token));
+    vector_registers_wipe();
     return ok ? HAUL_OK : HAUL_INTERNAL;
 }
 

@@ -14,6 +14,7 @@
 #include "private_file.h"
 #include "sized_options.h"
 #include "tls_certificates.h"
+#include "vector_registers.h"
 
 enum {
     AUTHORITIES_BYTES_MAX = 1 << 20, /* a distribution's bundle has 220 KiB */
@@ -88,6 +89,7 @@ static void wipe(struct texts *texts)
     if (texts->private_key != NULL) {
         explicit_bzero(texts->private_key, PRIVATE_KEY_BYTES_MAX + 1);
     }
+    vector_registers_wipe();
     free(texts->private_key);
     free(texts->chain);
     free(texts->authorities);

@@ -20,6 +20,7 @@
 #include "key_ring.h"
 #include "key_text.h"
 #include "private_file.h"
+#include "vector_registers.h"
 
 enum { PATH_BYTES = DURABLE_FILE_PATH_BYTES_MAX, MODE = 0600 };
 
@@ -34,6 +35,12 @@ static enum haul_status fail(struct haul_error *error, const char *call, const c
     int code = errno;
     enum haul_status status = code == EEXIST ? HAUL_EXISTS : durable_file_status(code);
     return haul_error_set(error, status, call, code, "cannot %s %s", what, path);
+}
+
+static void wipe(struct key_list *list)
+{
+    explicit_bzero(list, sizeof(*list));
+    vector_registers_wipe();
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -80,7 +87,7 @@ enum haul_status haul_keys_load(const char *path, struct haul_keys **keys, struc
     if (status == HAUL_OK) {
         status = haul_keys_create(list.keys, list.count, keys, error);
     }
-    explicit_bzero(&list, sizeof(list));
+    wipe(&list);
     return status;
 }
 
@@ -181,7 +188,7 @@ enum haul_status haul_key_file_make(const char *path, const char *id, struct hau
     if (status == HAUL_OK) {
         status = write_list(path, &list, true, error);
     }
-    explicit_bzero(&list, sizeof(list));
+    wipe(&list);
     return status;
 }
 
@@ -205,7 +212,7 @@ enum haul_status haul_key_file_rotate(const char *path, const char *id, struct h
     if (status == HAUL_OK) {
         status = write_list(path, &list, false, error);
     }
-    explicit_bzero(&list, sizeof(list));
+    wipe(&list);
     return status;
 }
 
@@ -220,6 +227,6 @@ enum haul_status haul_key_file_retire(const char *path, struct haul_error *error
         list.count = 1;
         status = write_list(path, &list, false, error);
     }
-    explicit_bzero(&list, sizeof(list));
+    wipe(&list);
     return status;
 }

@@ -12,6 +12,7 @@
 #include "byte_queue.h"
 #include "key_ring.h"
 #include "tls_certificates.h"
+#include "vector_registers.h"
 
 enum { OUTPUT_PIECE_BYTES = 16 << 10 };
 
@@ -169,6 +170,7 @@ enum haul_status tls_context_create(enum tls_role role, const struct haul_keys *
     }
     if (key_ring_certificates(keys) != NULL) {
         enum haul_status status = configure_certificates(context, error);
+        vector_registers_wipe(); /* OpenSSL has read the private key */
         if (status != HAUL_OK) {
             tls_context_destroy(context);
             return status;
@@ -351,6 +353,7 @@ enum haul_status tls_stream_handshake(struct tls_stream *stream, struct haul_err
     }
     ERR_clear_error();
     int done = SSL_do_handshake(stream->ssl);
+    vector_registers_wipe(); /* OpenSSL has copied the key */
     if (done != 1 && SSL_get_error(stream->ssl, done) != SSL_ERROR_WANT_READ) {
         return refuse(stream, error);
     }

@@ -137,6 +137,29 @@ test_credential__of_the_service_manager__is_the_key() {
     received 143
 }
 
+# A start without the key that the service was given would be unnoticed.
+test_credential__that_is_not_used__no_start() {
+    mkdir credentials
+    keygen credentials/haul.key
+    export CREDENTIALS_DIRECTORY=$PWD/credentials
+    local state command
+    for state in good damaged dangling; do
+        [[ $state != damaged ]] || echo rubbish >credentials/haul.key
+        [[ $state != dangling ]] || ln -sf "$work/nothing" credentials/haul.key
+        for command in 'recv --db target --listen 127.0.0.1:0' 'send --db source --to 127.0.0.1:9' \
+            'verify --db source --to 127.0.0.1:9'; do
+            # shellcheck disable=SC2086 # several words
+            run 2 "$haul" $command --insecure
+            one_error 'credential .*haul.key'
+        done
+    done
+    run 3 "$haul" recv --db target --listen 127.0.0.1:0
+    one_error 'haul.key'
+    rm credentials/haul.key
+    receive
+    grep -q "no haul.key among the service manager's credentials" recv.log || fail "$(<recv.log)"
+}
+
 # --- the key itself --------------------------------------------------------------------------------
 
 # holds FILE: does it contain the key, as bytes or as text?
@@ -176,6 +199,30 @@ test_key__during_a_job__in_no_argument_no_log_and_no_file() {
     while IFS= read -r file; do
         ! holds "$file" || fail "$file has the key"
     done < <(find . -type f ! -name key)
+}
+
+# copies_in PID: a line in $work/out for each copy of the key in its memory
+copies_in() { run 0 python3 -B "$here/key_copies.py" "$1" key; }
+
+# The one in the locked page. Stacks of threads have none either, also those that began before there
+# was a connection.
+test_key__in_memory__one_copy() {
+    ((EUID == 0)) || skip 'needs root: other processes cannot look into it'
+    keygen key
+    receive --key key
+    copies_in "$receiver_pid"
+    grep -q kept "$work/out" || fail 'the search finds nothing'
+    equal "$(grep -c . "$work/out")" 1
+    kill -TERM "$receiver_pid"
+    received 143
+    rm -rf key target
+    half_a_job
+    copies_in "$receiver_pid"
+    equal "$(cut -d' ' -f2 "$work/out")" kept
+    copies_in "$sender"
+    equal "$(cut -d' ' -f2 "$work/out")" kept
+    kill -TERM "$sender"
+    ended "$sender" 143
 }
 
 # aborted DIR ARGUMENT...: a receiver with them, in a directory of its own, dies as by a defect

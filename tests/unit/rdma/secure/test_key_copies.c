@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_key_copies.c — no copy of a key lies in memory that a core dump would contain: looks for it
- * in every writable mapping of this process, at each stage of a connection. While a handshake is
- * under way OpenSSL has one; the tool is not dumpable (cli/trust_options.c). */
+ * in every writable mapping of this process, at each stage of a connection, and in registers. While
+ * a handshake is under way OpenSSL has one; the tool is not dumpable (cli/trust_options.c). */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -185,7 +185,62 @@ static void test_keys__of_a_handshake_that_fails__no_copy_in_a_core_dump(void)
     check_equal(count_copies(), 0);
 }
 
+/* --- registers -------------------------------------------------------------------------------- */
+
+#ifdef __x86_64__
+
+enum { STATE_BYTES = 16 << 10, HALF_BYTES = HAUL_KEY_SECRET_BYTES / 2 };
+
+/* XSAVE puts the halves of registers 0 to 15 in different places, so it looks for halves. */
+static size_t count_halves(const uint8_t *bytes, size_t size)
+{
+    size_t count = 0;
+    for (size_t i = 0; i + HALF_BYTES <= size; i++) {
+        for (size_t half = 0; half < sizeof(masked); half += HALF_BYTES) {
+            size_t same = 0;
+            while (same < HALF_BYTES && (bytes[i + same] ^ MASK) == masked[half + same]) {
+                same++;
+            }
+            count += same == HALF_BYTES;
+        }
+    }
+    return count;
+}
+
+/* A new thread inherits the vector registers, and the dynamic linker saves them on stacks. */
+static void test_keys__made__not_in_a_register(void)
+{
+    static uint8_t state[STATE_BYTES] __attribute__((aligned(64)));
+    struct haul_key key = {.id = "k"};
+    struct haul_keys *keys = NULL;
+    if (!__builtin_cpu_supports("avx")) {
+        check_skip("no XSAVE");
+        return;
+    }
+    make_masked();
+    for (size_t i = 0; i < sizeof(masked); i++) {
+        key.secret[i] = masked[i] ^ MASK;
+    }
+    __asm__ volatile("movdqu %1, %%xmm5; xsave64 %0"
+                     : "+m"(state)
+                     : "m"(key.secret), "a"(~0), "d"(~0)
+                     : "xmm5");
+    check_equal(count_halves(state, sizeof(state)) > 0, 1);
+    enum haul_status status = haul_keys_create(&key, 1, &keys, &error);
+    __asm__ volatile("xsave64 %0" : "+m"(state) : "a"(~0), "d"(~0));
+    explicit_bzero(&key, sizeof(key));
+    check_status(status, HAUL_OK);
+    check_equal(count_halves(state, sizeof(state)), 0);
+    explicit_bzero(state, sizeof(state));
+    haul_keys_destroy(keys);
+}
+
+#endif
+
 static const struct check_test tests[] = {
+#ifdef __x86_64__
+    CHECK_TEST(test_keys__made__not_in_a_register),
+#endif
     CHECK_TEST(test_search__a_copy__found),
     CHECK_TEST(test_keys__of_a_connection__no_copy_in_a_core_dump),
     CHECK_TEST(test_keys__of_a_handshake_that_fails__no_copy_in_a_core_dump),
