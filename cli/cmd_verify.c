@@ -575,7 +575,7 @@ static int verify(struct verify_options *options, struct output *output)
     }
     enum haul_status status = check(options, &error);
     if (status == HAUL_OK) {
-        status = trust_options_load(&options->trust, &error);
+        status = trust_options_load(&options->trust, &output->log, &error);
     }
     if (status != HAUL_OK) {
         return command_failed(status, &error, 0, output);

@@ -372,7 +372,7 @@ int migration_run_store(const char *directory, const struct migration_work *work
                         struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
-    enum haul_status status = trust_options_load(work->trust, &error);
+    enum haul_status status = trust_options_load(work->trust, &output->log, &error);
     int exit_code = status == HAUL_OK ? run_store(directory, work, output)
                                       : command_failed(status, &error, 0, output);
     trust_options_fini(work->trust);

@@ -2,22 +2,44 @@
 /* trust_options.c — finds and reads the key, or the certificates. */
 #include "trust_options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <unistd.h>
+#include <sys/stat.h>
+
+#include "haul/log.h"
 
 enum { PATH_BYTES = 4096 };
 
-/* The service manager's credential, if it has one for haul. */
-static const char *credential(char path[PATH_BYTES])
+/* The service manager's credential haul.key into `path`; "": it has none. What is there and cannot
+ * be read is an error, so that nobody goes without the key that was meant. */
+static enum haul_status find_credential(char path[PATH_BYTES], const struct haul_log *log,
+                                        struct haul_error *error)
 {
+    struct stat about;
     const char *directory = getenv("CREDENTIALS_DIRECTORY");
+    path[0] = '\0';
     if (directory == NULL || directory[0] == '\0') {
-        return NULL;
+        return HAUL_OK;
     }
-    int length = snprintf(path, PATH_BYTES, "%s/haul.key", directory);
-    return length < PATH_BYTES && access(path, F_OK) == 0 ? path : NULL;
+    if (snprintf(path, PATH_BYTES, "%s/haul.key", directory) >= PATH_BYTES) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "CREDENTIALS_DIRECTORY is too long");
+    }
+    if (lstat(path, &about) == 0) {
+        return HAUL_OK;
+    }
+    int code = errno;
+    if (code == ENOENT) {
+        path[0] = '\0';
+        haul_log(log, HAUL_LOG_WARNING, "no haul.key among the service manager's credentials in %s",
+                 directory);
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_AUTH, "lstat", code, "cannot look for the credential %s", path);
+    haul_error_hint(error, "LoadCredential=haul.key:FILE of the service, or unset "
+                           "CREDENTIALS_DIRECTORY");
+    return HAUL_AUTH;
 }
 
 static bool has_certificates(const struct haul_certificate_files *tls)
@@ -56,7 +78,8 @@ static enum haul_status check(const struct trust_options *options, struct haul_e
     return certificates ? check_certificates(&options->tls, error) : HAUL_OK;
 }
 
-enum haul_status trust_options_load(struct trust_options *options, struct haul_error *error)
+enum haul_status trust_options_load(struct trust_options *options, const struct haul_log *log,
+                                    struct haul_error *error)
 {
     char path[PATH_BYTES];
     enum haul_status status = check(options, error);
@@ -68,12 +91,19 @@ enum haul_status trust_options_load(struct trust_options *options, struct haul_e
         options->tls.size_bytes = sizeof(options->tls);
         return haul_keys_load_certificates(&options->tls, &options->keys, error);
     }
-    if (options->insecure) {
-        return HAUL_OK;
-    }
-    const char *file = options->key != NULL ? options->key : credential(path);
+    const char *file = options->key;
     if (file == NULL) {
-        return HAUL_OK;
+        status = find_credential(path, log, error);
+        file = path;
+    }
+    if (status != HAUL_OK || file[0] == '\0') {
+        return status;
+    }
+    if (options->insecure) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "--insecure is for connections without a key: leave it or the "
+                              "service manager's credential %s out",
+                              file);
     }
     /* OpenSSL has the key while a handshake runs, and what it derived from it for longer. */
     (void)prctl(PR_SET_DUMPABLE, 0);

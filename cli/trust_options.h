@@ -49,7 +49,7 @@ struct trust_options {
     {                                                                                      \
         .name = "insecure",                                                                \
         .help = "without a key, trust other hosts than this one, and the\n"                \
-                "network between",                                                         \
+                "network between; not beside a key, certificates or a credential",         \
         OPTION_AT(option_flag, type, trust.insecure)                                       \
     }
 
@@ -64,9 +64,10 @@ struct trust_options {
     }
 
 /* Load the keys or certificates, if there are any. The process then writes no core dump, and only
- * root can look into it. Errors: INVALID (options that exclude or lack each other), those of
- * haul_keys_load and haul_keys_load_certificates. */
-enum haul_status trust_options_load(struct trust_options *options,
+ * root can look into it. Errors: INVALID (options that exclude or lack each other, or --insecure
+ * beside a credential), AUTH (perhaps there is a credential), those of haul_keys_load and
+ * haul_keys_load_certificates. */
+enum haul_status trust_options_load(struct trust_options *options, const struct haul_log *log,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* Wipe the keys. */
 void trust_options_fini(struct trust_options *options);
