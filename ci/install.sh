@@ -18,6 +18,8 @@ packages=(
     # benchmarks
     iperf3 perftest time rsync iproute2 gnuplot-nox
 )
+# Seals blocks; exists for this architecture only, and a build without it uses OpenSSL alone.
+[[ $(dpkg --print-architecture) != amd64 ]] || packages+=(libipsec-mb-dev)
 [[ ${1:-} != --fuzz ]] || packages+=(clang libclang-rt-dev ninja-build afl++)
 
 is_installed() {

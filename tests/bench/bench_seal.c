@@ -14,6 +14,7 @@
 
 #include "block_seal.h"
 #include "crc32c.h"
+#include "gcm.h"
 #include "tls_stream.h"
 
 enum { BLOCKS = 64, PAYLOAD_BYTES = 1 << 20 };
@@ -151,10 +152,11 @@ int main(int argc, char **argv)
          "a context");
     measure_key(&bench, HAUL_WIRE_SECURE, &secure[0], &secure[1]);
     measure_key(&bench, HAUL_WIRE_AUTH, &authentic[0], &authentic[1]);
-    (void)printf("{\"secure_seal_gb_s\":%.3f,\"secure_open_gb_s\":%.3f,\"auth_seal_gb_s\":%.3f,"
-                 "\"auth_open_gb_s\":%.3f,\"crc32c_gb_s\":%.3f,\"handshake_ms\":%.3f}\n",
-                 secure[0], secure[1], authentic[0], authentic[1], measure_checksum(&bench),
-                 measure_handshake(&bench));
+    (void)printf("{\"library\":\"%s\",\"secure_seal_gb_s\":%.3f,\"secure_open_gb_s\":%.3f,"
+                 "\"auth_seal_gb_s\":%.3f,\"auth_open_gb_s\":%.3f,\"crc32c_gb_s\":%.3f,"
+                 "\"handshake_ms\":%.3f}\n",
+                 gcm_library(), secure[0], secure[1], authentic[0], authentic[1],
+                 measure_checksum(&bench), measure_handshake(&bench));
     tls_context_destroy(bench.client);
     tls_context_destroy(bench.server);
     haul_keys_destroy(keys);

@@ -14,14 +14,15 @@ bench_trust() {
 }
 
 trust_alone() {
-    local milliseconds=2000 mode
+    local milliseconds=2000 mode library
     ((!quick)) || milliseconds=50
     "$build/tests/bench_seal" "$milliseconds" >"$work/seal.json" || die 'bench_seal failed'
+    library=$(jq -r .library "$work/seal.json")
     result --arg section trust --arg name 'TLS handshake with a key, both sides, CPU time' \
         --arg unit ms --argjson value "$(jq .handshake_ms "$work/seal.json")" \
         --argjson target 10 --arg better less
     for mode in secure auth; do
-        result --arg section trust --arg name "sealing blocks of 1 MiB, $mode, one thread" \
+        result --arg section trust --arg name "sealing blocks of 1 MiB, $mode, $library, one thread" \
             --arg unit GB/s --argjson value "$(jq ".${mode}_seal_gb_s" "$work/seal.json")" \
             --argjson other "$(jq .crc32c_gb_s "$work/seal.json")" --arg other_name CRC32C \
             --argjson target null --arg better more
