@@ -3,30 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "made_certificate.h"
 #include "tls_certificates.h"
-
-static struct haul_error error;
-static struct made_certificate authority, ours, theirs, other;
-
-static void make_all(void)
-{
-    const struct made_options of_authority = {.is_authority = true};
-    const struct made_options of_ours = {.alternative_name = "DNS:a.example"};
-    const struct made_options of_theirs = {.alternative_name = "DNS:db7.example"};
-    made_certificate_create(&authority, "haul test authority", &of_authority, NULL);
-    made_certificate_create(&ours, "a", &of_ours, &authority);
-    made_certificate_create(&theirs, "db7", &of_theirs, &authority);
-}
-
-static void destroy_all(void)
-{
-    made_certificate_destroy(&authority);
-    made_certificate_destroy(&ours);
-    made_certificate_destroy(&theirs);
-    made_certificate_destroy(&other);
-}
+#include "tls_fixture.h"
 
 static struct key_pem pem(const char *text, const char *path)
 {

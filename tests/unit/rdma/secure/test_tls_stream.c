@@ -9,99 +9,38 @@
 #include <string.h>
 #include <time.h>
 
-#include "check.h"
 #include "key_ring.h"
-
-enum { WIRE_BYTES_MAX = 256 << 10 };
-
-static const uint8_t refusal[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28};
-
-struct end {
-    struct haul_keys *keys;
-    struct tls_context *context;
-    struct tls_stream *stream;
-};
-
-static struct end client, server;
-static uint8_t wire[WIRE_BYTES_MAX];
-static size_t wire_bytes; /* all that the client has sent */
+#include "tls_fixture.h"
 
 static struct haul_slice slice_of(const void *data, size_t size)
 {
     return (struct haul_slice){.data = data, .size = size};
 }
 
-static void begin(struct end *end, enum tls_role role, const char *id, uint8_t fill,
-                  const char *second_id, uint8_t second_fill)
+/* `second_id` NULL: one key only. */
+static void begin_with(struct end *end, enum tls_role role, const char *id, uint8_t fill,
+                       const char *second_id, uint8_t second_fill)
 {
-    struct haul_key keys[2];
-    memset(keys, 0, sizeof(keys));
-    (void)snprintf(keys[0].id, sizeof(keys[0].id), "%s", id);
-    memset(keys[0].secret, fill, sizeof(keys[0].secret));
+    struct haul_key list[2];
+    struct haul_keys *keys = NULL;
+    memset(list, 0, sizeof(list));
+    (void)snprintf(list[0].id, sizeof(list[0].id), "%s", id);
+    memset(list[0].secret, fill, sizeof(list[0].secret));
     if (second_id != NULL) {
-        (void)snprintf(keys[1].id, sizeof(keys[1].id), "%s", second_id);
-        memset(keys[1].secret, second_fill, sizeof(keys[1].secret));
+        (void)snprintf(list[1].id, sizeof(list[1].id), "%s", second_id);
+        memset(list[1].secret, second_fill, sizeof(list[1].secret));
     }
-    struct haul_error error;
-    check_status(haul_keys_create(keys, second_id != NULL ? 2 : 1, &end->keys, &error), HAUL_OK);
-    check_status(tls_context_create(role, end->keys, &end->context, &error), HAUL_OK);
-    check_status(tls_stream_create(end->context, &end->stream, &error), HAUL_OK);
-}
-
-static void finish(struct end *end)
-{
-    tls_stream_destroy(end->stream);
-    tls_context_destroy(end->context);
-    haul_keys_destroy(end->keys);
-    memset(end, 0, sizeof(*end));
-}
-
-static void finish_both(void)
-{
-    finish(&client);
-    finish(&server);
-    wire_bytes = 0;
-}
-
-/* Move what one end has to send to the other. */
-static void carry(struct end *from, struct end *to)
-{
-    struct haul_slice bytes = tls_stream_output(from->stream);
-    if (from == &client && bytes.size > 0 && bytes.size <= sizeof(wire) - wire_bytes) {
-        memcpy(wire + wire_bytes, bytes.data, bytes.size);
-        wire_bytes += bytes.size;
-    }
-    check_status(tls_stream_feed(to->stream, bytes), HAUL_OK);
-    tls_stream_sent(from->stream, bytes.size);
-}
-
-/* The handshake, until both ends have said something other than AGAIN, or nothing moves. */
-static void shake_hands(enum haul_status *of_client, enum haul_status *of_server)
-{
-    *of_client = HAUL_AGAIN;
-    *of_server = HAUL_AGAIN;
-    struct haul_error error;
-    for (int turn = 0; turn < 4; turn++) {
-        if (*of_client == HAUL_AGAIN) {
-            *of_client = tls_stream_handshake(client.stream, &error);
-        }
-        carry(&client, &server);
-        if (*of_server == HAUL_AGAIN) {
-            *of_server = tls_stream_handshake(server.stream, &error);
-        }
-        carry(&server, &client);
-    }
+    check_or_stop(haul_keys_create(list, second_id != NULL ? 2 : 1, &keys, &error) == HAUL_OK);
+    begin(end, role, keys, NULL);
 }
 
 static void open_both(void)
 {
-    enum haul_status of_client;
-    enum haul_status of_server;
-    begin(&client, TLS_CONNECTS, "a", 1, NULL, 0);
-    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
-    shake_hands(&of_client, &of_server);
-    check_status(of_client, HAUL_OK);
-    check_status(of_server, HAUL_OK);
+    begin_with(&client, TLS_CONNECTS, "a", 1, NULL, 0);
+    begin_with(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    shake_hands();
+    check_status(client.status, HAUL_OK);
+    check_status(server.status, HAUL_OK);
 }
 
 static void test_handshake__same_key__open(void)
@@ -114,13 +53,11 @@ static void test_handshake__same_key__open(void)
 
 static void test_handshake__second_key_of_the_server__open_and_named(void)
 {
-    enum haul_status of_client;
-    enum haul_status of_server;
-    begin(&client, TLS_CONNECTS, "former", 2, "older", 3);
-    begin(&server, TLS_ACCEPTS, "new", 1, "former", 2);
-    shake_hands(&of_client, &of_server);
-    check_status(of_client, HAUL_OK);
-    check_status(of_server, HAUL_OK);
+    begin_with(&client, TLS_CONNECTS, "former", 2, "older", 3);
+    begin_with(&server, TLS_ACCEPTS, "new", 1, "former", 2);
+    shake_hands();
+    check_status(client.status, HAUL_OK);
+    check_status(server.status, HAUL_OK);
     check_text(tls_stream_key_id(server.stream), "former");
     finish_both();
 }
@@ -128,9 +65,8 @@ static void test_handshake__second_key_of_the_server__open_and_named(void)
 /* The server's answer to a client of this key, into `answer`. */
 static size_t answer_to(const char *id, uint8_t fill, uint8_t answer[64])
 {
-    struct haul_error error;
-    begin(&client, TLS_CONNECTS, id, fill, NULL, 0);
-    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    begin_with(&client, TLS_CONNECTS, id, fill, NULL, 0);
+    begin_with(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
     check_status(tls_stream_handshake(client.stream, &error), HAUL_AGAIN);
     carry(&client, &server);
     check_error(tls_stream_handshake(server.stream, &error), HAUL_AUTH, error);
@@ -156,11 +92,10 @@ static void test_handshake__wrong_key_or_unknown_id__the_same_answer(void)
 /* CPU time in which the server answers a client of this key, in nanoseconds. */
 static uint64_t answer_ns(const char *id, uint8_t fill)
 {
-    struct haul_error error;
     struct timespec before;
     struct timespec after;
-    begin(&client, TLS_CONNECTS, id, fill, NULL, 0);
-    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    begin_with(&client, TLS_CONNECTS, id, fill, NULL, 0);
+    begin_with(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
     check_status(tls_stream_handshake(client.stream, &error), HAUL_AGAIN);
     carry(&client, &server);
     (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
@@ -196,9 +131,8 @@ static void test_handshake__no_tls__the_same_answer(void)
 {
     static const char *const strangers[] = {"GET / HTTP/1.1\r\n\r\n", "HAULPRE1",
                                             "\x16\x03\x01\x00\x02\x01\x00\x00\x00\x00\x00\x00"};
-    struct haul_error error;
     for (size_t i = 0; i < CHECK_COUNT(strangers); i++) {
-        begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+        begin_with(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
         uint8_t bytes[64] = {0};
         memcpy(bytes, strangers[i], strlen(strangers[i]));
         check_status(tls_stream_feed(server.stream, slice_of(bytes, sizeof(bytes))), HAUL_OK);
@@ -215,9 +149,8 @@ static void test_handshake__proven_by_a_key__a_hello_for_another_group_is_refuse
 {
     uint8_t bytes[4096];
     size_t size = 0;
-    struct haul_error error;
-    begin(&client, TLS_CONNECTS, "a", 1, NULL, 0);
-    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    begin_with(&client, TLS_CONNECTS, "a", 1, NULL, 0);
+    begin_with(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
     check_status(tls_stream_handshake(client.stream, &error), HAUL_AGAIN);
     carry(&client, &server);
     check_status(tls_stream_handshake(server.stream, &error), HAUL_AGAIN);
@@ -231,7 +164,7 @@ static void test_handshake__proven_by_a_key__a_hello_for_another_group_is_refuse
     SSL_set_connect_state(ssl);
     (void)SSL_do_handshake(ssl);
     check_or_stop(BIO_read_ex(SSL_get_wbio(ssl), bytes, sizeof(bytes), &size) == 1);
-    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    begin_with(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
     check_status(tls_stream_feed(server.stream, slice_of(bytes, size)), HAUL_OK);
     check(!tls_stream_is_proven(server.stream));
     check_status(tls_stream_handshake(server.stream, &error), HAUL_AUTH);
@@ -243,28 +176,26 @@ static void test_handshake__proven_by_a_key__a_hello_for_another_group_is_refuse
 
 static void test_handshake__false_server__gets_only_a_client_hello(void)
 {
-    enum haul_status of_client;
-    enum haul_status of_server;
-    begin(&client, TLS_CONNECTS, "a", 1, NULL, 0);
-    begin(&server, TLS_ACCEPTS, "a", 9, NULL, 0);
-    shake_hands(&of_client, &of_server);
-    check_status(of_client, HAUL_AUTH);
-    check_status(of_server, HAUL_AUTH);
+    begin_with(&client, TLS_CONNECTS, "a", 1, NULL, 0);
+    begin_with(&server, TLS_ACCEPTS, "a", 9, NULL, 0);
+    shake_hands();
+    check_status(client.status, HAUL_AUTH);
+    check_status(server.status, HAUL_AUTH);
     /* One record of type handshake, with a ClientHello, and then perhaps an alert. */
-    check_or_stop(wire_bytes > 9);
-    check_equal(wire[0], 0x16);
-    check_equal(wire[5], 0x01);
-    size_t hello = 5 + ((size_t)wire[3] << 8 | wire[4]);
+    check_or_stop(client.sent_bytes > 9);
+    check_equal(client.sent[0], 0x16);
+    check_equal(client.sent[5], 0x01);
+    size_t hello = 5 + ((size_t)client.sent[3] << 8 | client.sent[4]);
     check(hello <= TLS_STREAM_HELLO_BYTES_MAX);
-    check(wire_bytes == hello || (wire[hello] == 0x15 && wire_bytes == hello + 7));
+    check(client.sent_bytes == hello ||
+          (client.sent[hello] == 0x15 && client.sent_bytes == hello + 7));
     finish_both();
 }
 
 static void test_handshake__any_bit_of_the_server_changed__refused(void)
 {
-    struct haul_error error;
-    begin(&client, TLS_CONNECTS, "a", 1, NULL, 0);
-    begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+    begin_with(&client, TLS_CONNECTS, "a", 1, NULL, 0);
+    begin_with(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
     check_status(tls_stream_handshake(client.stream, &error), HAUL_AGAIN);
     uint8_t hello[TLS_STREAM_HELLO_BYTES_MAX];
     struct haul_slice sent = tls_stream_output(client.stream);
@@ -272,7 +203,7 @@ static void test_handshake__any_bit_of_the_server_changed__refused(void)
     memcpy(hello, sent.data, size);
     finish_both();
     for (size_t at = 11; at < size; at++) { /* before: the head of the record and its versions */
-        begin(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
+        begin_with(&server, TLS_ACCEPTS, "a", 1, NULL, 0);
         hello[at] ^= 0x10;
         check_status(tls_stream_feed(server.stream, slice_of(hello, size)), HAUL_OK);
         check(tls_stream_handshake(server.stream, &error) != HAUL_OK);
@@ -310,7 +241,7 @@ static void test_bytes__planted_value__not_on_the_wire(void)
     open_both();
     check_status(tls_stream_write(client.stream, slice_of(value, sizeof(value))), HAUL_OK);
     carry(&client, &server);
-    check(memmem(wire, wire_bytes, value, sizeof(value) - 1) == NULL);
+    check(memmem(client.sent, client.sent_bytes, value, sizeof(value) - 1) == NULL);
     finish_both();
 }
 
@@ -377,26 +308,27 @@ static void test_end__announced__closed(void)
 
 static void test_export__both_ends__equal_and_of_this_connection(void)
 {
-    uint8_t ours[32];
-    uint8_t theirs[32];
+    uint8_t of_client[32];
+    uint8_t of_server[32];
     uint8_t others[32];
     open_both();
-    check_status(tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("1", 1), ours, 32),
-                 HAUL_OK);
     check_status(
-        tls_stream_export(server.stream, "EXPORTER-haul-test", slice_of("1", 1), theirs, 32),
+        tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("1", 1), of_client, 32),
         HAUL_OK);
-    check(memcmp(ours, theirs, 32) == 0);
+    check_status(
+        tls_stream_export(server.stream, "EXPORTER-haul-test", slice_of("1", 1), of_server, 32),
+        HAUL_OK);
+    check(memcmp(of_client, of_server, 32) == 0);
     check_status(
         tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("2", 1), others, 32),
         HAUL_OK);
-    check(memcmp(ours, others, 32) != 0);
+    check(memcmp(of_client, others, 32) != 0);
     finish_both();
     open_both();
     check_status(
         tls_stream_export(client.stream, "EXPORTER-haul-test", slice_of("1", 1), others, 32),
         HAUL_OK);
-    check(memcmp(ours, others, 32) != 0);
+    check(memcmp(of_client, others, 32) != 0);
     finish_both();
 }
 
