@@ -106,13 +106,13 @@ static enum haul_status check_named(const struct haul_certificate_files *files,
                               : files->private_key == NULL ? "private key"
                                                            : "authority");
     }
-    size_t length = files->peer_name != NULL ? strlen(files->peer_name) : 1;
-    if (length == 0 || length >= KEY_PEER_NAME_BYTES_MAX ||
-        (files->peer_name != NULL && strpbrk(files->peer_name, " /*") != NULL)) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "the name of the peer is no host name or address of at most %d "
-                              "characters",
-                              KEY_PEER_NAME_BYTES_MAX - 1);
+    if (files->peer_name != NULL && !tls_certificates_is_name(files->peer_name)) {
+        haul_error_set(error, HAUL_INVALID, NULL, 0,
+                       "the name of the peer is no host name or address of at most %d characters",
+                       KEY_PEER_NAME_BYTES_MAX - 1);
+        haul_error_hint(error, "a whole name as in the certificate, like db3.example: no wildcard, "
+                               "no dot in front or at the end");
+        return HAUL_INVALID;
     }
     return HAUL_OK;
 }

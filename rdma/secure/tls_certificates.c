@@ -173,6 +173,37 @@ static enum haul_status check_authorities(STACK_OF(X509) * authorities, const ch
     return status;
 }
 
+/* Does it end a chain? Then no verifier counts it as one in between. */
+static bool is_self_issued(X509 *certificate)
+{
+    return X509_check_issued(certificate, certificate) == X509_V_OK;
+}
+
+static int count_between(STACK_OF(X509) * chain)
+{
+    int count = 0;
+    for (int i = 1; i < sk_X509_num(chain); i++) {
+        count += !is_self_issued(sk_X509_value(chain, i));
+    }
+    return count;
+}
+
+static enum haul_status check_length(STACK_OF(X509) * chain, const char *path,
+                                     struct haul_error *error)
+{
+    int count = count_between(chain);
+    if (count <= TLS_CERTIFICATES_DEPTH_MAX) {
+        return HAUL_OK;
+    }
+    (void)haul_error_set(error, HAUL_INVALID, NULL, 0,
+                         "%s has %d certificates between this side's and the authority, which is "
+                         "more than %d",
+                         path, count, TLS_CERTIFICATES_DEPTH_MAX);
+    haul_error_hint(error, "let an authority that is closer to the root sign it, or give the other "
+                           "side one of those between as its --tls-ca");
+    return HAUL_INVALID;
+}
+
 static enum haul_status check_chain(STACK_OF(X509) * chain, const char *path,
                                     struct haul_error *error)
 {
@@ -193,7 +224,7 @@ static enum haul_status check_chain(STACK_OF(X509) * chain, const char *path,
                                "authority, nothing else");
         return HAUL_INVALID;
     }
-    return HAUL_OK;
+    return check_length(chain, path, error);
 }
 
 /* --- use -------------------------------------------------------------------------------------- */
@@ -231,6 +262,8 @@ static enum haul_status use_authorities(SSL_CTX *ssl, const struct key_pem *pem,
         status = check_authorities(authorities, pem->path, error);
     }
     X509_STORE *store = SSL_CTX_get_cert_store(ssl);
+    /* Each of them is trusted for itself, also one that another authority has signed. */
+    (void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
     for (int i = 0; status == HAUL_OK && i < sk_X509_num(authorities); i++) {
         if (X509_STORE_add_cert(store, sk_X509_value(authorities, i)) != 1) {
             status = fail_memory(error);
@@ -278,16 +311,32 @@ enum haul_status tls_certificates_check(const struct key_certificates *certifica
     return status;
 }
 
+bool tls_certificates_is_name(const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)name[i];
+        if (c <= ' ' || c == 0x7f || c == '*' || c == '/') {
+            return false;
+        }
+    }
+    return length > 0 && length < KEY_PEER_NAME_BYTES_MAX && name[0] != '.' &&
+           name[length - 1] != '.' && strstr(name, "..") == NULL;
+}
+
 enum haul_status tls_certificates_expect(SSL *ssl, const char *name, struct haul_error *error)
 {
     char host[KEY_PEER_NAME_BYTES_MAX];
     X509_VERIFY_PARAM *verify = SSL_get0_param(ssl);
-    size_t size = name != NULL ? strcspn(name, "%") : 0; /* a zone is this host's */
-    if (size == 0 || size >= sizeof(host)) {             /* OpenSSL takes "" for any */
+    (void)snprintf(host, sizeof(host), "%s", name != NULL ? name : ""); /* OpenSSL: "" is any */
+    host[strcspn(host, "%")] = '\0';                                    /* a zone is this host's */
+    size_t size = strlen(host);
+    if (size > 1 && host[size - 1] == '.') { /* the name is complete: certificates leave it out */
+        host[--size] = '\0';
+    }
+    if (name == NULL || strlen(name) >= sizeof(host) || !tls_certificates_is_name(host)) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "no name of the peer to check");
     }
-    memcpy(host, name, size);
-    host[size] = '\0';
     X509_VERIFY_PARAM_set_hostflags(verify, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                 X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     bool ok = X509_VERIFY_PARAM_set1_ip_asc(verify, host) == 1 ||

@@ -2,10 +2,12 @@
 /* tls_certificates.h — reads PEM into what OpenSSL authenticates itself and the peer with.
  *
  * Nothing here asks for a passphrase. A certificate of the peer counts only if it leads to one of
- * the authorities, is valid now, and, if a name is required, has it as a subjectAltName.
+ * the authorities, or is one, is valid now, and, if a name is required, has it as a subjectAltName.
  * Thread: any. */
 #ifndef HAUL_TLS_CERTIFICATES_H
 #define HAUL_TLS_CERTIFICATES_H
+
+#include <stdbool.h>
 
 #include "haul/status.h"
 #include "key_ring.h"
@@ -34,8 +36,13 @@ enum haul_status tls_certificates_use(struct ssl_ctx_st *ssl,
                                       const struct key_certificates *certificates,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Require this name of the peer: a DNS name or a numeric address, perhaps with a zone.
- * Errors: INVALID (none), NO_MEMORY. */
+/* Can a certificate have this name, and no other one then: a host name or a numeric address?
+ * OpenSSL takes a leading dot for every name below it; a wildcard, an empty label or a final dot
+ * never fits. */
+bool tls_certificates_is_name(const char *name);
+
+/* Require this name of the peer: a DNS name, perhaps with a final dot, or a numeric address,
+ * perhaps with a zone. Errors: INVALID (it is none), NO_MEMORY. */
 enum haul_status tls_certificates_expect(struct ssl_st *ssl, const char *name,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 

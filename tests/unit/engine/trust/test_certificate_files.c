@@ -120,7 +120,9 @@ static void test_load__a_name_that_is_none__invalid(void)
     begin();
     memset(endless, 'a', sizeof(endless) - 1);
     endless[sizeof(endless) - 1] = '\0';
-    const char *const names[] = {"", "*.example", "two hosts", endless};
+    const char *const names[] = {"",          "*.example",    "db*.example",  ".example",
+                                 ".",         "db3.example.", "db3..example", "..example",
+                                 "two hosts", "a/b",          "a\tb",         endless};
     for (size_t i = 0; i < CHECK_COUNT(names); i++) {
         files.peer_name = names[i];
         refuse(HAUL_INVALID, "no host name");

@@ -47,6 +47,8 @@ static void test_handshake__host_address_or_pinned_name__open(void)
     make_all();
     begin_both(NULL, NULL, "db7.example");
     check_open();
+    begin_both(NULL, NULL, "db7.example."); /* a complete name, as resolvers have it */
+    check_open();
     begin_both(NULL, NULL, "127.0.0.1");
     check_open();
     begin_both("db7.example", "a.example", "10.9.9.9");
@@ -64,6 +66,73 @@ static void test_handshake__certificate_between__open(void)
     made_certificate_create(&ours, "a", &of_ours, &other);
     (void)strncat(ours.pem, other.pem, sizeof(ours.pem) - strlen(ours.pem) - 1);
     begin_both(NULL, NULL, "db7.example");
+    check_open();
+    destroy_all();
+}
+
+/* A chain of `count` authorities below `other`, which the file of `ours` has after it. */
+static void make_deep(int count)
+{
+    const struct made_options of_between = {.is_authority = true};
+    const struct made_options of_ours = {.alternative_name = "DNS:a.example"};
+    struct made_certificate *between = calloc((size_t)count, sizeof(*between));
+    check_or_stop(between != NULL);
+    for (int i = 0; i < count; i++) {
+        made_certificate_create(&between[i], i % 2 == 0 ? "even" : "odd", &of_between,
+                                i == 0 ? &authority : &between[i - 1]);
+    }
+    made_certificate_destroy(&ours);
+    made_certificate_create(&ours, "a", &of_ours, &between[count - 1]);
+    for (int i = count - 1; i >= 0; i--) {
+        (void)strncat(ours.pem, between[i].pem, sizeof(ours.pem) - strlen(ours.pem) - 1);
+        made_certificate_destroy(&between[i]);
+    }
+    free(between);
+}
+
+static enum haul_status check_ours(void)
+{
+    char name[KEY_PEER_NAME_BYTES_MAX];
+    struct haul_keys *keys = made_certificate_keys(&ours, &authority, NULL);
+    enum haul_status status = tls_certificates_check(key_ring_certificates(keys), name, &error);
+    haul_keys_destroy(keys);
+    return status;
+}
+
+/* As many as are taken at start are let in. */
+static void test_handshake__most_certificates_between__open(void)
+{
+    make_all();
+    make_deep(TLS_CERTIFICATES_DEPTH_MAX);
+    check_status(check_ours(), HAUL_OK);
+    begin_both(NULL, NULL, "db7.example");
+    check_open();
+    destroy_all();
+}
+
+static void test_check__one_more_between__invalid(void)
+{
+    make_all();
+    make_deep(TLS_CERTIFICATES_DEPTH_MAX + 1);
+    check_error(check_ours(), HAUL_INVALID, error);
+    check(strstr(error.text, "9 certificates between") != NULL);
+    destroy_all();
+}
+
+/* Both sides name the one between as their authority; nobody knows the root. */
+static void test_handshake__authority_that_another_has_signed__open(void)
+{
+    const struct made_options of_between = {.is_authority = true};
+    const struct made_options of_ours = {.alternative_name = "DNS:a.example"};
+    const struct made_options of_theirs = {.alternative_name = "DNS:db7.example"};
+    make_all();
+    made_certificate_destroy(&ours);
+    made_certificate_destroy(&theirs);
+    made_certificate_create(&other, "between", &of_between, &authority);
+    made_certificate_create(&ours, "a", &of_ours, &other);
+    made_certificate_create(&theirs, "db7", &of_theirs, &other);
+    begin(&client, TLS_CONNECTS, made_certificate_keys(&ours, &other, NULL), "db7.example");
+    begin(&server, TLS_ACCEPTS, made_certificate_keys(&theirs, &other, NULL), NULL);
     check_open();
     destroy_all();
 }
@@ -138,6 +207,36 @@ static void test_server__client_expired_early_of_another_purpose_or_name__one_re
     check_refused_with(&(struct made_options){.begins_s = 3600}, "not yet valid");
     check_refused_with(&(struct made_options){.purpose = "serverAuth"}, "certificate purpose");
     check_client_refused(made_certificate_keys(&ours, &authority, NULL), "b.example", "mismatch");
+    destroy_all();
+}
+
+/* `trusted` is the server's only authority. */
+static void check_trust(const struct made_certificate *trusted, bool let_in)
+{
+    begin(&client, TLS_CONNECTS, made_certificate_keys(&ours, &authority, NULL), "db7.example");
+    begin(&server, TLS_ACCEPTS, made_certificate_keys(&theirs, trusted, NULL), NULL);
+    if (let_in) {
+        check_open();
+        return;
+    }
+    shake_hands();
+    check_status(server.status, HAUL_AUTH);
+    finish_both();
+}
+
+/* A certificate that is no authority is trusted for itself, not for what it has signed. */
+static void test_server__its_authority_is_none__lets_in_that_certificate_only(void)
+{
+    const struct made_options of_other = {.alternative_name = "DNS:x.example"};
+    const struct made_options of_ours = {.alternative_name = "DNS:a.example"};
+    make_all();
+    check_trust(&ours, true);
+    check_trust(&theirs, false);
+    made_certificate_create(&other, "x", &of_other, &authority);
+    made_certificate_destroy(&ours);
+    made_certificate_create(&ours, "a", &of_ours, &other);
+    (void)strncat(ours.pem, other.pem, sizeof(ours.pem) - strlen(ours.pem) - 1);
+    check_trust(&other, false);
     destroy_all();
 }
 
@@ -313,6 +412,16 @@ static void test_client__without_the_host__no_stream(void)
     check(stream == NULL);
     tls_context_destroy(context);
     haul_keys_destroy(keys);
+    /* OpenSSL would take the first for each name below, and for any. */
+    static const char *const hosts[] = {".example", ".", "..", "db7..example", "%lo"};
+    for (size_t i = 0; i < CHECK_COUNT(hosts); i++) {
+        keys = made_certificate_keys(&ours, &authority, NULL);
+        check_or_stop(tls_context_create(TLS_CONNECTS, keys, &context, &error) == HAUL_OK);
+        tls_context_set_host(context, hosts[i]);
+        check_error(tls_stream_create(context, &stream, &error), HAUL_INVALID, error);
+        tls_context_destroy(context);
+        haul_keys_destroy(keys);
+    }
     destroy_all();
 }
 
@@ -400,6 +509,10 @@ static void test_server__largest_certificate__let_in(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_handshake__host_address_or_pinned_name__open),
     CHECK_TEST(test_handshake__certificate_between__open),
+    CHECK_TEST(test_handshake__most_certificates_between__open),
+    CHECK_TEST(test_check__one_more_between__invalid),
+    CHECK_TEST(test_handshake__authority_that_another_has_signed__open),
+    CHECK_TEST(test_server__its_authority_is_none__lets_in_that_certificate_only),
     CHECK_TEST(test_export__both_ends__equal),
     CHECK_TEST(test_is_proven__only_after_the_handshake),
     CHECK_TEST(test_server__client_expired_early_of_another_purpose_or_name__one_refusal),
