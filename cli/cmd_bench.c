@@ -27,6 +27,7 @@ struct bench_options {
     const char *both;
     bool without_crc;
     bool keep_serving;
+    bool insecure;
     uint32_t slot_count;
     uint32_t slot_size_bytes;
     uint32_t peer_timeout_ms;
@@ -66,6 +67,10 @@ static const struct option_rule rules[] = {
      .value_name = "ADDR:PORT",
      .help = "run both ends here, over this address (default for tcp: 127.0.0.1)",
      AT(option_text, both)},
+    {.name = "insecure",
+     .help = "with --to and --serve: trust other hosts than this one, and the network\n"
+             "between (a benchmark has no key)",
+     AT(option_flag, insecure)},
     {.name = "size",
      .value_name = "SIZE",
      .help = "payload of a block (default 1M)",
@@ -144,6 +149,7 @@ static enum haul_status measure(const struct bench_options *given, struct bench_
         .context = context,
         .on_listening = bench_on_listening,
         .log = &context->output->log,
+        .insecure = given->insecure,
     };
     if (given->to != NULL) {
         return haul_link_bench_run(&options, result, error);
@@ -235,8 +241,8 @@ const struct command command_bench = {
                "Examples:\n"
                "  haul bench link --transport loopback\n"
                "  haul bench link --transport tcp --size 4M --seconds 2 --links 2 --json\n"
-               "  haul bench link --transport rdma --serve 10.0.0.7:7448\n"
-               "  haul bench link --transport rdma --to 10.0.0.7:7448\n",
+               "  haul bench link --transport rdma --serve 10.0.0.7:7448 --insecure\n"
+               "  haul bench link --transport rdma --to 10.0.0.7:7448 --insecure\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
     .needs_threads = true,

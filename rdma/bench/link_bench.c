@@ -82,7 +82,7 @@ static enum haul_status run_client(struct server_thread *server,
         return haul_error_set(error, status, NULL, 0, "the serving end did not start");
     }
     resolved->address = address.text;
-    struct bench_context context = {.options = resolved, .hub = server->context.hub};
+    struct bench_context context = {.options = resolved, .hub = server->context.hub, .both = true};
     return bench_client_run(&context, result, error);
 }
 
@@ -96,6 +96,7 @@ static enum haul_status run_both(struct server_thread *server,
     server->options.on_listening = on_listening;
     server->options.context = server;
     server->context.options = &server->options;
+    server->context.both = true;
     pthread_t thread;
     int created = pthread_create(&thread, NULL, run_server, server);
     if (created != 0) {

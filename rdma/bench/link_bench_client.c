@@ -344,7 +344,8 @@ enum haul_status bench_client_run(const struct bench_context *context,
     struct link_config config = make_config(&client);
     struct link_ticket ticket = {.index = 0};
     memset(result, 0, sizeof(*result));
-    enum haul_status status = link_address_parse(client.options->address, &client.address, error);
+    enum haul_status status =
+        bench_check_address(context, client.options->address, &client.address, error);
     if (status == HAUL_OK) {
         status =
             poll_group_create(link_spin_us(&client.options->link), &clock_monotonic, &client.group);

@@ -266,13 +266,34 @@ static void take_link(struct server *server, struct acceptor_arrival *arrival)
     }
 }
 
+/* An address of this host may be one that others reach. */
+static bool is_own(const struct server *server, const struct acceptor_arrival *arrival)
+{
+    struct link_address local;
+    acceptor_address(server->acceptor, &local);
+    return listener_transport(arrival->listener) == HAUL_TRANSPORT_LOOPBACK ||
+           link_address_is_loopback(&arrival->incoming.peer) ||
+           link_address_same_host(&arrival->incoming.peer, &local);
+}
+
+static void take(struct server *server, struct acceptor_arrival *arrival)
+{
+    if (server->context->both && !is_own(server, arrival)) {
+        listener_reject(arrival->listener, &arrival->incoming, HAUL_AUTH);
+    } else if (arrival->incoming.control) {
+        take_control(server, arrival);
+    } else {
+        take_link(server, arrival);
+    }
+}
+
 static bool poll_arrivals(struct server *server)
 {
     struct acceptor_arrival arrival;
     int count = 0;
     while (count < ACCEPTOR_ARRIVALS_PER_TURN_MAX &&
            acceptor_poll(server->acceptor, &arrival) == HAUL_OK) {
-        (arrival.incoming.control ? take_control : take_link)(server, &arrival);
+        take(server, &arrival);
         count++;
     }
     return count > 0;
@@ -285,13 +306,17 @@ static enum haul_status listen_all(struct server *server, struct haul_error *err
     const char *address = server->options->address;
     const struct acceptor_options options = {
         .listen = address == NULL ? "127.0.0.1:0" : address,
+        .loopback_only = !server->context->both && !server->options->insecure,
         .transports = {{server->options->transport}},
         .config = make_config(server),
         .group = server->group,
     };
-    enum haul_status status = acceptor_create(&options, &server->acceptor, error);
+    struct link_address bound;
+    enum haul_status status = bench_check_address(server->context, options.listen, &bound, error);
+    if (status == HAUL_OK) {
+        status = acceptor_create(&options, &server->acceptor, error);
+    }
     if (status == HAUL_OK && server->options->on_listening != NULL) {
-        struct link_address bound;
         char text[LINK_ADDRESS_TEXT_BYTES_MAX];
         acceptor_address(server->acceptor, &bound);
         link_address_format(&bound, text);

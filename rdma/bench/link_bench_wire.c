@@ -96,6 +96,22 @@ enum haul_status bench_resolve_sender(const struct haul_link_bench_options *give
     return HAUL_INVALID;
 }
 
+enum haul_status bench_check_address(const struct bench_context *context, const char *text,
+                                     struct link_address *address, struct haul_error *error)
+{
+    enum haul_status status = link_address_parse(text, address, error);
+    if (status != HAUL_OK || context->both || context->options->insecure ||
+        link_address_is_loopback(address)) {
+        return status;
+    }
+    haul_error_set(error, HAUL_AUTH, NULL, 0,
+                   "a benchmark has no key: only this host is trusted, "
+                   "not %s",
+                   text);
+    haul_error_hint(error, "--insecure on both sides, if you trust the network");
+    return HAUL_AUTH;
+}
+
 enum haul_status bench_send_description(struct control_channel *channel, const struct link *link,
                                         uint32_t index)
 {

@@ -61,7 +61,13 @@ double bench_cpu_seconds(void);
 struct bench_context {
     const struct haul_link_bench_options *options; /* resolved */
     struct loopback_hub *hub;
+    bool both; /* both ends are in this process */
 };
+
+/* Is it an address that a run may use? Errors: AUTH, those of link_address_parse. */
+enum haul_status bench_check_address(const struct bench_context *context, const char *text,
+                                     struct link_address *address,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status bench_client_run(const struct bench_context *context,
                                   struct haul_link_bench_result *result,
                                   struct haul_error *error) HAUL_MUST_CHECK;

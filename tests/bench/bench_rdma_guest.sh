@@ -31,13 +31,13 @@ run_haul() {
     local index=$1 name=$2 line='' server fd
     shift 2
     exec {fd}< <(exec "$haul" bench link --transport rdma --size 1M \
-        --serve "$HAUL_RIG_ADDRESS:0" "$@" 2>&1 </dev/null)
+        --serve "$HAUL_RIG_ADDRESS:0" --insecure "$@" 2>&1 </dev/null)
     server=$!
     while IFS= read -r -u "$fd" line && [[ $line != *'listening on '* ]]; do echo "$line" >&2; done
     [[ -n $line ]] || fail "haul bench does not serve"
     echo "begin $name $index"
     "$haul" bench link --transport rdma --size 1M --seconds "${seconds[index]}" --json \
-        --to "${line##* }" "$@" >"$directory/haul.json" || fail "haul bench failed"
+        --to "${line##* }" --insecure "$@" >"$directory/haul.json" || fail "haul bench failed"
     echo "end $name $index"
     wait "$server" || fail "haul bench --serve failed: $(cat <&"$fd")"
     exec {fd}<&-

@@ -247,6 +247,9 @@ test_bench__tcp_both_ends__reports_speed() {
 }
 
 test_bench__two_addresses__exit_2() {
+    run 4 "$haul" bench link --transport tcp --serve 0.0.0.0:0
+    one_error 'only this host is trusted.*--insecure'
+    run 4 "$haul" bench link --transport tcp --to 192.0.2.77:7448
     run 2 "$haul" bench link --transport tcp --to a:1 --serve b:2
     one_error 'exclude each other'
 }

@@ -33,6 +33,10 @@ struct haul_link_bench_options {
     /* Server: called with the address once it listens. May be NULL. */
     void (*on_listening)(void *context, const char *address);
     const struct haul_log *log;
+    /* A run has no key. Without this `address` must be of the loopback interface (AUTH otherwise),
+     * and peers on other hosts are refused. haul_link_bench_both takes any address of this host,
+     * and no peer but its own. */
+    bool insecure;
 };
 
 struct haul_link_bench_result {

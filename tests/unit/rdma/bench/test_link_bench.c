@@ -23,6 +23,56 @@ static struct haul_link_bench_options quick(enum haul_transport transport)
                                             .link.peer_timeout_ms = PEER_TIMEOUT_MS};
 }
 
+static const char *peer; /* whom connections seem to come from; NULL: from where they do */
+
+int __real_getpeername(int fd, struct sockaddr *address, socklen_t *size);
+int __wrap_getpeername(int fd, struct sockaddr *address, socklen_t *size);
+
+int __wrap_getpeername(int fd, struct sockaddr *address, socklen_t *size)
+{
+    struct link_address parsed;
+    if (peer == NULL) {
+        return __real_getpeername(fd, address, size);
+    }
+    check_or_stop(link_address_parse(peer, &parsed, NULL) == HAUL_OK && parsed.size <= *size);
+    memcpy(address, parsed.storage, parsed.size);
+    *size = parsed.size;
+    return 0;
+}
+
+/* --- without a key ---------------------------------------------------------------------------- */
+
+/* An address that no host has (RFC 5737): with `insecure` it is tried. */
+static void test_link_bench__without_a_key__another_host_is_refused(void)
+{
+    struct haul_link_bench_options options = quick(HAUL_TRANSPORT_TCP);
+    struct haul_link_bench_result result;
+    struct haul_error error;
+    static const char *const places[] = {"192.0.2.77:0", "0.0.0.0:0", "[::]:0", "[2001:db8::7]:0"};
+    for (size_t i = 0; i < CHECK_COUNT(places); i++) {
+        options.address = places[i];
+        check_error(haul_link_bench_serve(&options, &result, &error), HAUL_AUTH, error);
+        check(strstr(error.hint, "--insecure") != NULL);
+        check_error(haul_link_bench_run(&options, &result, &error), HAUL_AUTH, error);
+    }
+    options.address = "192.0.2.77:0";
+    options.size_bytes = sizeof(options); /* the member is not in a struct of 0.1 */
+    options.insecure = true;
+    enum haul_status status = haul_link_bench_serve(&options, &result, &error);
+    check(status != HAUL_OK && status != HAUL_AUTH);
+}
+
+static void test_link_bench_both__without_a_key__no_peer_but_its_own(void)
+{
+    struct haul_link_bench_options options = quick(HAUL_TRANSPORT_TCP);
+    struct haul_link_bench_result result;
+    struct haul_error error;
+    peer = "10.9.0.2:1234";
+    check_error(haul_link_bench_both(&options, &result, &error), HAUL_AUTH, error);
+    peer = NULL;
+    check_status(haul_link_bench_both(&options, &result, &error), HAUL_OK);
+}
+
 /* --- both ends -------------------------------------------------------------------------------- */
 
 static void run_both(struct haul_link_bench_options options)
@@ -284,6 +334,8 @@ static void test_link_bench_serve__link_that_nobody_announced__auth(void)
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_link_bench__without_a_key__another_host_is_refused),
+    CHECK_TEST(test_link_bench_both__without_a_key__no_peer_but_its_own),
     CHECK_TEST(test_link_bench_both__each_way__blocks_moved),
     CHECK_TEST(test_link_bench_both__cancelled__ends),
     CHECK_TEST(test_link_bench_both__too_many_and_too_large__invalid),
