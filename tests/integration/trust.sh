@@ -217,10 +217,12 @@ test_key__in_memory__one_copy() {
     received 143
     rm -rf key target
     half_a_job
+    kill -STOP "$sender" "$receiver_pid" # the job must not end meanwhile
     copies_in "$receiver_pid"
     equal "$(cut -d' ' -f2 "$work/out")" kept
     copies_in "$sender"
     equal "$(cut -d' ' -f2 "$work/out")" kept
+    kill -CONT "$sender" "$receiver_pid"
     kill -TERM "$sender"
     ended "$sender" 143
 }
