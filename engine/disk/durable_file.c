@@ -328,3 +328,17 @@ enum haul_status durable_file_remove(const struct file_calls *calls, const char 
     return haul_error_set(error, durable_file_status(code), "unlink", code, "cannot remove %s",
                           path);
 }
+
+enum haul_status durable_file_open_beside(const struct file_calls *calls, const char *directory,
+                                          const char *name, int *fd, struct haul_error *error)
+{
+    enum { FLAGS = O_RDWR | O_CREAT | O_NOFOLLOW };
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = durable_file_path(directory, name, path, error);
+    if (status == HAUL_OK) {
+        status = durable_file_open(calls, path, FLAGS, fd, error);
+    }
+    return status == HAUL_CORRUPT && durable_file_remove(calls, directory, name, error) == HAUL_OK
+               ? durable_file_open(calls, path, FLAGS, fd, error)
+               : status;
+}

@@ -79,4 +79,10 @@ enum haul_status durable_file_aside(const struct file_calls *calls, const char *
 enum haul_status durable_file_put_aside(const struct file_calls *calls, const char *directory,
                                         const char *name, struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Open a temporary file for writing, or create it. Removes what is no file (a directory is moved
+ * aside): somebody has planted it. Errors: those of durable_file_open. */
+enum haul_status durable_file_open_beside(const struct file_calls *calls, const char *directory,
+                                          const char *name, int *fd,
+                                          struct haul_error *error) HAUL_MUST_CHECK;
+
 #endif

@@ -24,7 +24,7 @@ enum { MAGIC_BYTES = 8, CRC_AT = MAGIC_BYTES + DATABASE_SECRET_BYTES, FILE_BYTES
 
 static const char magic[MAGIC_BYTES + 1] = "HAULSEC1";
 
-/* Errors: NOT_FOUND (none, or an unsound one), IO. */
+/* Errors: NOT_FOUND (none, or an unsound one), CORRUPT (no regular file), IO. */
 static enum haul_status read_file(const struct file_calls *calls, const char *path,
                                   struct database_secret *secret, struct haul_error *error)
 {
@@ -32,6 +32,10 @@ static enum haul_status read_file(const struct file_calls *calls, const char *pa
     uint8_t *bytes = NULL;
     size_t size = 0;
     enum haul_status status = durable_file_open(calls, path, O_RDONLY | O_NOFOLLOW, &fd, error);
+    if (status == HAUL_CORRUPT) {
+        haul_error_hint(error, "`mv DIR/haul/secret DIR/haul/secret.aside`, and put a backup of it "
+                               "there if there is one; docs/OPERATIONS.md, D3");
+    }
     if (status != HAUL_OK) {
         return status;
     }

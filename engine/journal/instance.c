@@ -388,7 +388,7 @@ static enum haul_status lock_temporary(const struct instance_place *place, const
     const struct file_calls *calls = calls_of(place);
     enum haul_status status = HAUL_BUSY;
     for (unsigned waited_ms = 0; waited_ms <= LOCK_WAIT_MS; waited_ms += LOCK_PAUSE_MS) {
-        status = durable_file_open(calls, path, O_RDWR | O_CREAT | O_NOFOLLOW, fd, error);
+        status = durable_file_open_beside(calls, place->directory, "instance.tmp", fd, error);
         if (status != HAUL_OK) {
             return status;
         }

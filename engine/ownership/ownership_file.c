@@ -105,6 +105,17 @@ static enum haul_status write_beside(const struct file_calls *calls, const char 
     return status;
 }
 
+/* The path of the temporary file, free for use: removes what a crash left there, and what is no
+ * file: somebody has planted it. Only the holder of the lock may. Errors: NO_SPACE, IO. */
+static enum haul_status temporary_path(const struct file_calls *calls, const char *directory,
+                                       char path[DURABLE_FILE_PATH_BYTES_MAX],
+                                       struct haul_error *error)
+{
+    enum haul_status status = durable_file_path(directory, "ownership.tmp", path, error);
+    return status == HAUL_OK ? durable_file_remove(calls, directory, "ownership.tmp", error)
+                             : status;
+}
+
 /* A rename reported `code`. Network file systems may report an error although it took effect: the
  * reply was lost, and its repetition found nothing to rename. OK: the file has the new bytes.
  * Errors: those of the code (the file has other bytes), IN_DOUBT (it cannot be read). */
@@ -135,7 +146,7 @@ static enum haul_status replace(const struct file_calls *calls, const char *dire
     char beside[DURABLE_FILE_PATH_BYTES_MAX];
     enum haul_status status = durable_file_path(directory, "ownership", path, error);
     if (status == HAUL_OK) {
-        status = durable_file_path(directory, "ownership.tmp", beside, error);
+        status = temporary_path(calls, directory, beside, error);
     }
     if (status == HAUL_OK) {
         status = write_beside(calls, beside, bytes, error);
@@ -163,7 +174,7 @@ static enum haul_status try_to_write(const struct file_calls *calls, const char 
                                      struct haul_slice bytes, struct haul_error *error)
 {
     char beside[DURABLE_FILE_PATH_BYTES_MAX];
-    enum haul_status status = durable_file_path(directory, "ownership.tmp", beside, error);
+    enum haul_status status = temporary_path(calls, directory, beside, error);
     if (status == HAUL_OK) {
         status = write_beside(calls, beside, bytes, error);
         (void)calls->unlink(calls->context, beside);
@@ -184,6 +195,11 @@ static enum haul_status lock_directory(const struct file_calls *calls, const cha
     }
     if (status == HAUL_OK) {
         status = durable_file_open(calls, path, O_RDWR | O_CREAT | O_NOFOLLOW, fd, error);
+    }
+    if (status == HAUL_CORRUPT) {
+        haul_error_hint(error,
+                        "`mv DIR/haul/ownership.lock DIR/haul/ownership.lock.aside`: it holds "
+                        "nothing; docs/OPERATIONS.md, D3");
     }
     if (status != HAUL_OK) {
         return status;

@@ -1032,6 +1032,46 @@ put_in_place() {
 
 kinds=(directory fifo link nowhere)
 
+# Somebody could write to haul/ once. Nothing of the kind is followed, or stops a command.
+test_d3__anything_in_place_of_a_temporary_name__removed() {
+    local kind name
+    for kind in "${kinds[@]}"; do
+        rm -rf source target
+        "$kv" put source k1 v1 k2 v2
+        mkdir -p source/haul target/haul
+        for name in instance.tmp ownership.tmp; do
+            put_in_place "source/haul/$name" "$kind"
+            put_in_place "target/haul/$name" "$kind"
+        done
+        start_receiver "$work/recv.log" --db target --listen "$own_host:0" --once
+        run 0 "$haul" send --db source --to "$receiver_address" --transport tcp
+        received
+        [[ ! -e $work/elsewhere ]] || fail 'the link was followed'
+        equal "$(find source/haul target/haul -name '*.tmp')" ''
+    done
+}
+
+# One command each, which the hint and docs/OPERATIONS.md have.
+test_d3__anything_in_place_of_lock_or_secret__refused_with_the_way_out() {
+    local kind name
+    for kind in "${kinds[@]}"; do
+        for name in ownership.lock secret; do
+            rm -rf source target
+            "$kv" put source a 1 c 2
+            start_receiver "$work/recv.log" --db target --listen "$own_host:0"
+            run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --range a:b
+            put_in_place "source/haul/$name" "$kind"
+            run 6 "$haul" send --db source --to "$receiver_address" --transport tcp --range c:d
+            one_error "source/haul/$name is not a regular file.*mv DIR/haul/$name DIR/haul/$name.aside.*D3"
+            mv "source/haul/$name" "source/haul/$name.aside"
+            run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --range c:d
+            kill "$receiver_pid"
+            end_process "$receiver_pid" || true
+            [[ ! -e $work/elsewhere ]] || fail 'the link was followed'
+        done
+    done
+}
+
 # all_refuse CODE PATTERN: every command that acts on the source's record.
 all_refuse() {
     local verb
