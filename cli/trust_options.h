@@ -31,7 +31,7 @@ struct trust_options {
         {.name = "tls-cert",                                                               \
          .value_name = "FILE",                                                             \
          .help = "instead of a key: this side's certificate, in PEM, and those\n"          \
-                 "between it and the authority",                                           \
+                 "between it and the authority, at most 8",                                \
          OPTION_AT(option_text, type, trust.tls.certificate)},                             \
         {.name = "tls-key",                                                                \
          .value_name = "FILE",                                                             \
