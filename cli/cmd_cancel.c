@@ -59,7 +59,8 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
-/* `told`: how the command ended. Errors: NOT_FOUND (none runs), TIMEOUT, socket errors. */
+/* `told`: how the command ended. Errors: NOT_FOUND (none runs), CLOSED (it ended before it took the
+ * request), TIMEOUT, socket errors (also: it does not answer this user). */
 static enum haul_status cancel_running(const struct cancel_options *options,
                                        struct control_end *told, struct haul_error *error)
 {
@@ -76,7 +77,7 @@ static enum haul_status cancel_running(const struct cancel_options *options,
         status = haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the job has not ended yet");
     }
     (void)close(fd);
-    return status == HAUL_CLOSED ? HAUL_OK : status;
+    return status;
 }
 
 /* A running command ends everything it does; jobs without a process end one by one, by id. */
@@ -362,9 +363,15 @@ static enum haul_status look_how_it_ended(const struct cancel_options *options,
     }
     *cancelled = 1;
     switch (told->error.status) {
-    case HAUL_AGAIN:
     case HAUL_CANCELLED:
         return HAUL_OK;
+    case HAUL_AGAIN: /* its process has died: what it had of the job is left */
+        haul_error_set(error, HAUL_CLOSED, NULL, 0,
+                       "the command ended without a word: whether its job is cancelled is unknown");
+        haul_error_hint(error, "`haul status --db %s` shows what is left; `haul cancel` ends it",
+                        shell_word(options->database, "DIR", word, sizeof(word)));
+        *cancelled = 0;
+        return HAUL_CLOSED;
     case HAUL_OK:
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
                        "too late: the job was decided, and has ended well");
@@ -389,7 +396,7 @@ static int cancel(const struct cancel_options *options, struct output *output)
                                                           : cancel_running(options, &told, &error);
     if (status == HAUL_OK) {
         status = look_how_it_ended(options, &told, &cancelled, output, &error);
-    } else if (status == HAUL_NOT_FOUND) {
+    } else if (status == HAUL_NOT_FOUND || status == HAUL_CLOSED) { /* it had just ended */
         status = cancel_left(options, &cancelled, output, &error);
     }
     if (status != HAUL_OK) {

@@ -267,6 +267,24 @@ enum haul_status control_client_open(const char *database, int *fd, struct haul_
                                 "cannot connect to the control socket");
 }
 
+/* The other side closed the connection instead of answering: it has just ended, or it does not
+ * answer this user. */
+static enum haul_status closed(int fd, const char *call, int number, struct haul_error *error)
+{
+    struct ucred peer = {.pid = 0};
+    socklen_t size = sizeof(peer);
+    bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0;
+    if (known && geteuid() != 0 && geteuid() != peer.uid) {
+        haul_error_set(error, HAUL_IO, call, EACCES,
+                       "the command (process %ld) does not answer user %ld", (long)peer.pid,
+                       (long)geteuid());
+        haul_error_hint(error, "run haul as user %ld, as the owner of the database, or as root",
+                        (long)peer.uid);
+        return HAUL_IO;
+    }
+    return haul_error_set(error, HAUL_CLOSED, call, number, "the command has just ended");
+}
+
 static enum haul_status wait_readable(int fd, uint32_t timeout_ms)
 {
     struct pollfd wait = {.fd = fd, .events = POLLIN};
@@ -299,15 +317,14 @@ enum haul_status control_client_ask(int fd, const char *request,
                                     struct haul_error *error)
 {
     if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0) {
-        return haul_error_set(error, HAUL_CLOSED, "send", errno, "the command has just ended");
+        return closed(fd, "send", errno, error);
     }
     if (wait_readable(fd, timeout_ms) != HAUL_OK) {
         return no_answer(fd, error);
     }
     ssize_t size = recv(fd, answer, CONTROL_PACKET_BYTES_MAX - 1, 0);
     if (size <= 0) {
-        return haul_error_set(error, HAUL_CLOSED, "recv", size < 0 ? errno : 0,
-                              "the command has just ended");
+        return closed(fd, "recv", size < 0 ? errno : 0, error);
     }
     answer[size] = '\0';
     return HAUL_OK;

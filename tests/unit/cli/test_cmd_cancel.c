@@ -235,7 +235,7 @@ static void test_cancel__command_ends_otherwise__says_how(void)
         int exit_code;
         const char *says;
     } cases[] = {
-        {HAUL_AGAIN, EXIT_CODE_OK, ""}, /* an older release */
+        {HAUL_AGAIN, EXIT_CODE_TEMPORARY, "ended without a word"}, /* its process has died */
         {HAUL_CANCELLED, EXIT_CODE_OK, ""},
         {HAUL_OK, EXIT_CODE_PREFLIGHT, "too late: the job was decided"},
         {HAUL_IN_DOUBT, EXIT_CODE_IN_DOUBT, "told"},
@@ -319,8 +319,15 @@ static void test_cancel__command_does_not_end__each_cause(void)
     check_equal(waited_ms, 0);
     begin();
     client_answer = HAUL_OK;
-    ask_answer = HAUL_CLOSED; /* the command has just ended */
+    ask_answer = HAUL_CLOSED; /* the command has just ended, and left nothing */
+    check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_PREFLIGHT);
+    check_text(ran.out.text, "");
+    begin();
+    client_answer = HAUL_OK;
+    ask_answer = HAUL_CLOSED; /* and left a job */
+    job_count = 1;
     check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_OK);
+    check_text(ran.out.text, "cancelled 1 job\n");
     begin();
     client_answer = HAUL_IO;
     check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_PERMANENT);
