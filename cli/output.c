@@ -194,7 +194,7 @@ const char *output_hint(const struct haul_error *error)
         [HAUL_PROTOCOL] = "check that the other side runs a compatible haul",
         [HAUL_VERSION] = "compare 'haul version' on both sides",
         [HAUL_CORRUPT] = "the source is unchanged; check the hardware, then run it again",
-        [HAUL_AUTH] = "another job is expected there: check the address",
+        [HAUL_AUTH] = "both sides need the same key, or certificates that they trust",
         [HAUL_MISMATCH] =
             "create the target's column families like the source's, or choose others with --cf",
         [HAUL_FENCED] = "a newer job owns the range; nothing is left to do here",

@@ -31,8 +31,7 @@ struct texts {
 
 static enum haul_status fail(struct haul_error *error, const char *call, const char *path)
 {
-    int code = errno;
-    return haul_error_set(error, durable_file_status(code), call, code, "cannot read %s", path);
+    return private_file_fail(path, call, errno, error);
 }
 
 /* All of the file into `*text`, which is the caller's, also on error. */

@@ -59,7 +59,7 @@ static enum haul_status read_text(int fd, const char *path, struct key_list *lis
         return haul_error_set(error, status, NULL, 0, "%s has keys in a newer format", path);
     }
     if (status != HAUL_OK) {
-        haul_error_set(error, status, NULL, 0, "%s is damaged, or no file of keys", path);
+        haul_error_set(error, status, NULL, 0, "%s is damaged or edited, or no file of keys", path);
         haul_error_hint(error,
                         "copy it again from where it was made, or make one: haul keygen FILE");
     }
@@ -169,7 +169,11 @@ static enum haul_status write_list(const char *path, const struct key_list *list
     }
     if (is_new ? link(beside, path) != 0 : rename(beside, path) != 0) {
         status = fail(error, is_new ? "link" : "rename", "make", path);
-        if (status == HAUL_EXISTS) {
+        struct stat found;
+        if (status == HAUL_EXISTS && lstat(path, &found) == 0 && !S_ISREG(found.st_mode) &&
+            !S_ISLNK(found.st_mode)) {
+            status = private_file_fail(path, "link", EISDIR, error);
+        } else if (status == HAUL_EXISTS) {
             haul_error_set(error, status, NULL, 0, "%s exists", path);
             haul_error_hint(error, "haul keygen --rotate adds a new key to it");
         }

@@ -78,14 +78,28 @@ static bool read_line(const char *line, size_t size, struct haul_key *key)
     return crc32c(id, id_bytes + 1 + HEX_BYTES) == expected;
 }
 
+/* A whole first line with another number. Anything else is damage: an editor's "\r" for example. */
+static bool is_newer(const char *text, size_t size)
+{
+    enum { NUMBER_AT = sizeof("haul-key ") - 1 };
+    size_t at = NUMBER_AT;
+    if (size <= NUMBER_AT || memcmp(text, head, NUMBER_AT) != 0) {
+        return false;
+    }
+    while (at < size && text[at] >= '0' && text[at] <= '9') {
+        at++;
+    }
+    bool ours = at == NUMBER_AT + 1 && text[NUMBER_AT] == '1';
+    return at > NUMBER_AT && at < size && text[at] == '\n' && !ours;
+}
+
 enum haul_status key_text_read(const char *text, size_t size, struct haul_key keys[HAUL_KEYS_MAX],
                                size_t *count)
 {
     *count = 0;
     size_t head_bytes = sizeof(head) - 1;
     if (size < head_bytes || memcmp(text, head, head_bytes) != 0) {
-        bool is_newer = size > 9 && memcmp(text, "haul-key ", 9) == 0;
-        return is_newer ? HAUL_VERSION : HAUL_CORRUPT;
+        return is_newer(text, size) ? HAUL_VERSION : HAUL_CORRUPT;
     }
     const char *line = text + head_bytes;
     const char *end = text + size;

@@ -44,13 +44,22 @@ static enum haul_status check_access(int fd, const char *path, struct haul_error
     return HAUL_OK;
 }
 
+enum haul_status private_file_fail(const char *path, const char *call, int code,
+                                   struct haul_error *error)
+{
+    if (code == ENXIO || code == EISDIR || code == ELOOP) {
+        haul_error_set(error, HAUL_INVALID, NULL, 0, "%s is not a regular file", path);
+        haul_error_hint(error, "name the file itself");
+        return HAUL_INVALID;
+    }
+    return haul_error_set(error, durable_file_status(code), call, code, "cannot read %s", path);
+}
+
 enum haul_status private_file_open(const char *path, int *fd, struct haul_error *error)
 {
     int opened = plain_file_open(path, O_RDONLY, 0);
     if (opened < 0) {
-        int code = errno;
-        return haul_error_set(error, durable_file_status(code), "open", code,
-                              "cannot read the key file %s", path);
+        return private_file_fail(path, "open", errno, error);
     }
     enum haul_status status = check_access(opened, path, error);
     if (status != HAUL_OK) {

@@ -479,4 +479,35 @@ test_wire__somebody_meddles__noticed_and_sent_again() {
     done
 }
 
+# Not taken for damage, with a hint at the hardware.
+test_key__fifo_device_or_directory__usage_by_name() {
+    local name
+    mkfifo fifo
+    mkdir directory
+    make_database source 10
+    run 0 "$haul" keygen key
+    for name in fifo directory /dev/null; do
+        run 2 timeout 20 "$haul" send --db source --to 127.0.0.1:1 --key "$name"
+        one_error "$name is not a regular file"
+        run 2 timeout 20 "$haul" recv --db target --listen 127.0.0.1:0 --tls-cert "$name" --tls-key key --tls-ca key
+        one_error 'is not a regular file'
+        run 2 timeout 20 "$haul" recv --db target --listen 127.0.0.1:0 --tls-cert key --tls-key "$name" --tls-ca key
+        one_error "$name is not a regular file"
+        run 2 "$haul" keygen "$name"
+        one_error "$name is not a regular file"
+    done
+    sed 's/$/\r/' key >crlf
+    chmod 600 crlf
+    run 6 "$haul" send --db source --to 127.0.0.1:1 --key crlf
+    one_error 'crlf is damaged or edited'
+}
+
+test_key__on_one_side_only__hint_about_keys() {
+    make_database source 10
+    run 0 "$haul" keygen key
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0" --key key
+    run 4 "$haul" send --db source --to "$receiver_address" --transport tcp
+    one_error 'same key, or certificates'
+}
+
 run_tests

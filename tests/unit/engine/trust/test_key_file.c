@@ -234,6 +234,26 @@ static void test_text__any_byte_changed_or_missing__refused(void)
     }
 }
 
+/* An editor's line ends and blanks are damage, and no newer format. */
+static void test_text__first_line__newer_only_with_another_number(void)
+{
+    static const struct {
+        const char *text;
+        enum haul_status status;
+    } cases[] = {
+        {"haul-key 2\nkey", HAUL_VERSION},   {"haul-key 10\n", HAUL_VERSION},
+        {"haul-key 1\r\nkey", HAUL_CORRUPT}, {"haul-key 1 \nkey", HAUL_CORRUPT},
+        {"haul-key 2\r\n", HAUL_CORRUPT},    {"haul-key \n", HAUL_CORRUPT},
+        {"haul-key 2", HAUL_CORRUPT},        {"haul-key", HAUL_CORRUPT},
+    };
+    struct haul_key read[HAUL_KEYS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        check_status(key_text_read(cases[i].text, strlen(cases[i].text), read, &count),
+                     cases[i].status);
+    }
+}
+
 static void test_text__three_keys__refused(void)
 {
     struct haul_key list[2];
@@ -258,6 +278,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_load__no_file_of_keys__refused),
     CHECK_TEST(test_text__written_and_read__the_same),
     CHECK_TEST(test_text__any_byte_changed_or_missing__refused),
+    CHECK_TEST(test_text__first_line__newer_only_with_another_number),
     CHECK_TEST(test_text__three_keys__refused),
 };
 
