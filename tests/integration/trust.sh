@@ -280,7 +280,7 @@ meet_neighbour() {
     local name
     ((EUID == 0)) || skip 'needs root'
     for name in "${hosts[@]}"; do ip netns add "$name" 2>/dev/null || skip 'no network namespaces'; done
-    trap 'status=$?; part_from_neighbour; (exit $status); end_leftovers' EXIT
+    trap 'status=$?; part_from_neighbour; end_processes; exit "$status"' EXIT
     ip -n "${hosts[0]}" link add near0 type veth peer name far0 netns "${hosts[1]}" 2>/dev/null || skip 'no veth'
     ip -n "${hosts[0]}" addr add 10.9.0.1/24 dev near0
     ip -n "${hosts[1]}" addr add 10.9.0.2/24 dev far0
