@@ -518,7 +518,7 @@ static enum haul_status replay(struct journal *journal, struct haul_slice record
     return status;
 }
 
-/* Errors: CORRUPT, VERSION, MISMATCH, LIMIT, NO_MEMORY, NO_SPACE, IO. */
+/* Errors: CORRUPT, VERSION, MISMATCH, NO_MEMORY, NO_SPACE, IO. */
 static enum haul_status load(struct journal *journal, const struct journal_config *config,
                              struct haul_error *error)
 {
@@ -526,6 +526,10 @@ static enum haul_status load(struct journal *journal, const struct journal_confi
     size_t size = 0;
     enum haul_status status =
         durable_file_read(journal->calls, journal->fd, JOURNAL_FILE_BYTES_MAX, &data, &size);
+    if (status == HAUL_LIMIT) {
+        return haul_error_set(error, HAUL_CORRUPT, NULL, 0,
+                              "the journal %s is larger than a journal can be", journal->path);
+    }
     if (status != HAUL_OK) {
         return haul_error_set(error, status, "pread", status == HAUL_IO ? errno : 0,
                               "cannot read the journal %s", journal->path);

@@ -22,7 +22,7 @@ enum { LOCK_WAIT_MS = 2000, LOCK_PAUSE_MS = 10 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Errors: NOT_FOUND, CORRUPT (no regular file), LIMIT, NO_MEMORY, IO. */
+/* Errors: NOT_FOUND, CORRUPT (no regular file, or larger than a record can be), NO_MEMORY, IO. */
 static enum haul_status read_bytes(const struct file_calls *calls, const char *path,
                                    uint8_t **bytes, size_t *size, struct haul_error *error)
 {
@@ -32,8 +32,10 @@ static enum haul_status read_bytes(const struct file_calls *calls, const char *p
         return status;
     }
     status = durable_file_read(calls, fd, OWNERSHIP_FILE_BYTES_MAX, bytes, size);
-    if (status != HAUL_OK) {
-        int code = status == HAUL_IO ? errno : 0;
+    int code = status == HAUL_IO ? errno : 0;
+    if (status == HAUL_LIMIT) {
+        status = HAUL_CORRUPT;
+    } else if (status != HAUL_OK) {
         status = haul_error_set(error, status, "pread", code, "cannot read %s", path);
     }
     (void)calls->close(calls->context, fd);

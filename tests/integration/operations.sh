@@ -902,6 +902,23 @@ test_d1__damaged_journal__moved_aside() {
     opens source
 }
 
+# Files that no haul can have written, whatever their length says.
+test_d1_and_d2__larger_than_such_a_file_can_be__damaged() {
+    local id=0123456789abcdef0123456789abcdef
+    make_database source 10
+    mkdir -p source/haul
+    truncate -s 30G "source/haul/source-$id.journal"
+    says source 'damaged'
+    run 0 "$haul" cancel --db source --job "$id" --accept-two-owners
+    no_job source
+    truncate -s 30G source/haul/ownership
+    says source 'the ownership record is damaged.*haul owner --db source --rebuild'
+    run 6 "$haul" owner --db source
+    run 0 "$haul" owner --db source --rebuild --accept-two-owners
+    run 0 "$haul" owner --db source
+    opens source
+}
+
 # The record still shows that the target has not confirmed.
 test_d1__journal_of_a_decided_job__drop_waits_for_the_target() {
     local journal id
