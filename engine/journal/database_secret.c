@@ -5,7 +5,8 @@
  *
  * Whoever creates the name writes the file and syncs it before he uses it. So an unsound file is
  * not finished yet, or was not when the power failed, or is damaged; after a while it is made anew.
- * */
+ * A sound one may come from a process that was killed before it had synced, or whose sync failed:
+ * whoever reads it writes the same again and syncs it before he uses it. */
 #include "database_secret.h"
 
 #include <errno.h>
@@ -24,14 +25,25 @@ enum { MAGIC_BYTES = 8, CRC_AT = MAGIC_BYTES + DATABASE_SECRET_BYTES, FILE_BYTES
 
 static const char magic[MAGIC_BYTES + 1] = "HAULSEC1";
 
-/* Errors: NOT_FOUND (none, or an unsound one), CORRUPT (no regular file), IO. */
+static bool take_sound(const uint8_t *bytes, size_t size, struct database_secret *secret)
+{
+    bool sound = size == FILE_BYTES && memcmp(bytes, magic, MAGIC_BYTES) == 0 &&
+                 get_u32(bytes + CRC_AT) == crc32c(bytes, CRC_AT);
+    if (sound) {
+        memcpy(secret->bytes, bytes + MAGIC_BYTES, DATABASE_SECRET_BYTES);
+    }
+    return sound;
+}
+
+/* Errors: NOT_FOUND (none, or an unsound one), CORRUPT (no regular file), NO_MEMORY, NO_SPACE,
+ * IO. */
 static enum haul_status read_file(const struct file_calls *calls, const char *path,
                                   struct database_secret *secret, struct haul_error *error)
 {
     int fd = -1;
     uint8_t *bytes = NULL;
     size_t size = 0;
-    enum haul_status status = durable_file_open(calls, path, O_RDONLY | O_NOFOLLOW, &fd, error);
+    enum haul_status status = durable_file_open(calls, path, O_RDWR | O_NOFOLLOW, &fd, error);
     if (status == HAUL_CORRUPT) {
         haul_error_hint(error, "`mv DIR/haul/secret DIR/haul/secret.aside`, and put a backup of it "
                                "there if there is one; docs/OPERATIONS.md, D3");
@@ -40,20 +52,22 @@ static enum haul_status read_file(const struct file_calls *calls, const char *pa
         return status;
     }
     status = durable_file_read(calls, fd, FILE_BYTES, &bytes, &size);
+    bool sound = status == HAUL_OK && take_sound(bytes, size, secret);
+    if (sound) {
+        status = durable_file_write(calls, fd, slice_of(bytes, size), 0);
+    }
+    if (sound && status == HAUL_OK && calls->fsync(calls->context, fd) != 0) {
+        status = durable_file_status(errno);
+    }
     int code = errno;
     (void)calls->close(calls->context, fd);
-    if (status != HAUL_OK) {
-        return status == HAUL_LIMIT
-                   ? HAUL_NOT_FOUND
-                   : haul_error_set(error, status, "read", code, "cannot read %s", path);
+    if (bytes != NULL) {
+        explicit_bzero(bytes, size);
+        free(bytes);
     }
-    bool sound = size == FILE_BYTES && memcmp(bytes, magic, MAGIC_BYTES) == 0 &&
-                 get_u32(bytes + CRC_AT) == crc32c(bytes, CRC_AT);
-    if (sound) {
-        memcpy(secret->bytes, bytes + MAGIC_BYTES, DATABASE_SECRET_BYTES);
+    if (status != HAUL_OK && status != HAUL_LIMIT) {
+        return haul_error_set(error, status, "read", code, "cannot read %s", path);
     }
-    explicit_bzero(bytes, size);
-    free(bytes);
     return sound ? HAUL_OK : HAUL_NOT_FOUND;
 }
 
@@ -102,7 +116,8 @@ enum haul_status database_secret_begin(struct haul_store *store, struct database
     for (int i = 0; status == HAUL_OK; i++) {
         status = read_file(calls, path, secret, error);
         if (status != HAUL_NOT_FOUND) {
-            return status;
+            return status == HAUL_OK ? durable_file_sync_directory(calls, directory, error)
+                                     : status;
         }
         status = make_file(calls, directory, path, error);
         if (status == HAUL_EXISTS && i < ATTEMPTS_MAX) {

@@ -71,6 +71,28 @@ static void test_database_secret_begin__first_use__drawn_and_kept_for_good(void)
     finish();
 }
 
+/* A process is killed before each of its calls. The next one uses what it finds and tells peers,
+ * and the power fails. */
+static void test_database_secret_begin__maker_killed_and_then_the_power__used_one_stays(void)
+{
+    bool over = false;
+    for (unsigned at = 1; !over; at++) {
+        struct database_secret again;
+        check_or_stop(at < 100);
+        start();
+        disk.fail_at = disk.call_count + at;
+        disk.fail_for_ever = true;
+        (void)!database_secret_begin(&store, &secret, &error);
+        over = disk.call_count < disk.fail_at;
+        disk.fail_at = 0;
+        check_status(database_secret_begin(&store, &secret, &error), HAUL_OK);
+        fake_disk_crash(&disk);
+        check_status(database_secret_begin(&store, &again, &error), HAUL_OK);
+        check(is_same(&secret, &again));
+        finish();
+    }
+}
+
 static void test_database_secret_begin__another_database__another_one(void)
 {
     struct database_secret other;
@@ -164,6 +186,7 @@ static void test_database_secret_proof__another_job_or_secret__another_proof(voi
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_database_secret_begin__first_use__drawn_and_kept_for_good),
+    CHECK_TEST(test_database_secret_begin__maker_killed_and_then_the_power__used_one_stays),
     CHECK_TEST(test_database_secret_begin__another_database__another_one),
     CHECK_TEST(test_database_secret_begin__no_folder__not_found),
     CHECK_TEST(test_database_secret_begin__a_call_fails_and_the_power__sound_afterwards),
