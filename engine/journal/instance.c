@@ -235,20 +235,9 @@ static enum haul_status look_for_records(const struct instance_place *place, boo
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
-/* The progress of the folder's database. */
-static struct manifest_progress progress_of(const struct instance_place *place, bool durable)
-{
-    char database[PATH_BYTES_MAX];
-    const char *end = strrchr(place->directory, '/');
-    (void)snprintf(database, sizeof(database), "%.*s",
-                   end == NULL ? 1 : (int)(end - place->directory),
-                   end == NULL ? "." : place->directory);
-    return manifest_progress_of(database, durable);
-}
-
 static bool is_set_back(const struct instance_place *place, const struct instance *instance)
 {
-    const struct manifest_progress now = progress_of(place, false);
+    const struct manifest_progress now = manifest_progress_around(place->directory, false);
     return place->sequence < instance->sequence ||
            (now.file != 0 && manifest_progress_is_before(&now, &instance->manifest));
 }
@@ -465,6 +454,8 @@ static enum haul_status run_locked(const struct instance_place *place, int fd,
     }
     if (changes && status == HAUL_OK) {
         status = publish(place, instance, fd, temporary, error);
+    } else if (status == HAUL_OK) { /* who made it may have been killed before he synced its name */
+        status = durable_file_sync_directory(calls, place->directory, error);
     }
     if (!changes || status != HAUL_OK) {
         (void)calls->unlink(calls->context, temporary);
@@ -501,7 +492,7 @@ static void take_identity(const struct instance_place *place, struct instance *i
 /* Record how far the database has come. True: further than recorded before. */
 static bool take_progress(const struct instance_place *place, struct instance *instance)
 {
-    const struct manifest_progress now = progress_of(place, true);
+    const struct manifest_progress now = manifest_progress_around(place->directory, true);
     bool written = place->sequence != UINT64_MAX && place->sequence > instance->sequence;
     bool listed = manifest_progress_is_before(&instance->manifest, &now);
     instance->sequence = written ? place->sequence : instance->sequence;

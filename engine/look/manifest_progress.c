@@ -34,3 +34,12 @@ struct manifest_progress manifest_progress_of(const char *database, bool durable
     progress.bytes = (uint64_t)state.st_size;
     return progress;
 }
+
+struct manifest_progress manifest_progress_around(const char *folder, bool durable)
+{
+    char database[PATH_BYTES_MAX];
+    const char *end = strrchr(folder, '/');
+    (void)snprintf(database, sizeof(database), "%.*s", end == NULL ? 1 : (int)(end - folder),
+                   end == NULL ? "." : folder);
+    return manifest_progress_of(database, durable);
+}

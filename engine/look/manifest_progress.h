@@ -20,6 +20,9 @@ struct manifest_progress {
  * failure. Unknown without a readable database. */
 struct manifest_progress manifest_progress_of(const char *database, bool durable);
 
+/* The same for the database that this folder of haul's (`<database>/haul`) lies in. */
+struct manifest_progress manifest_progress_around(const char *folder, bool durable);
+
 static inline bool manifest_progress_is_before(const struct manifest_progress *a,
                                                const struct manifest_progress *b)
 {

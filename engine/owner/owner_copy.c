@@ -336,6 +336,14 @@ static enum haul_status ask_adopt(enum haul_owner_origin origin, bool accept_two
     return HAUL_UNCONFIRMED;
 }
 
+/* An adoption that was killed before its end may look like a whole one until the power fails.
+ * Errors: those of durable_file_sync_directory. */
+static enum haul_status keep_adopted(const struct instance_place *place, struct haul_error *error)
+{
+    enum haul_status status = durable_file_sync_directory(place->calls, place->directory, error);
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* haul was never used here */
+}
+
 enum haul_status owner_adopt(const struct instance_place *given, bool accept_two_owners,
                              struct haul_error *error)
 {
@@ -345,6 +353,9 @@ enum haul_status owner_adopt(const struct instance_place *given, bool accept_two
     size_t count = 0;
     enum haul_owner_origin origin = HAUL_OWNER_SAME;
     enum haul_status status = owner_look_origin(&place, &view, &origin, error);
+    if (status == HAUL_OK && origin == HAUL_OWNER_SAME) {
+        status = keep_adopted(&place, error);
+    }
     if (status == HAUL_OK) {
         status = ask_adopt(origin, accept_two_owners, error);
     }

@@ -57,8 +57,12 @@ static bool was_forgotten(struct sim_world *world, const struct sim_job_record *
         return false;
     }
     struct sim_host *target = handed == NULL ? NULL : &world->hosts[handed->to];
-    return target == NULL || (!target->lost && sim_records_find(sim_records_of(target),
-                                                                JOURNAL_TARGET, job->id) == NULL);
+    const struct sim_job_record *its =
+        target == NULL || target->lost
+            ? NULL
+            : sim_records_find(sim_records_of(target), JOURNAL_TARGET, job->id);
+    bool gave_up = its == NULL || its->phase == JOURNAL_PHASE_ABORTED; /* what is left goes later */
+    return target == NULL || (!target->lost && gave_up);
 }
 
 /* The target serves and cannot report it, or nobody serves. There are two ways out; either will do,

@@ -328,6 +328,38 @@ static void test_instance_check_list__tables_of_an_earlier_time__refused_with_re
     check_equal(rmdir(real), 0);
 }
 
+/* --- kills and power failures ----------------------------------------------------------------- */
+
+/* The maker is killed before the call `at`; the next process tells peers the name that it finds,
+ * and the power fails. True: the maker was not killed. */
+static bool check_name_stays(unsigned at, uint64_t seed)
+{
+    char told[HAUL_IDENTITY_BYTES_MAX];
+    start();
+    disk.random = seed;
+    fake_disk_fail(&disk, disk.call_count + at, true);
+    (void)!instance_begin(&store, name, &error);
+    bool over = disk.call_count < disk.fail_at;
+    fake_disk_fail(&disk, 0, false);
+    check_status(instance_begin(&store, told, &error), HAUL_OK);
+    fake_disk_crash(&disk);
+    check_status(instance_begin(&store, name, &error), HAUL_OK);
+    check_text(name, told);
+    finish();
+    return over;
+}
+
+static void test_instance_begin__maker_killed_and_then_the_power__name_stays(void)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) { /* chance decides which names survive */
+        bool over = false;
+        for (unsigned at = 1; !over; at++) {
+            check_or_stop(at < 100);
+            over = check_name_stays(at, seed);
+        }
+    }
+}
+
 /* --- failures --------------------------------------------------------------------------------- */
 
 static enum haul_status do_look(void)
@@ -406,6 +438,7 @@ static void test_instance__nth_call_fails__told_and_done_when_done_again(void)
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_instance_begin__maker_killed_and_then_the_power__name_stays),
     CHECK_TEST(test_instance_begin__new_file__each_field_at_its_place),
     CHECK_TEST(test_instance_look__checksum_fits_something_else__damaged),
     CHECK_TEST(test_instance_look__every_other_size__damaged),
