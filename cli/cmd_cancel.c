@@ -59,8 +59,8 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
-/* `told`: how the command ended. Errors: NOT_FOUND (none runs), CLOSED (it ended before it took the
- * request), TIMEOUT, socket errors (also: it does not answer this user). */
+/* `told`: how the command ended. Errors: NOT_FOUND (none runs), CLOSED (it has ended without taking
+ * the request), TIMEOUT, socket errors (also: it does not answer this user). */
 static enum haul_status cancel_running(const struct cancel_options *options,
                                        struct control_end *told, struct haul_error *error)
 {
@@ -75,6 +75,8 @@ static enum haul_status cancel_running(const struct cancel_options *options,
     uint32_t wait_ms = options->wait_ms == 0 ? (uint32_t)WAIT_MS_DEFAULT : options->wait_ms;
     if (status == HAUL_OK && control_client_wait_end(fd, wait_ms, told) != HAUL_OK) {
         status = haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the job has not ended yet");
+    } else if (status == HAUL_CLOSED) {
+        control_client_wait_gone(fd, wait_ms);
     }
     (void)close(fd);
     return status;

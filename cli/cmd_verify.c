@@ -574,7 +574,7 @@ static int verify(struct verify_options *options, struct output *output)
                                output);
     }
     enum haul_status status = check(options, &error);
-    if (status == HAUL_OK) {
+    if (status == HAUL_OK && options->target.to != NULL) { /* a credential is of no use otherwise */
         status = trust_options_load(&options->trust, &output->log, &error);
     }
     if (status != HAUL_OK) {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -246,6 +247,23 @@ static enum haul_status nobody(const char *database, struct haul_error *error)
     return HAUL_NOT_FOUND;
 }
 
+/* The rule of is_trusted, from the other side. `owner`: of the folder. */
+static enum haul_status check_answered(int fd, uid_t owner, struct haul_error *error)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    uid_t own = geteuid();
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || own == 0 || own == peer.uid ||
+        own == owner) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_IO, "connect", EACCES,
+                   "the command (process %ld) does not answer user %ld", (long)peer.pid, (long)own);
+    haul_error_hint(error, "run haul as user %ld, as the owner of the database, or as root",
+                    (long)peer.uid);
+    return HAUL_IO;
+}
+
 enum haul_status control_client_open(const char *database, int *fd, struct haul_error *error)
 {
     int directory_fd = open_directory(database, false);
@@ -256,33 +274,21 @@ enum haul_status control_client_open(const char *database, int *fd, struct haul_
     *fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     int result = connect(*fd, (const struct sockaddr *)&address, sizeof(address));
     int number = errno;
+    struct stat directory = {.st_uid = 0};
+    (void)fstat(directory_fd, &directory);
     (void)close(directory_fd);
-    if (result == 0) {
+    enum haul_status status = result == 0 ? check_answered(*fd, directory.st_uid, error) : HAUL_OK;
+    if (result == 0 && status == HAUL_OK) {
         return HAUL_OK;
     }
     close_fd(fd);
+    if (status != HAUL_OK) {
+        return status;
+    }
     return number == ENOENT || number == ECONNREFUSED
                ? nobody(database, error)
                : haul_error_set(error, HAUL_IO, "connect", number,
                                 "cannot connect to the control socket");
-}
-
-/* The other side closed the connection instead of answering: it has just ended, or it does not
- * answer this user. */
-static enum haul_status closed(int fd, const char *call, int number, struct haul_error *error)
-{
-    struct ucred peer = {.pid = 0};
-    socklen_t size = sizeof(peer);
-    bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0;
-    if (known && geteuid() != 0 && geteuid() != peer.uid) {
-        haul_error_set(error, HAUL_IO, call, EACCES,
-                       "the command (process %ld) does not answer user %ld", (long)peer.pid,
-                       (long)geteuid());
-        haul_error_hint(error, "run haul as user %ld, as the owner of the database, or as root",
-                        (long)peer.uid);
-        return HAUL_IO;
-    }
-    return haul_error_set(error, HAUL_CLOSED, call, number, "the command has just ended");
 }
 
 static enum haul_status wait_readable(int fd, uint32_t timeout_ms)
@@ -312,19 +318,32 @@ static enum haul_status no_answer(int fd, struct haul_error *error)
     return HAUL_TIMEOUT;
 }
 
+void control_client_wait_gone(int fd, uint32_t timeout_ms)
+{
+    struct ucred peer = {.pid = 0};
+    socklen_t size = sizeof(peer);
+    bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0;
+    int process_fd = known ? (int)syscall(SYS_pidfd_open, peer.pid, 0) : -1;
+    if (process_fd >= 0) {
+        (void)wait_readable(process_fd, timeout_ms);
+        (void)close(process_fd);
+    }
+}
+
 enum haul_status control_client_ask(int fd, const char *request,
                                     char answer[CONTROL_PACKET_BYTES_MAX], uint32_t timeout_ms,
                                     struct haul_error *error)
 {
     if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0) {
-        return closed(fd, "send", errno, error);
+        return haul_error_set(error, HAUL_CLOSED, "send", errno, "the command has just ended");
     }
     if (wait_readable(fd, timeout_ms) != HAUL_OK) {
         return no_answer(fd, error);
     }
     ssize_t size = recv(fd, answer, CONTROL_PACKET_BYTES_MAX - 1, 0);
     if (size <= 0) {
-        return closed(fd, "recv", size < 0 ? errno : 0, error);
+        return haul_error_set(error, HAUL_CLOSED, "recv", size < 0 ? errno : 0,
+                              "the command has just ended");
     }
     answer[size] = '\0';
     return HAUL_OK;

@@ -62,14 +62,18 @@ struct control_end {
 /* Send the end to the clients that wait for it. */
 void control_server_tell_end(const struct control_server *server, const struct control_end *end);
 
-/* Connect to the command that runs on this database. Errors: NOT_FOUND (none runs), IO. */
+/* Connect to the command that runs on this database. Errors: NOT_FOUND (none runs), IO (also: it
+ * does not answer this user). */
 enum haul_status control_client_open(const char *database, int *fd,
                                      struct haul_error *error) HAUL_MUST_CHECK;
-/* Send a request and receive the answer (with a NUL). Errors: TIMEOUT, CLOSED (it has just ended),
- * IO (also: it does not answer this user). */
+/* Send a request and receive the answer (with a NUL). Errors: TIMEOUT, CLOSED (it is ending), IO.
+ */
 enum haul_status control_client_ask(int fd, const char *request,
                                     char answer[CONTROL_PACKET_BYTES_MAX], uint32_t timeout_ms,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* Wait until the process of the other side is gone, and with it its lock on the database, if this
+ * kernel can tell (5.3). */
+void control_client_wait_gone(int fd, uint32_t timeout_ms);
 /* Wait until the server closes. `told`: how the command ended. Errors: TIMEOUT. */
 enum haul_status control_client_wait_end(int fd, uint32_t timeout_ms,
                                          struct control_end *told) HAUL_MUST_CHECK;

@@ -258,6 +258,8 @@ int migration_run_refused(enum haul_status status, struct haul_error *error,
     struct haul_result result = {.status = status};
     error->status = status;
     result.error = *error;
+    const struct control_end end = {.error = *error, .had_job = true};
+    control_server_tell_end(&watch->control, &end);
     return report(&result, NULL, 0, watch, output);
 }
 

@@ -52,7 +52,7 @@ if(NOT HAUL_ROCKSDB_INCLUDE)
     if(NUMA_FOUND)
         target_link_libraries(haul_shared PRIVATE PkgConfig::NUMA)
     endif()
-    target_link_libraries(haul_shared PRIVATE ${IPSEC_MB_NAME})
+    target_link_libraries(haul_shared PRIVATE ${HAUL_IPSEC_MB_LIBRARY})
 endif()
 
 # --- static ---
@@ -81,8 +81,8 @@ if(HAUL_RDMA)
 endif()
 # haul::static for a project that has this source tree as a subdirectory: the same as in the installed package.
 set(HAUL_STATIC_LIBS "-lpthread -lstdc++")
-if(IPSEC_MB_NAME)
-    string(PREPEND HAUL_STATIC_LIBS "-l${IPSEC_MB_NAME} ")
+if(HAUL_IPSEC_MB_LIBRARY)
+    string(PREPEND HAUL_STATIC_LIBS "${HAUL_IPSEC_MB_LIBRARY} ")
 endif()
 separate_arguments(static_requires UNIX_COMMAND "${HAUL_STATIC_REQUIRES}")
 pkg_check_modules(HAUL_REQUIRES REQUIRED IMPORTED_TARGET GLOBAL ${static_requires})
@@ -90,7 +90,7 @@ pkg_check_modules(HAUL_REQUIRES REQUIRED IMPORTED_TARGET GLOBAL ${static_require
 set(HAUL_CXX_LIBRARY "$<$<NOT:$<LINK_LANGUAGE:CXX>>:stdc++>")
 add_library(haul::static STATIC IMPORTED GLOBAL)
 set_target_properties(haul::static PROPERTIES IMPORTED_LOCATION ${static_library}
-    INTERFACE_LINK_LIBRARIES "PkgConfig::HAUL_REQUIRES;${IPSEC_MB_NAME};${CMAKE_THREAD_LIBS_INIT};${HAUL_CXX_LIBRARY}")
+    INTERFACE_LINK_LIBRARIES "PkgConfig::HAUL_REQUIRES;${HAUL_IPSEC_MB_LIBRARY};${CMAKE_THREAD_LIBS_INIT};${HAUL_CXX_LIBRARY}")
 foreach(layer base rdma engine)
     target_include_directories(haul::static INTERFACE ${PROJECT_SOURCE_DIR}/${layer}/include)
 endforeach()

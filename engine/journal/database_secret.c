@@ -25,50 +25,74 @@ enum { MAGIC_BYTES = 8, CRC_AT = MAGIC_BYTES + DATABASE_SECRET_BYTES, FILE_BYTES
 
 static const char magic[MAGIC_BYTES + 1] = "HAULSEC1";
 
-static bool take_sound(const uint8_t *bytes, size_t size, struct database_secret *secret)
+static bool is_sound(const uint8_t *bytes, size_t size)
 {
-    bool sound = size == FILE_BYTES && memcmp(bytes, magic, MAGIC_BYTES) == 0 &&
-                 get_u32(bytes + CRC_AT) == crc32c(bytes, CRC_AT);
-    if (sound) {
-        memcpy(secret->bytes, bytes + MAGIC_BYTES, DATABASE_SECRET_BYTES);
-    }
-    return sound;
+    return size == FILE_BYTES && memcmp(bytes, magic, MAGIC_BYTES) == 0 &&
+           get_u32(bytes + CRC_AT) == crc32c(bytes, CRC_AT);
 }
 
-/* Errors: NOT_FOUND (none, or an unsound one), CORRUPT (no regular file), NO_MEMORY, NO_SPACE,
- * IO. */
-static enum haul_status read_file(const struct file_calls *calls, const char *path,
-                                  struct database_secret *secret, struct haul_error *error)
+/* `*writable` false: the owner has made it read-only.
+ * Errors: NOT_FOUND, CORRUPT (no regular file), IO. */
+static enum haul_status open_file(const struct file_calls *calls, const char *path, int *fd,
+                                  bool *writable, struct haul_error *error)
 {
-    int fd = -1;
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    enum haul_status status = durable_file_open(calls, path, O_RDWR | O_NOFOLLOW, &fd, error);
+    enum haul_status status = durable_file_open(calls, path, O_RDWR | O_NOFOLLOW, fd, error);
+    *writable = status == HAUL_OK;
+    if (status == HAUL_IO && error->code == EACCES) {
+        status = durable_file_open(calls, path, O_RDONLY | O_NOFOLLOW, fd, error);
+    }
     if (status == HAUL_CORRUPT) {
         haul_error_hint(error, "`mv DIR/haul/secret DIR/haul/secret.aside`, and put a backup of it "
                                "there if there is one; docs/OPERATIONS.md, D3");
     }
+    return status;
+}
+
+/* Errors: NO_SPACE, IO, others of writing. */
+static enum haul_status write_again(const struct file_calls *calls, int fd, bool writable,
+                                    const uint8_t *bytes, const char *path,
+                                    struct haul_error *error)
+{
+    enum haul_status status =
+        writable ? durable_file_write(calls, fd, slice_of(bytes, FILE_BYTES), 0) : HAUL_OK;
+    if (status == HAUL_OK && calls->fsync(calls->context, fd) != 0) {
+        status = durable_file_status(errno);
+    }
+    return status == HAUL_OK
+               ? HAUL_OK
+               : haul_error_set(error, status, "fsync", errno, "cannot make %s durable", path);
+}
+
+/* Errors: NOT_FOUND (none, or an unsound one), CORRUPT (no regular file), NO_MEMORY, those of
+ * write_again. */
+static enum haul_status read_file(const struct file_calls *calls, const char *path,
+                                  struct database_secret *secret, struct haul_error *error)
+{
+    int fd = -1;
+    bool writable = false;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    enum haul_status status = open_file(calls, path, &fd, &writable, error);
     if (status != HAUL_OK) {
         return status;
     }
     status = durable_file_read(calls, fd, FILE_BYTES, &bytes, &size);
-    bool sound = status == HAUL_OK && take_sound(bytes, size, secret);
-    if (sound) {
-        status = durable_file_write(calls, fd, slice_of(bytes, size), 0);
+    if (status == HAUL_LIMIT || (status == HAUL_OK && !is_sound(bytes, size))) {
+        status = HAUL_NOT_FOUND;
+    } else if (status != HAUL_OK) {
+        status = haul_error_set(error, status, "pread", errno, "cannot read %s", path);
+    } else {
+        status = write_again(calls, fd, writable, bytes, path, error);
     }
-    if (sound && status == HAUL_OK && calls->fsync(calls->context, fd) != 0) {
-        status = durable_file_status(errno);
-    }
-    int code = errno;
     (void)calls->close(calls->context, fd);
+    if (status == HAUL_OK) {
+        memcpy(secret->bytes, bytes + MAGIC_BYTES, DATABASE_SECRET_BYTES);
+    }
     if (bytes != NULL) {
         explicit_bzero(bytes, size);
         free(bytes);
     }
-    if (status != HAUL_OK && status != HAUL_LIMIT) {
-        return haul_error_set(error, status, "read", code, "cannot read %s", path);
-    }
-    return sound ? HAUL_OK : HAUL_NOT_FOUND;
+    return status;
 }
 
 /* Errors: EXISTS (somebody else was faster), NO_SPACE, IO. */

@@ -218,8 +218,9 @@ static bool choose_next(struct sender_links *links, const struct haul_error *err
     return true;
 }
 
-/* An attempt failed while links were being opened. */
-static void fall_back(struct sender_links *links, const struct haul_error *error)
+/* An attempt failed while links were being opened. `last`: why, if there is no other way. */
+static void fall_back_or(struct sender_links *links, const struct haul_error *error,
+                         const struct haul_error *last)
 {
     for (uint32_t i = 0; i < links->options.link_count; i++) {
         drop_link(links, &links->links[i]);
@@ -227,8 +228,13 @@ static void fall_back(struct sender_links *links, const struct haul_error *error
     if (shrink(links, error) || choose_next(links, error)) {
         connect_all(links);
     } else {
-        go_down(links, error);
+        go_down(links, last);
     }
+}
+
+static void fall_back(struct sender_links *links, const struct haul_error *error)
+{
+    fall_back_or(links, error, error);
 }
 
 /* Does the peer accept links of the transport? Errors: UNSUPPORTED. */
@@ -379,14 +385,12 @@ bool sender_links_next_message(struct sender_links *links, struct message *messa
 /* --- polling ---------------------------------------------------------------------------------- */
 
 /* The answer that opens or refuses a link is not authenticated, and the target whose control
- * connection we have may not be the one that gave it: it costs the attempt, never the job. Reasons
- * that are the path's, and those for which another transport or size may do, keep their name. */
-static bool is_unproven_answer(const struct sender_link *sender, enum haul_status status)
+ * connection we have may not be the one that gave it: it costs the attempt, never the job. */
+static void take_for_loss(struct haul_error *error)
 {
-    bool may_be_ours = end_reason_is_path(status) || end_reason_is_shortage(status) ||
-                       status == HAUL_UNSUPPORTED || status == HAUL_INVALID ||
-                       status == HAUL_CORRUPT;
-    return !sender->connected && !may_be_ours;
+    if (!end_reason_is_path(error->status) && error->status != HAUL_CORRUPT) {
+        error->status = HAUL_CLOSED;
+    }
 }
 
 static void on_closed(struct sender_links *links, struct sender_link *sender,
@@ -396,11 +400,13 @@ static void on_closed(struct sender_links *links, struct sender_link *sender,
     if (reason.status == HAUL_OK) {
         haul_error_set(&reason, HAUL_CLOSED, NULL, 0, "the target closed data link %u",
                        sender->index);
-    } else if (is_unproven_answer(sender, reason.status)) {
-        reason.status = HAUL_CLOSED;
+    }
+    struct haul_error last = reason;
+    if (link_was_refused(sender->tx.base)) {
+        take_for_loss(&last);
     }
     if (links->state == SENDER_LINKS_OPENING) {
-        fall_back(links, &reason);
+        fall_back_or(links, &reason, &last);
     } else if (links->state == SENDER_LINKS_UP) {
         go_down(links, &reason);
         drop_link(links, sender);

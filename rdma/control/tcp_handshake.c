@@ -226,6 +226,11 @@ enum haul_status tcp_handshake_step(struct tcp_handshake *handshake, struct tls_
     return status;
 }
 
+bool tcp_handshake_is_answered(const struct tcp_handshake *handshake)
+{
+    return handshake->state == TCP_HANDSHAKE_READING && handshake->moved_bytes > 0;
+}
+
 uint32_t tcp_handshake_interest(const struct tcp_handshake *handshake,
                                 const struct tls_socket *socket)
 {

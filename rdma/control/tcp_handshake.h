@@ -10,6 +10,7 @@
 #ifndef HAUL_TCP_HANDSHAKE_H
 #define HAUL_TCP_HANDSHAKE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,9 @@ void tcp_handshake_init(struct tcp_handshake *handshake, const struct link_addre
  * (AUTH, BUSY, FENCED, ...). */
 enum haul_status tcp_handshake_step(struct tcp_handshake *handshake, struct tls_socket *socket,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Has the peer answered, or begun to? */
+bool tcp_handshake_is_answered(const struct tcp_handshake *handshake);
 
 /* Of EPOLLIN|EPOLLOUT. */
 uint32_t tcp_handshake_interest(const struct tcp_handshake *handshake,

@@ -252,6 +252,11 @@ bool link_is_bound(const struct link *link)
     return link->bound;
 }
 
+bool link_was_refused(const struct link *link)
+{
+    return link->refused;
+}
+
 /* --- listening -------------------------------------------------------------------------------- */
 
 enum haul_status listener_create(enum haul_transport transport, const struct link_address *address,

@@ -230,6 +230,9 @@ void link_stats(const struct link *link, struct haul_link_stats *stats);
 /* Add the counters of one link to a sum. */
 void link_stats_join(struct haul_link_stats *sum, const struct haul_link_stats *stats);
 bool link_is_bound(const struct link *link);
+/* Does the error with which the link ended come from the answer to its opening? Nothing
+ * authenticates that answer. */
+bool link_was_refused(const struct link *link);
 
 /* --- listening ------------------------------------------------------------------------------ */
 

@@ -18,6 +18,7 @@ struct link {
     bool sending; /* we connected: we own the block pool and submit */
     bool bound;
     bool closed_reported;
+    bool refused;        /* the peer answered our opening, and not with OK */
     uint32_t slot_count; /* after bind: of the smaller ring */
     uint32_t payload_size_bytes_max;
     uint64_t freed_count; /* sender: as the peer last reported */

@@ -224,6 +224,7 @@ static size_t on_connecting(struct tcp_link *link, struct link_event *events)
         return 0;
     }
     if (status != HAUL_OK) {
+        link->base.refused = tcp_handshake_is_answered(&link->handshake);
         end(link);
         return 0;
     }

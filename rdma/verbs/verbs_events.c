@@ -90,6 +90,7 @@ static void on_rejected(struct verbs_link *link, const struct verbs_cm_event *ev
         return;
     }
     (void)verbs_cm_fail_rejected(event, link->peer_text, &link->error);
+    link->base.refused = true;
     verbs_life_fail(link);
 }
 

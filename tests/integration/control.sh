@@ -83,18 +83,6 @@ test_cancel__running_receive__nothing_moved() {
     equal "$(records_of target)" 0
 }
 
-# The receiver hangs up; that is not the end of its job.
-test_cancel__user_whom_the_receiver_does_not_answer__told_so_and_nothing_is_cancelled() {
-    [[ $(id -u) == 0 ]] || skip 'needs two users'
-    start_copy
-    chmod 755 "$work"
-    chmod 777 target/haul target/haul/control
-    run 7 setpriv --reuid=23456 --regid=23456 --clear-groups "$haul" cancel --db target
-    one_error 'does not answer user 23456.*: run haul as user 0'
-    ended "$sender" 0
-    received
-}
-
 # stop_and_resume SIGNAL: the sender is stopped; what it sent is kept, and the job continues.
 stop_and_resume() {
     local sent

@@ -108,6 +108,22 @@ reachable() {
         skip 'the temporary directory is closed to others'
 }
 
+# The receiver hangs up; that is not the end of its job.
+test_cancel__user_whom_the_receiver_does_not_answer__told_so_and_nothing_is_cancelled() {
+    reachable
+    make_database target 10
+    cp "$haul" haul && chmod 755 haul
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0"
+    chmod 755 target
+    chmod 777 target/haul target/haul/control
+    run 7 setpriv --reuid=65534 --regid=65534 --clear-groups ./haul cancel --db target
+    one_error 'does not answer user 65534.*: run haul as user 0'
+    run 0 "$haul" status --db target --json
+    equal "$(json .running.command)" recv
+    kill -TERM "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
 test_files__umask_of_nothing__directory_and_socket_are_the_owners_alone() {
     make_database target 10
     mkdir -m 755 target/haul # as an earlier release made it

@@ -61,7 +61,8 @@ static bool was_forgotten(struct sim_world *world, const struct sim_job_record *
         target == NULL || target->lost
             ? NULL
             : sim_records_find(sim_records_of(target), JOURNAL_TARGET, job->id);
-    bool gave_up = its == NULL || its->phase == JOURNAL_PHASE_ABORTED; /* what is left goes later */
+    bool forced = (job->cells & world->truth.contested) != 0; /* what is left of it goes later */
+    bool gave_up = its == NULL || (forced && its->phase == JOURNAL_PHASE_ABORTED);
     return target == NULL || (!target->lost && gave_up);
 }
 

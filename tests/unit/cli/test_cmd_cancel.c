@@ -143,6 +143,14 @@ enum haul_status __wrap_control_client_wait_end(int fd, uint32_t timeout_ms,
     return end_answer;
 }
 
+void __wrap_control_client_wait_gone(int fd, uint32_t timeout_ms);
+void __wrap_control_client_wait_gone(int fd, uint32_t timeout_ms)
+{
+    static const struct haul_job none;
+    check(fd == client_fd && timeout_ms > 0);
+    say("gone", &none);
+}
+
 enum haul_status __wrap_haul_jobs_list(const char *directory, struct haul_job **out, size_t *count,
                                        struct haul_error *error);
 enum haul_status __wrap_haul_jobs_list(const char *directory, struct haul_job **out, size_t *count,
@@ -328,6 +336,7 @@ static void test_cancel__command_does_not_end__each_cause(void)
     job_count = 1;
     check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_OK);
     check_text(ran.out.text, "cancelled 1 job\n");
+    check_has(said, "ask00 gone00 "); /* it still has the database until then */
     begin();
     client_answer = HAUL_IO;
     check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_PERMANENT);

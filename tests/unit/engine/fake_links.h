@@ -27,6 +27,7 @@ static struct fake_link made[LINKS_MAX];
 static unsigned made_count;
 static bool closes_at_once;      /* a link that connects ends in the same poll */
 static enum haul_status refusal; /* of a link that the peer does not let connect; OK: it does */
+static bool fails_here;          /* and the reason is this side's */
 static bool has_credit;
 static bool credit_comes;  /* at the next poll */
 static struct block *done; /* returned by the next poll; NULL: none */
@@ -94,6 +95,7 @@ static inline size_t fake_poll(struct link *link, struct link_event *events, siz
     if (refusal != HAUL_OK) {
         static struct haul_error refused;
         (void)haul_error_set(&refused, refusal, NULL, 0, "refused");
+        fake->base.refused = !fails_here;
         events[0] = (struct link_event){.type = LINK_CLOSED, .error = &refused};
         return 1;
     }
@@ -170,6 +172,7 @@ static inline void reset_fakes(void)
     submitted_count = 0;
     closes_at_once = false;
     refusal = HAUL_OK;
+    fails_here = false;
     has_credit = true;
     credit_comes = false;
     done = NULL;
