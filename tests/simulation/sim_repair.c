@@ -66,6 +66,16 @@ static bool was_forgotten(struct sim_world *world, const struct sim_job_record *
     return target == NULL || (!target->lost && gave_up);
 }
 
+/* A decided source that took a part back by force before its target had confirmed: a target that is
+ * still to learn the decision would own that part as well. */
+static bool was_parted(const struct sim_world *world, const struct sim_job_record *job,
+                       uint32_t released)
+{
+    uint32_t left = job->cells & released;
+    return job->role == JOURNAL_SOURCE && job->committed && job->phase != JOURNAL_PHASE_DONE &&
+           left != 0 && left != job->cells && (job->cells & world->truth.contested) != 0;
+}
+
 /* The target serves and cannot report it, or nobody serves. There are two ways out; either will do,
  * since cells contested by a flag are not clear any longer. */
 static struct repair end_or_reclaim(const struct sim_world *world, const struct sim_job_record *job)
@@ -98,6 +108,9 @@ static struct repair needed_for(struct sim_world *world, const struct sim_job_re
     }
     if ((job->cells & released) != 0 && was_forgotten(world, job)) {
         return end_or_reclaim(world, job);
+    }
+    if (was_parted(world, job, released)) {
+        return (struct repair){.verb = SIM_VERB_END, .job = job, .contested = job->cells};
     }
     return none;
 }
