@@ -66,8 +66,7 @@ void control_server_tell_end(const struct control_server *server, const struct c
  * does not answer this user). */
 enum haul_status control_client_open(const char *database, int *fd,
                                      struct haul_error *error) HAUL_MUST_CHECK;
-/* Send a request and receive the answer (with a NUL). Errors: TIMEOUT, CLOSED (it is ending), IO.
- */
+/* Send a request, receive the answer (with a NUL). Errors: TIMEOUT, CLOSED (it is ending), IO. */
 enum haul_status control_client_ask(int fd, const char *request,
                                     char answer[CONTROL_PACKET_BYTES_MAX], uint32_t timeout_ms,
                                     struct haul_error *error) HAUL_MUST_CHECK;
