@@ -181,7 +181,7 @@ void target_hand_over_on_owned(struct target_session *session, const struct targ
         return;
     }
     if (event->error.status != HAUL_OK) {
-        haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
+        haul_error_set(&session->outcome, HAUL_IN_DOUBT, event->error.call, event->error.code,
                        "the source has handed over, but this side could not record it: %s",
                        event->error.text);
         haul_error_hint(

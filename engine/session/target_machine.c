@@ -109,7 +109,7 @@ void target_end_aborted(struct target_session *session, const struct haul_error 
 /* The source may have decided: serve nobody, keep everything, wait for its decision record. */
 static void leave_in_doubt(struct target_session *session, const struct haul_error *error)
 {
-    haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
+    haul_error_set(&session->outcome, HAUL_IN_DOUBT, error->call, error->code,
                    "prepared, and the source's decision is not known: %s", error->text);
     haul_error_hint(&session->outcome,
                     "the source's record decides: run `haul resume` or `haul resolve` there");

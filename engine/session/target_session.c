@@ -384,7 +384,7 @@ static void on_channel_down(struct target_session *session, const struct haul_er
         return;
     }
     if (session->state >= TARGET_CHECKING && session->state <= TARGET_RECORDING) {
-        haul_error_set(&session->outcome, HAUL_CLOSED, NULL, 0,
+        haul_error_set(&session->outcome, HAUL_CLOSED, error->call, error->code,
                        "the source is gone; what it sent is kept until it comes back: %s",
                        error->text);
         haul_error_hint(&session->outcome, "run `haul send` again");

@@ -33,7 +33,7 @@ static const struct rocks_limit blob_file[] = {{NULL, 64 * KIB, 16 * MIB *MIB}};
 static const struct rocks_limit part_of_files[] = {{NULL, 0, 1}};
 /* An index entry for each block, held in memory; blocks are read and unpacked as a whole.
  * Defaults: 4 KiB. */
-static const struct rocks_limit block[] = {{NULL, 512, 16 * MIB}};
+static const struct rocks_limit block[] = {{NULL, 64, 16 * MIB}};
 /* A percentage; RocksDB takes others for 0. */
 static const struct rocks_limit percentage[] = {{NULL, 0, 100}};
 /* Records that a look-up reads one by one. Defaults: 16, and 1 for the index. */

@@ -287,7 +287,8 @@ small_disk() {
     never_two
     if ((code != 0)); then
         note harm.small-disk
-        grep -qiE 'space|rocksdb::.*Assertion' send.err recv.log || fail 'nobody said that the disk is full'
+        grep -qiE 'space|rocksdb::.*Assertion' send.err recv.log ||
+            fail "nobody said that the disk is full: $(tail -n 3 send.err recv.log)"
         end_receiver
         mount -o remount,size=200m "$directory"
         finish

@@ -100,10 +100,14 @@ static void test_target_session_event__anything_while_owning__owned(void)
 static void test_target_session_event__owning_fails__in_doubt(void)
 {
     start();
+    struct target_event owned = {.type = TARGET_EVENT_OWNED};
+    haul_error_set(&owned.error, HAUL_NO_SPACE, "pwrite", ENOSPC, "made up by the test");
     walk_to(TARGET_OWNING);
-    feed(TARGET_EVENT_OWNED, HAUL_NO_SPACE);
+    target_session_event(session, &owned, now_ns);
     check_in_doubt();
     check(strstr(outcome()->text, "made up by the test") != NULL);
+    check_text(outcome()->call, "pwrite"); /* the operator learns what to remove */
+    check_equal(outcome()->code, ENOSPC);
     finish();
 }
 
