@@ -117,7 +117,8 @@ static void leave_in_doubt(struct target_session *session, const struct haul_err
     target_end(session);
 }
 
-/* NULL: nobody is there to hear it. */
+/* NULL: nobody is there to hear it. The source need not come back before what is lacking is there
+ * again. */
 static haul_control_Stop *push_stop(struct target_session *session, const struct haul_error *error)
 {
     if (!session->channel_up) {
@@ -125,6 +126,10 @@ static haul_control_Stop *push_stop(struct target_session *session, const struct
     }
     haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
     message_error_text(error, stop->text);
+    if (end_reason_is_lack(error->status)) {
+        (void)snprintf(stop->hint, sizeof(stop->hint), "%s", error->hint);
+        stop->status = (uint32_t)error->status;
+    }
     return stop;
 }
 
@@ -139,11 +144,7 @@ static void keep_recorded(struct target_session *session, const struct haul_erro
 {
     session->outcome = *error;
     session->kept = true;
-    haul_control_Stop *stop = push_stop(session, error);
-    if (stop != NULL) {
-        (void)snprintf(stop->hint, sizeof(stop->hint), "%s", error->hint);
-        stop->status = (uint32_t)error->status;
-    }
+    (void)push_stop(session, error);
     target_end(session);
 }
 

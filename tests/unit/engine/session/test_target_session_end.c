@@ -312,6 +312,7 @@ static void test_target_session_event__stop__source_is_told_and_nothing_cleared(
         feed(TARGET_EVENT_STOP, HAUL_STOPPED);
         if (take_message(MESSAGE_STOP)) {
             check(action.message.as.stop.text[0] != '\0');
+            check_equal(action.message.as.stop.status, 0); /* the source may come back */
         }
         if (at == TARGET_RECEIVING || at == TARGET_FLUSHING) {
             (void)take(TARGET_ACTION_KEEP);
@@ -324,6 +325,22 @@ static void test_target_session_event__stop__source_is_told_and_nothing_cleared(
         check(at != TARGET_PREPARED || strstr(outcome()->hint, "start `haul recv` again") != NULL);
         finish();
     }
+}
+
+/* It would find the disk as full as before. */
+static void test_target_session_event__stop_for_lack_of_space__source_need_not_come_back(void)
+{
+    start();
+    walk_to(TARGET_RECEIVING);
+    feed(TARGET_EVENT_STOP, HAUL_NO_SPACE);
+    check(take_message(MESSAGE_STOP));
+    check_status((enum haul_status)action.message.as.stop.status, HAUL_NO_SPACE);
+    (void)take(TARGET_ACTION_KEEP);
+    feed(TARGET_EVENT_KEPT, HAUL_OK);
+    take_end();
+    check_status(outcome()->status, HAUL_NO_SPACE);
+    check(target_session_is_resumable(session));
+    finish();
 }
 
 static void test_target_session_event__source_stops__kept_or_in_doubt(void)
@@ -561,6 +578,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__ended__everything_ignored),
     CHECK_TEST(test_target_session_event__late_answers__dropped),
     CHECK_TEST(test_target_session_event__stop__source_is_told_and_nothing_cleared),
+    CHECK_TEST(test_target_session_event__stop_for_lack_of_space__source_need_not_come_back),
     CHECK_TEST(test_target_session_event__source_stops__kept_or_in_doubt),
     CHECK_TEST(test_target_session_event__source_stops_resumed_prepared__in_doubt),
     CHECK_TEST(test_target_session_event__stop_while_owning_or_clearing__goes_on),
