@@ -71,6 +71,19 @@ static void test_database_secret_begin__first_use__drawn_and_kept_for_good(void)
     finish();
 }
 
+/* Every call from the number `at` on fails, as for a process that is killed there. `*over`: there
+ * are fewer calls. */
+static enum haul_status begin_and_fail(unsigned at, bool *over)
+{
+    check_or_stop(at < 100);
+    disk.fail_at = disk.call_count + at;
+    disk.fail_for_ever = true;
+    enum haul_status status = database_secret_begin(&store, &secret, &error);
+    *over = disk.call_count < disk.fail_at;
+    disk.fail_at = 0;
+    return status;
+}
+
 /* A process is killed before each of its calls. The next one uses what it finds and tells peers,
  * and the power fails. */
 static void test_database_secret_begin__maker_killed_and_then_the_power__used_one_stays(void)
@@ -78,13 +91,8 @@ static void test_database_secret_begin__maker_killed_and_then_the_power__used_on
     bool over = false;
     for (unsigned at = 1; !over; at++) {
         struct database_secret again;
-        check_or_stop(at < 100);
         start();
-        disk.fail_at = disk.call_count + at;
-        disk.fail_for_ever = true;
-        (void)!database_secret_begin(&store, &secret, &error);
-        over = disk.call_count < disk.fail_at;
-        disk.fail_at = 0;
+        (void)begin_and_fail(at, &over);
         check_status(database_secret_begin(&store, &secret, &error), HAUL_OK);
         fake_disk_crash(&disk);
         check_status(database_secret_begin(&store, &again, &error), HAUL_OK);
@@ -119,14 +127,9 @@ static void test_database_secret_begin__a_call_fails_and_the_power__sound_afterw
     bool over = false;
     for (unsigned at = 1; !over; at++) {
         struct database_secret again;
-        check_or_stop(at < 100);
         start();
-        disk.fail_at = disk.call_count + at;
-        disk.fail_for_ever = true;
-        enum haul_status status = database_secret_begin(&store, &secret, &error);
-        over = disk.call_count < disk.fail_at;
+        enum haul_status status = begin_and_fail(at, &over);
         check(status == HAUL_OK || (error.status == status && error.text[0] != '\0'));
-        disk.fail_at = 0;
         fake_disk_crash(&disk);
         check_status(database_secret_begin(&store, &again, &error), HAUL_OK);
         check(status != HAUL_OK || is_same(&secret, &again));

@@ -9,29 +9,14 @@
 #include "link_ends.h"
 #include "loopback_hub.h"
 #include "raw_peer.h"
+#include "seeming_peer.h"
 #include "tcp_preamble.h"
 
 static bool loopback_only;
-static const char *peer; /* where connections seem to come from; NULL: from where they do */
 static struct poll_group *group;
 static struct acceptor *acceptor;
 static struct loopback_hub *hub;
 static char said[512];
-
-int __real_getpeername(int fd, struct sockaddr *address, socklen_t *size);
-int __wrap_getpeername(int fd, struct sockaddr *address, socklen_t *size);
-
-int __wrap_getpeername(int fd, struct sockaddr *address, socklen_t *size)
-{
-    struct link_address parsed;
-    if (peer == NULL) {
-        return __real_getpeername(fd, address, size);
-    }
-    check_or_stop(link_address_parse(peer, &parsed, NULL) == HAUL_OK && parsed.size <= *size);
-    memcpy(address, parsed.storage, parsed.size);
-    *size = parsed.size;
-    return 0;
-}
 
 static void keep_line(void *context, enum haul_log_level level, const char *line)
 {
@@ -233,7 +218,7 @@ static void check_peer(const char *from, bool only_this_host, bool let_in)
 {
     struct acceptor_arrival arrival;
     loopback_only = only_this_host;
-    peer = from;
+    seeming_peer = from;
     check_status(open_at("127.0.0.1:0", HAUL_TRANSPORT_TCP, HAUL_TRANSPORT_NONE, NULL), HAUL_OK);
     int fd = connect_peer(TCP_CONTROL);
     enum haul_status status = acceptor_poll(acceptor, &arrival);
@@ -248,7 +233,7 @@ static void check_peer(const char *from, bool only_this_host, bool let_in)
     }
     check(let_in ? read_answer(fd) == HAUL_FENCED : raw_ends(fd));
     (void)close(fd);
-    peer = NULL;
+    seeming_peer = NULL;
     loopback_only = false;
     end();
 }
