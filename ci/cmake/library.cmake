@@ -79,12 +79,12 @@ endif()
 if(HAUL_RDMA)
     string(APPEND HAUL_STATIC_REQUIRES " librdmacm libibverbs")
 endif()
-# haul::static for a project that has this source tree as a subdirectory: the same as in the installed package.
 set(HAUL_STATIC_LIBS "-lpthread -lstdc++")
 if(HAUL_IPSEC_MB_LIBRARY)
     get_filename_component(ipsec_mb_directory ${HAUL_IPSEC_MB_LIBRARY} DIRECTORY)
     string(PREPEND HAUL_STATIC_LIBS "-L${ipsec_mb_directory} -lIPSec_MB ")
 endif()
+# haul::static for a project that has this source tree as a subdirectory: the same as in the installed package.
 separate_arguments(static_requires UNIX_COMMAND "${HAUL_STATIC_REQUIRES}")
 pkg_check_modules(HAUL_REQUIRES REQUIRED IMPORTED_TARGET GLOBAL ${static_requires})
 # A C++ program has its standard library already, perhaps linked statically; a second one breaks its exceptions.

@@ -55,12 +55,15 @@ static enum haul_status write_again(const struct file_calls *calls, int fd, bool
 {
     enum haul_status status =
         writable ? durable_file_write(calls, fd, slice_of(bytes, FILE_BYTES), 0) : HAUL_OK;
-    if (status == HAUL_OK && calls->fsync(calls->context, fd) != 0) {
-        status = durable_file_status(errno);
+    if (status != HAUL_OK) {
+        return haul_error_set(error, status, "pwrite", errno, "cannot write %s again", path);
     }
-    return status == HAUL_OK
-               ? HAUL_OK
-               : haul_error_set(error, status, "fsync", errno, "cannot make %s durable", path);
+    if (calls->fsync(calls->context, fd) != 0) {
+        int code = errno;
+        status = haul_error_set(error, durable_file_status(code), "fsync", code,
+                                "cannot make %s durable", path);
+    }
+    return status;
 }
 
 /* Errors: NOT_FOUND (none, or an unsound one), CORRUPT (no regular file), NO_MEMORY, those of
