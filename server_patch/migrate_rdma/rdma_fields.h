@@ -20,6 +20,9 @@ inline const std::vector<ConfigEnum<RdmaTransport>> rdma_transports{
 inline const std::vector<ConfigEnum<RdmaLane>> rdma_lanes{
     {"auto", RdmaLane::kAuto}, {"ingest", RdmaLane::kIngest}, {"writebatch", RdmaLane::kWriteBatch}};
 
+inline const std::vector<ConfigEnum<RdmaWire>> rdma_wires{
+    {"secure", RdmaWire::kSecure}, {"auth", RdmaWire::kAuth}, {"none", RdmaWire::kNone}};
+
 class RdmaListenField : public StringField {
  public:
   explicit RdmaListenField(std::string *receiver) : StringField(receiver, "") {}

@@ -134,6 +134,7 @@ Status RdmaImport::startTarget(RdmaState *job) {
   options.once = true;
   options.resume_wait_ms = Milliseconds(kReturn);
   options.lane = job->ingest ? RdmaLaneMode(config) : HAUL_LANE_WRITE_BATCH;
+  options.wire = RdmaWireMode(config);
   options.keys = keys_.get();
   options.allow_overwrite = true;  // of the agreed slots: reserve refuses every other plan
   options.hooks.context = this;

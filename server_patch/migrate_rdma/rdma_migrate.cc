@@ -248,6 +248,7 @@ Status RdmaMigrator::fillOptions(haul_source_options *options) {
   rate_.Reset();
   options->rate_bytes_per_second = rate_.BytesPerSecond();
   options->lane = RdmaLaneMode(options_);
+  options->wire = RdmaWireMode(options_);
   options->overwrite = true;
   options->log_data = true;
   options->freeze_max_ms = static_cast<uint32_t>(options_.freeze_max_ms);

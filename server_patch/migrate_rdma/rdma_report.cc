@@ -78,6 +78,7 @@ void RdmaReport::End(const haul_result &result, bool owned) {
       {name("last_result"), haul_status_name(status)},
       {name("last_error"), status == HAUL_OK ? "" : RdmaOneLine(result.error.text)},
       {name("last_transport"), haul_transport_name(figures.transport)},
+      {name("last_wire"), haul_wire_name(figures.wire)},
       {name("last_fallback_reason"), RdmaOneLine(result.fallback_reason)},
       {name("last_lane"), haul_lane_name(result.lane)},
       {name("last_records"), std::to_string(figures.records)},
@@ -109,6 +110,7 @@ void RdmaReport::appendRunning(RdmaFields *fields) const {
   add("node", peer_);
   add("phase", haul_phase_name(now.phase));
   add("transport", haul_transport_name(now.transport));
+  add("wire", haul_wire_name(now.wire));
   add("records", std::to_string(now.records));
   add("bytes", std::to_string(now.bytes));
   if (now.bytes_expected > 0) {

@@ -134,6 +134,17 @@ haul_lane RdmaLaneMode(const RdmaOptions &options) {
   }
 }
 
+haul_wire RdmaWireMode(const RdmaOptions &options) {
+  switch (options.wire) {
+    case RdmaWire::kNone:
+      return HAUL_WIRE_NONE;
+    case RdmaWire::kAuth:
+      return HAUL_WIRE_AUTH;
+    default:
+      return HAUL_WIRE_SECURE;
+  }
+}
+
 std::string RdmaErrorText(const haul_error &error) {
   char line[HAUL_LOG_LINE_BYTES_MAX];
   auto shown = error;

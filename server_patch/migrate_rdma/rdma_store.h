@@ -76,5 +76,6 @@ Status RdmaCheckIndexes(Server *srv);
 bool RdmaTopologyHasReplicas(Server *srv);
 haul_transport_list RdmaTransports(const RdmaOptions &options);
 haul_lane RdmaLaneMode(const RdmaOptions &options);
+haul_wire RdmaWireMode(const RdmaOptions &options);
 std::string RdmaErrorText(const haul_error &error);
 double RdmaRateMb(const haul_progress &progress);

@@ -288,6 +288,23 @@ class Secret(SlotCase):
             listener.close()
         self.assertTrue(PLANTED in listener.heard and PLANTED_KEY in listener.heard)
 
+    def test_path__each_mode_of_the_wire__the_stronger_of_two_nodes_counts(self):
+        for ours, theirs, agreed in (("none", "none", "none"), ("none", "auth", "auth"), ("auth", "secure", "secure")):
+            with self.subTest(source=ours, destination=theirs):
+                nodes = a, b = self.open()
+                self.plant(a)
+                a.call("config", "set", "migrate-rdma-wire", ours)
+                b.call("config", "set", "migrate-rdma-wire", theirs)
+                listener = self.put_between(nodes, Listener(b.port))
+                self.migrate(a, b)
+                self.assertEqual(a.info("migration")["migrate_last_wire"], agreed)
+                self.assertEqual(b.info("migration")["import_last_wire"], agreed)
+                self.assertEqual(b.call("get", PLANTED_KEY + b"7"), PLANTED)
+                self.assertEqual(PLANTED in listener.heard, agreed != "secure")
+                for form in self.forms(secret_of(a, "source")):
+                    self.assertFalse(form in listener.heard, f"it hears {form[:32]}")
+                self.tearDown()
+
     def test_path__somebody_listens__sees_neither_data_nor_the_secret(self):
         nodes = a, b, c = self.open(3)
         self.plant(a)
