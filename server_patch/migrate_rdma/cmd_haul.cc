@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cmd_haul.cc — what the nodes of a cluster say to each other about slots that move by haul. Every answer is one line.
+// cmd_haul.cc — what the nodes of a cluster say to each other about slots that move by haul. Every answer is one
+// line, except for that of SIZES.
 //
 //   HAUL IMPORT <slots> <version> <source-id> KEYED [<job>]
 //                                                         from a source: may it send these slots? `version` is that of
@@ -15,6 +16,8 @@
 //   HAUL ABANDON <slots> FORCE                            from an operator: rdma_confirm.h. OK
 //   HAUL CANCEL <slots>                                   from an operator, to a source: end the migration of these
 //                                                         slots, or take them off the queue. OK
+//   HAUL SIZES <slots> [<slots> ...]                      from a tool that plans migrations: rdma_sizes.h. An integer
+//                                                         for each range
 //
 // A job is named by RdmaJobId(). Its secret is in one answer and nowhere else, because MONITOR and SLOWLOG show what
 // nodes send. Builds that had no secret know neither KEYED nor OUTCOME, and are refused.
@@ -29,6 +32,7 @@
 #include "rdma_confirm.h"
 #include "rdma_import.h"
 #include "rdma_migrate.h"
+#include "rdma_sizes.h"
 #include "server/server.h"
 #include "string_util.h"
 
@@ -38,7 +42,8 @@ class CommandHaul : public Commander {
  public:
   // Those that check or change what the topology means for a slot.
   static bool IsExclusive(const std::string &subcommand) {
-    return !util::EqualICase(subcommand, "endpoint") && !util::EqualICase(subcommand, "outcome");
+    return !util::EqualICase(subcommand, "endpoint") && !util::EqualICase(subcommand, "outcome") &&
+           !util::EqualICase(subcommand, "sizes");
   }
 
   Status Parse(const std::vector<std::string> &args) override {
@@ -53,14 +58,14 @@ class CommandHaul : public Commander {
 
   Status Execute([[maybe_unused]] engine::Context &ctx, Server *srv, Connection *conn, std::string *output) override {
     if (!srv->GetConfig()->cluster_enabled) return {Status::RedisExecErr, "Cluster mode is not enabled"};
-    auto answer = GET_OR_RET((this->*subcommand_->execute)(srv, conn));
-    *output = SimpleString(answer);
+    *output = GET_OR_RET((this->*subcommand_->execute)(srv, conn));
     return Status::OK();
   }
 
  private:
   struct Subcommand {
     size_t words_min, words_max;
+    // Its value: the answer as the client gets it.
     StatusOr<std::string> (CommandHaul::*execute)(Server *srv, Connection *conn);
   };
 
@@ -69,7 +74,7 @@ class CommandHaul : public Commander {
         {"import", {5, 7, &CommandHaul::import}},   {"endpoint", {3, 3, &CommandHaul::endpoint}},
         {"outcome", {3, 3, &CommandHaul::outcome}}, {"confirm", {5, 5, &CommandHaul::confirm}},
         {"given", {6, 6, &CommandHaul::given}},     {"abandon", {4, 4, &CommandHaul::abandon}},
-        {"cancel", {3, 3, &CommandHaul::cancel}},
+        {"cancel", {3, 3, &CommandHaul::cancel}},   {"sizes", {3, 2 + kRdmaSizesMax, &CommandHaul::sizes}},
     };
     return table;
   }
@@ -92,22 +97,24 @@ class CommandHaul : public Commander {
     request.source = args_[4];
     if (args_.size() > 6) request.job = args_[6];
     request.arrival_host = RdmaArrivalHost(conn->GetFD());
-    return "haul preparing " + GET_OR_RET(srv->rdma_import->Begin(request));
+    return SimpleString("haul preparing " + GET_OR_RET(srv->rdma_import->Begin(request)));
   }
 
   StatusOr<std::string> endpoint(Server *srv, Connection *) {
-    return "haul " + GET_OR_RET(srv->rdma_import->Endpoint(args_[2]));
+    return SimpleString("haul " + GET_OR_RET(srv->rdma_import->Endpoint(args_[2])));
   }
 
-  StatusOr<std::string> outcome(Server *srv, Connection *) { return srv->slot_migrator->rdma->Outcome(args_[2]); }
+  StatusOr<std::string> outcome(Server *srv, Connection *) {
+    return SimpleString(GET_OR_RET(srv->slot_migrator->rdma->Outcome(args_[2])));
+  }
 
   StatusOr<std::string> confirm(Server *srv, Connection *) {
-    return RdmaConfirm(srv, GET_OR_RET(parseRange(args_[2])), args_[3], args_[4]);
+    return SimpleString(GET_OR_RET(RdmaConfirm(srv, GET_OR_RET(parseRange(args_[2])), args_[3], args_[4])));
   }
 
   StatusOr<std::string> given(Server *srv, Connection *) {
     auto version = GET_OR_RET(ParseInt<int64_t>(args_[4], NumericRange<int64_t>{0, INT64_MAX}, 10));
-    return RdmaGiven(srv, GET_OR_RET(parseRange(args_[2])), args_[3], version, args_[5]);
+    return SimpleString(GET_OR_RET(RdmaGiven(srv, GET_OR_RET(parseRange(args_[2])), args_[3], version, args_[5])));
   }
 
   StatusOr<std::string> abandon(Server *srv, Connection *) {
@@ -115,12 +122,21 @@ class CommandHaul : public Commander {
       return {Status::RedisParseErr, "HAUL ABANDON <slots> FORCE: two nodes may own the slots afterwards"};
     }
     GET_OR_RET(RdmaAbandon(srv, GET_OR_RET(parseRange(args_[2]))));
-    return std::string("OK");
+    return RESP_OK;
   }
 
   StatusOr<std::string> cancel(Server *srv, Connection *) {
     GET_OR_RET(srv->slot_migrator->rdma->queue.Cancel(GET_OR_RET(parseRange(args_[2]))));
-    return std::string("OK");
+    return RESP_OK;
+  }
+
+  StatusOr<std::string> sizes(Server *srv, Connection *) {
+    std::vector<SlotRange> ranges;
+    for (size_t i = 2; i < args_.size(); i++) ranges.push_back(GET_OR_RET(parseRange(args_[i])));
+    auto sizes = GET_OR_RET(RdmaSizes(srv, ranges));
+    std::string answer = MultiLen(sizes.size());
+    for (auto size : sizes) answer += Integer(size);
+    return answer;
   }
 
   const Subcommand *subcommand_ = nullptr;

@@ -51,6 +51,7 @@ set(MIGRATE_RDMA_SOURCES
   rdma_report
   rdma_secret
   rdma_shown
+  rdma_sizes
   rdma_slots
   rdma_state
   rdma_store

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""operator_commands.py: what an operator sees of a migration, and how it is slowed down, queued, cancelled.
+"""operator_commands.py: what an operator sees of a migration, and how it is slowed down, queued, cancelled,
+and how large slots are.
 
     operator_commands.py HAUL_TOOL [unittest arguments]
 """
+import binascii
+import os
 import time
 
 from kvrocks_node import Error
@@ -183,6 +186,52 @@ class OperatorCommands(SlotCase):
         self.wait_for_state(a, "success")
         self.assertEqual(a.info("migration")["migrate_last_resumed"], "1")
         self.assert_takes(b)
+
+    # --- sizes -----------------------------------------------------------------------------------------------
+
+    def fill_unevenly(self, node):
+        """Slot -> bytes of what it holds; each slot has its own share of strings and hashes."""
+        client, expected = node.client(), {}
+        for i in range(16):
+            tag = f"{{tag{i}}}"
+            slot = binascii.crc_hqx(tag[1:-1].encode(), 0) % 16384
+            values = 200 * (i + 1)
+            client.pipeline([("set", f"{tag}{n}", os.urandom(1000)) for n in range(values)])
+            client.pipeline([("hset", f"{tag}hash", n, os.urandom(1000)) for n in range(values)])
+            expected[slot] = 2 * 1000 * values
+        client.close()
+        self.assertEqual(len(expected), 16)
+        return expected
+
+    def assert_sizes(self, node, expected, tolerance):
+        slots = sorted(expected)
+        sizes = node.call("haul", "sizes", *[str(slot) for slot in slots])
+        for slot, size in zip(slots, sizes):
+            self.assertAlmostEqual(size / expected[slot], 1, delta=tolerance, msg=slot)
+        empty = next(slot for slot in range(16384) if slot not in expected)
+        middle = slots[len(slots) // 2]
+        halves = node.call("haul", "sizes", f"0-{middle - 1}", f"{middle}-16383", empty)
+        self.assertAlmostEqual(halves[0] / sum(expected[slot] for slot in slots if slot < middle), 1, delta=tolerance)
+        self.assertAlmostEqual(halves[1] / sum(expected[slot] for slot in slots if slot >= middle), 1, delta=tolerance)
+        self.assertEqual(halves[2], 0)
+
+    def test_sizes__slots_of_many_sizes__within_a_twentieth(self):
+        a, _ = self.open(settings={"a": {"rocksdb.compression": "no"}})
+        expected = self.fill_unevenly(a)
+        a.call("flushmemtable")
+        self.assert_sizes(a, expected, 0.05)
+
+    def test_sizes__nothing_is_flushed_yet__within_a_quarter(self):
+        """RocksDB estimates a memtable by some of its nodes."""
+        a, _ = self.open()
+        self.assert_sizes(a, self.fill_unevenly(a), 0.25)
+
+    def test_sizes__no_range_or_too_many__refused(self):
+        a, _ = self.open()
+        for words in ((), ("0-16384",), ("x",), ("5-3",), ("0-1 3-4",), tuple("0" for _ in range(1025))):
+            with self.assertRaises(Error, msg=words[:1]):
+                a.call("haul", "sizes", *words)
+        self.assertEqual(len(a.call("haul", "sizes", *["0"] * 1024)), 1024)
 
 
 if __name__ == "__main__":
