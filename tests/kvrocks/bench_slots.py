@@ -6,9 +6,10 @@ KVROCKS_BIN is the patched Kvrocks; KVROCKS_BASELINE_BIN, if set, runs upstream'
     bench_slots.py [--mib N] [--kind string|hash] [--value-size BYTES] [--compression no|snappy] [--runs N]
                    [--types LIST] [--load WRITES] [--prepared DIR] [--json FILE]
 Upstream is tuned: no speed limit, pipelines of 1024, raw batches of 256 KiB and 1 MiB (the better one counts). The
-types "-16" have upstream's default limit of 16 MB/s. Each run begins with a copy of one database that was filled,
-compacted and left until it was idle; a run that other programs disturbed is repeated. --load: that many SETs a second
-to the slots that move, from before the migration until after it; a client follows MOVED and repeats after TRYAGAIN.
+types "-16" have upstream's default limit of 16 MB/s; those with "-none" do not encrypt. Each run begins with a copy of
+one database that was filled, compacted and left until it was idle; a run that other programs disturbed is repeated.
+--load: that many SETs a second to the slots that move, from before the migration until after it; a client follows
+MOVED and repeats after TRYAGAIN.
 The last table compares each of haul's ways with the better raw-key-value: medians of seconds and of CPU seconds.
 """
 import argparse
@@ -34,6 +35,8 @@ COMMON = {"rocksdb.write_buffer_size": 64, "workers": 2, "rocksdb.wal_ttl_second
 TYPES = {
     "haul": {"migrate-rdma-lane": "auto"},
     "haul-writebatch": {"migrate-rdma-lane": "writebatch"},
+    "haul-none": {"migrate-rdma-lane": "auto", "migrate-rdma-wire": "none"},
+    "haul-writebatch-none": {"migrate-rdma-lane": "writebatch", "migrate-rdma-wire": "none"},
     "haul-16": {"migrate-rdma-rate-limit-mb": 16},
     "raw-key-value-256": {"migrate-type": "raw-key-value", "migrate-batch-size-kb": 256},
     "raw-key-value-1024": {"migrate-type": "raw-key-value", "migrate-batch-size-kb": 1024},
@@ -225,7 +228,7 @@ def run_alone(name, prepared, options):
         figures = run_once(name, prepared, options.load)
         if figures["others_cpu_s"] <= 0.1 * figures["seconds"]:
             return figures
-        print(f"{name:19} disturbed: {figures['seconds']:.2f} s, others {figures['others_cpu_s']:.2f} CPU s", flush=True)
+        print(f"{name:20} disturbed: {figures['seconds']:.2f} s, others {figures['others_cpu_s']:.2f} CPU s", flush=True)
     return figures
 
 
@@ -245,10 +248,10 @@ def compare(middle):
         return
     raw = min(raw, key=lambda figures: figures["seconds"])
     compared = ["seconds", "source_cpu_s", "target_cpu_s", "p99_ms"]
-    print(f"{'against raw':19}", *(f"{figure:>13}" for figure in compared))
+    print(f"{'against raw':20}", *(f"{figure:>13}" for figure in compared))
     for name, figures in middle.items():
         if name.startswith("haul"):
-            print(f"{name:19}", *(f"{show(figures[f] and raw[f] and figures[f] / raw[f]):>13}" for f in compared))
+            print(f"{name:20}", *(f"{show(figures[f] and raw[f] and figures[f] / raw[f]):>13}" for f in compared))
 
 
 def main():
@@ -266,20 +269,20 @@ def main():
     prepared = Prepared(options)
     print(f"{options.mib} MiB of {options.kind}s, rocksdb.compression {options.compression}, {options.load} writes/s",
           flush=True)
-    print(f"{'type':19}", *(f"{figure:>13}" for figure in FIGURES))
+    print(f"{'type':20}", *(f"{figure:>13}" for figure in FIGURES))
     runs = {name: [] for name in options.types.split(",")}
     try:
         for _ in range(options.runs):
             for name, list_of in runs.items():
                 list_of.append(run_alone(name, prepared, options))
-                print(f"{name:19}", *(f"{show(list_of[-1][figure]):>13}" for figure in FIGURES), flush=True)
+                print(f"{name:20}", *(f"{show(list_of[-1][figure]):>13}" for figure in FIGURES), flush=True)
     finally:
         prepared.close()
     middle = medians(runs)
     if options.runs > 1:
         print("medians")
         for name, figures in middle.items():
-            print(f"{name:19}", *(f"{show(figures[f]):>13}" for f in FIGURES))
+            print(f"{name:20}", *(f"{show(figures[f]):>13}" for f in FIGURES))
     compare(middle)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
