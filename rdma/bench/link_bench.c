@@ -82,7 +82,10 @@ static enum haul_status run_client(struct server_thread *server,
         return haul_error_set(error, status, NULL, 0, "the serving end did not start");
     }
     resolved->address = address.text;
-    struct bench_context context = {.options = resolved, .hub = server->context.hub, .both = true};
+    struct bench_context context = {.options = resolved,
+                                    .hub = server->context.hub,
+                                    .both = true,
+                                    .guard = server->context.guard};
     return bench_client_run(&context, result, error);
 }
 
@@ -115,13 +118,30 @@ static enum haul_status run_both(struct server_thread *server,
     return status;
 }
 
-enum haul_status haul_link_bench_both(const struct haul_link_bench_options *options,
-                                      struct haul_link_bench_result *result,
-                                      struct haul_error *error)
+static enum haul_status check_guard(const struct haul_link_bench_options *resolved,
+                                    const struct link_bench_guard *guard, struct haul_error *error)
+{
+    if (guard == NULL) {
+        return HAUL_OK;
+    }
+    uint64_t bytes = (uint64_t)resolved->payload_size_bytes + SLOT_HEADER_BYTES + guard->bytes;
+    if (resolved->transport == HAUL_TRANSPORT_VERBS || bytes > resolved->link.slot_size_bytes) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "a guard does not fit this run");
+    }
+    return HAUL_OK;
+}
+
+enum haul_status link_bench_both_guarded(const struct haul_link_bench_options *options,
+                                         const struct link_bench_guard *guard,
+                                         struct haul_link_bench_result *result,
+                                         struct haul_error *error)
 {
     struct haul_link_bench_options resolved;
-    struct server_thread server = {.status = HAUL_OK};
+    struct server_thread server = {.context.guard = guard};
     enum haul_status status = bench_resolve_sender(options, &resolved, error);
+    if (status == HAUL_OK) {
+        status = check_guard(&resolved, guard, error);
+    }
     if (status == HAUL_OK) {
         status = loopback_hub_create(&server.context.hub);
     }
@@ -134,4 +154,11 @@ enum haul_status haul_link_bench_both(const struct haul_link_bench_options *opti
     mailbox_destroy(server.address);
     loopback_hub_destroy(server.context.hub);
     return status;
+}
+
+enum haul_status haul_link_bench_both(const struct haul_link_bench_options *options,
+                                      struct haul_link_bench_result *result,
+                                      struct haul_error *error)
+{
+    return link_bench_both_guarded(options, NULL, result, error);
 }

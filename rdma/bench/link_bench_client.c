@@ -35,6 +35,7 @@ struct client {
     uint64_t now_ns; /* read once a round: the clock may be a system call */
     uint64_t started_ns;
     uint64_t stopped_ns;
+    uint64_t made;
     uint64_t blocks;
     uint64_t bytes;
     uint64_t crc_errors;
@@ -44,7 +45,7 @@ struct client {
 static struct link_config make_config(const struct client *client)
 {
     return (struct link_config){.options = client->options->link,
-                                .epoch = 1,
+                                .epoch = BENCH_EPOCH,
                                 .log = client->options->log,
                                 .hub = client->context->hub};
 }
@@ -205,7 +206,18 @@ static bool poll_links(struct client *client)
     return any;
 }
 
-/* The next block, filled and checksummed; NULL: no block is free. */
+static void protect(struct client *client, struct block *block)
+{
+    const struct link_bench_guard *guard = client->context->guard;
+    if (guard != NULL) {
+        note(client, guard->seal(guard->context, &block->header, block_payload(block)), NULL);
+    } else if (!client->options->without_crc) {
+        block->header.payload_crc =
+            crc32c(block_payload(block), client->options->payload_size_bytes);
+    }
+}
+
+/* The next block, filled and protected; NULL: no block is free. */
 static struct block *make_block(struct client *client, struct client_link *sender)
 {
     struct block *block = sender->waiting;
@@ -216,12 +228,12 @@ static struct block *make_block(struct client *client, struct client_link *sende
     if (block_pool_acquire(link_pool(sender->tx), 0, &block) != HAUL_OK) {
         return NULL;
     }
+    block->header.type = SLOT_DATA;
     block->header.kind = SLOT_KIND_SNAPSHOT;
+    block->header.epoch = BENCH_EPOCH;
+    block->header.batch = client->made++;
     block->header.payload_size_bytes = client->options->payload_size_bytes;
-    if (!client->options->without_crc) {
-        block->header.payload_crc =
-            crc32c(block_payload(block), client->options->payload_size_bytes);
-    }
+    protect(client, block);
     return block;
 }
 

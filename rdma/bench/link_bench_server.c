@@ -42,7 +42,7 @@ struct server {
 static struct link_config make_config(const struct server *server)
 {
     struct link_config config = {.options = server->options->link,
-                                 .epoch = 1,
+                                 .epoch = BENCH_EPOCH,
                                  .log = server->options->log,
                                  .hub = server->context->hub};
     if (server->started) {
@@ -165,15 +165,22 @@ static bool poll_channel(struct server *server)
 
 /* --- links ------------------------------------------------------------------------------------ */
 
+static bool is_sound(const struct server *server, struct block *block)
+{
+    const struct link_bench_guard *guard = server->context->guard;
+    uint32_t crc;
+    struct haul_slice payload;
+    if (guard != NULL) {
+        return guard->open(guard->context, &block->header, block_payload(block)) == HAUL_OK;
+    }
+    return server->start.without_crc || block_take_payload(block, NULL, &payload, &crc) == HAUL_OK;
+}
+
 static void on_received(struct server *server, struct server_link *receiver, struct block *block)
 {
     server->first_ns = server->first_ns == 0 ? server->now_ns : server->first_ns;
     server->last_ns = server->now_ns;
-    if (!server->start.without_crc) {
-        uint32_t crc;
-        struct haul_slice payload;
-        server->crc_errors += block_take_payload(block, NULL, &payload, &crc) != HAUL_OK;
-    }
+    server->crc_errors += !is_sound(server, block);
     server->blocks++;
     server->bytes += block->header.payload_size_bytes;
     link_release(receiver->rx, block);

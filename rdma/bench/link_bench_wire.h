@@ -12,6 +12,7 @@
 #include "control_channel.h"
 #include "haul/link_bench.h"
 #include "link.h"
+#include "link_bench_guard.h"
 #include "poll_group.h"
 
 enum bench_message {
@@ -30,7 +31,7 @@ struct bench_start {
     bool without_crc;
 };
 
-enum { BENCH_START_BYTES = 20, BENCH_RESULT_BYTES = 16, BENCH_WAIT_MS = 100 };
+enum { BENCH_START_BYTES = 20, BENCH_RESULT_BYTES = 16, BENCH_WAIT_MS = 100, BENCH_EPOCH = 1 };
 
 void bench_start_encode(const struct bench_start *start, uint8_t at[BENCH_START_BYTES]);
 enum haul_status bench_start_decode(struct haul_slice body,
@@ -61,7 +62,8 @@ double bench_cpu_seconds(void);
 struct bench_context {
     const struct haul_link_bench_options *options; /* resolved */
     struct loopback_hub *hub;
-    bool both; /* both ends are in this process */
+    bool both;                            /* both ends are in this process */
+    const struct link_bench_guard *guard; /* NULL: a checksum, or nothing */
 };
 
 /* Is it an address that a run may use? Errors: AUTH, those of link_address_parse. */

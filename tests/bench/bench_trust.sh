@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # bench_trust.sh — the part `trust` of ci/bench.sh: what a key costs. Whole migrations over loopback
-# TCP with each mode of --wire and without a key, in turns; and the handshake and the cryptography
-# of a block alone, in processor time (tests/bench/bench_seal.c).
+# TCP with each mode of --wire, in turns; blocks on the bare link (tests/bench/bench_sealed_link.c);
+# and the handshake and the cryptography of a block alone, in processor time
+# (tests/bench/bench_seal.c).
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of ci/bench.sh
 
 bench_trust() {
@@ -9,6 +10,7 @@ bench_trust() {
     ((!quick)) || size=50000000
     "$haul" keygen "$work/key" >/dev/null || die 'haul keygen failed'
     trust_alone
+    trust_link
     trust_migrations 100 "$size"
     trust_migrations 1000 "$size"
 }
@@ -29,10 +31,23 @@ trust_alone() {
     done
 }
 
+trust_link() {
+    local milliseconds=2000 mode runs others
+    ((!quick)) || milliseconds=50
+    "$build/tests/bench_sealed_link" "$milliseconds" "$pairs" >"$work/link.json" ||
+        die 'bench_sealed_link failed'
+    others=$(jq -r '.none | map(tostring) | join(" ")' "$work/link.json")
+    for mode in secure auth; do
+        runs=$(jq -r ".$mode | map(tostring) | join(\" \")" "$work/link.json")
+        trust_row "bare TCP link, blocks of 1 MiB, $mode" GB/s more "$runs" "$others" \
+            "$([[ $mode == secure ]] && echo 0.6 || echo null)" CRC32C
+    done
+}
+
 # trust_migrations VALUE-BYTES SIZE
 trust_migrations() {
     local directory=$work/migration way round records=$(($2 / ($1 + 16)))
-    local ways=(plain none auth secure)
+    local ways=(none auth secure)
     local -A rates=() cpus=()
     say "  $records records with values of $1 bytes ..."
     migration_fill "$directory" --num="$records" --value_size="$1"
@@ -43,16 +58,16 @@ trust_migrations() {
             cpus[$way]+=" $(jq -n "$sender_cpu / ($2 / 1e9)")"
         done
     done
-    for way in secure auth none; do
-        trust_row "$1 B values, ingest, --wire $way" GB/s more "${rates[$way]}" "${rates[plain]}" \
-            "$([[ $way == secure ]] && echo 0.9 || echo null)"
+    for way in secure auth; do
+        trust_row "$1 B values, ingest, --wire $way" GB/s more "${rates[$way]}" "${rates[none]}" \
+            "$([[ $way == secure ]] && echo 0.9 || echo null)" '--wire none'
         trust_row "$1 B values, ingest, --wire $way, sender's CPU" s/GB less "${cpus[$way]}" \
-            "${cpus[plain]}" null
+            "${cpus[none]}" null '--wire none'
     done
     rm -rf "$directory"
 }
 
-# trust_row NAME UNIT BETTER FIGURES FIGURES-WITHOUT-A-KEY TARGET
+# trust_row NAME UNIT BETTER FIGURES OTHER-FIGURES TARGET OTHER-NAME
 trust_row() {
     local -a runs others
     read -ra runs <<<"$4"
@@ -60,10 +75,9 @@ trust_row() {
     result --arg section trust --arg name "$1" --arg unit "$2" --arg better "$3" \
         --argjson value "$(median "${runs[@]}")" --argjson runs "$(numbers "${runs[@]}")" \
         --argjson other "$(median "${others[@]}")" --argjson other_runs "$(numbers "${others[@]}")" \
-        --arg other_name 'no key' --argjson target "$6"
+        --arg other_name "$7" --argjson target "$6"
 }
 
-migration_by_wire_plain() { migration_by_haul "$1" ingest; }
 migration_by_wire_none() { trust_by none "$1"; }
 migration_by_wire_auth() { trust_by auth "$1"; }
 migration_by_wire_secure() { trust_by secure "$1"; }

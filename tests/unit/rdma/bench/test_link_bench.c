@@ -318,6 +318,59 @@ static void test_link_bench_serve__link_that_nobody_announced__auth(void)
     stop_serving(&served);
 }
 
+/* --- guards ----------------------------------------------------------------------------------- */
+
+enum { MARK_BYTES = 8, SPOILED_BATCH = 5 };
+
+/* Puts the batch behind the payload; `context` is whether one of them is spoiled. */
+static enum haul_status mark(const void *context, struct slot_header *header, uint8_t *payload)
+{
+    bool spoils = *(const bool *)context && header->batch == SPOILED_BATCH;
+    put_u64(payload + header->payload_size_bytes, header->batch + (spoils ? 1 : 0));
+    header->payload_size_bytes += MARK_BYTES;
+    return HAUL_OK;
+}
+
+static enum haul_status check_mark(const void *context, const struct slot_header *header,
+                                   uint8_t *payload)
+{
+    (void)context;
+    bool sound = header->payload_size_bytes == BLOCK_BYTES + MARK_BYTES &&
+                 get_u64(payload + BLOCK_BYTES) == header->batch;
+    return sound ? HAUL_OK : HAUL_CORRUPT;
+}
+
+static void test_link_bench_both_guarded__each_block_is_guarded__one_spoiled_is_found(void)
+{
+    static const bool spoils[] = {false, true};
+    struct haul_link_bench_options options = quick(HAUL_TRANSPORT_TCP);
+    struct link_bench_guard guard = {.seal = mark, .open = check_mark, .bytes = MARK_BYTES};
+    struct haul_link_bench_result result;
+    struct haul_error error;
+    for (size_t i = 0; i < CHECK_COUNT(spoils); i++) {
+        guard.context = &spoils[i];
+        check_status(link_bench_both_guarded(&options, &guard, &result, &error),
+                     spoils[i] ? HAUL_CORRUPT : HAUL_OK);
+        check(result.blocks > SPOILED_BATCH);
+    }
+}
+
+static void test_link_bench_both_guarded__rdma_or_no_room__invalid(void)
+{
+    static const bool spoils = false;
+    struct haul_link_bench_options options = quick(HAUL_TRANSPORT_VERBS);
+    struct link_bench_guard guard = {
+        .seal = mark, .open = check_mark, .bytes = MARK_BYTES, .context = &spoils};
+    struct haul_link_bench_result result;
+    struct haul_error error;
+    check_error(link_bench_both_guarded(&options, &guard, &result, &error), HAUL_INVALID, error);
+    options = quick(HAUL_TRANSPORT_TCP);
+    options.link.slot_size_bytes = HAUL_SLOT_SIZE_BYTES_MIN;
+    options.payload_size_bytes = HAUL_SLOT_SIZE_BYTES_MIN - SLOT_HEADER_BYTES;
+    check_error(link_bench_both_guarded(&options, &guard, &result, &error), HAUL_INVALID, error);
+    check_status(haul_link_bench_both(&options, &result, &error), HAUL_OK);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_bench__without_a_key__another_host_is_refused),
     CHECK_TEST(test_link_bench_both__without_a_key__no_peer_but_its_own),
@@ -328,6 +381,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_bench_run__nobody_listens__refused),
     CHECK_TEST(test_link_bench_serve__words_that_make_no_sense__each_ends_its_run),
     CHECK_TEST(test_link_bench_serve__link_that_nobody_announced__auth),
+    CHECK_TEST(test_link_bench_both_guarded__each_block_is_guarded__one_spoiled_is_found),
+    CHECK_TEST(test_link_bench_both_guarded__rdma_or_no_room__invalid),
 };
 
 CHECK_MAIN("link_bench", tests)
