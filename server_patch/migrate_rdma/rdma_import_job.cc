@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
-#include <iterator>
 #include <thread>
 
 #include "cluster/cluster.h"
@@ -329,8 +327,7 @@ haul_status RdmaImport::reserve(const haul_reservation &wanted, haul_error *erro
     return haul_error_set(error, HAUL_AUTH, nullptr, 0, "not the slots that this import was agreed for");
   }
   for (size_t i = 0; i < wanted.family_count; i++) {
-    auto is_same = [&](const char *name) { return strcmp(name, wanted.families[i]) == 0; };
-    if (std::none_of(std::begin(kRdmaFamilies), std::end(kRdmaFamilies), is_same)) {
+    if (!RdmaHoldsSlots(wanted.families[i])) {
       return haul_error_set(error, HAUL_AUTH, nullptr, 0, "column family '%s' holds no slots", wanted.families[i]);
     }
   }

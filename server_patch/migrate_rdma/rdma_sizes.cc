@@ -3,22 +3,11 @@
 
 #include <algorithm>
 #include <functional>
-#include <iterator>
-#include <string>
 
 #include "rdma_store.h"
 #include "rocksdb/db.h"
 #include "server/server.h"
 #include "storage/storage.h"
-
-namespace {
-
-bool HasSlots(rocksdb::ColumnFamilyHandle *family) {
-  return std::any_of(std::begin(kRdmaFamilies), std::end(kRdmaFamilies),
-                     [family](const char *name) { return family->GetName() == name; });
-}
-
-}  // namespace
 
 StatusOr<std::vector<uint64_t>> RdmaSizes(Server *srv, const std::vector<SlotRange> &ranges) {
   std::vector<RdmaKeyRange> keys(ranges.begin(), ranges.end());
@@ -28,7 +17,7 @@ StatusOr<std::vector<uint64_t>> RdmaSizes(Server *srv, const std::vector<SlotRan
   options.include_memtables = true;
   std::vector<uint64_t> sums(ranges.size()), sizes(ranges.size());
   for (auto *family : *srv->storage->GetCFHandles()) {
-    if (!HasSlots(family)) continue;
+    if (!RdmaHoldsSlots(family->GetName())) continue;
     auto status = srv->storage->GetDB()->GetApproximateSizes(options, family, wanted.data(),
                                                              static_cast<int>(wanted.size()), sizes.data());
     if (!status.ok()) return {Status::NotOK, status.ToString()};

@@ -32,6 +32,8 @@ bool Contains(const char *const (&names)[N], std::string_view name) {
 
 }  // namespace
 
+bool RdmaHoldsSlots(std::string_view family) { return Contains(kRdmaFamilies, family); }
+
 StatusOr<std::shared_ptr<RdmaStore>> RdmaStore::Acquire(Server *srv) {
   static std::mutex mutex;
   static std::weak_ptr<RdmaStore> current;
@@ -46,7 +48,7 @@ StatusOr<std::shared_ptr<RdmaStore>> RdmaStore::Acquire(Server *srv) {
 
 Status RdmaStore::attach() {
   for (const auto &family : engine::ColumnFamilyConfigs::ListAllColumnFamilies()) {
-    if (!Contains(kRdmaFamilies, family.Name()) && !Contains(kRdmaFamiliesOfNode, family.Name())) {
+    if (!RdmaHoldsSlots(family.Name()) && !Contains(kRdmaFamiliesOfNode, family.Name())) {
       return {Status::NotOK, fmt::format("migrate-transport haul does not know the column family '{}'", family.Name())};
     }
   }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,9 @@ inline const char *const kRdmaMetadataFamilies[] = {"metadata"};
 // Families of the node itself: messages, scripts, indexes. A family in neither list is of a later Kvrocks, and nothing
 // is moved until somebody has decided where it belongs.
 inline const char *const kRdmaFamiliesOfNode[] = {"pubsub", "propagate", "search", "index"};
+
+// Is it one of kRdmaFamilies?
+bool RdmaHoldsSlots(std::string_view family);
 
 class RdmaStore {
  public:
