@@ -35,7 +35,7 @@ if ((!fast)); then
 fi
 
 # Each source file has one object; the compiler ran in the directory of its layer.
-for layer in base rdma engine cli; do
+for layer in base rdma engine cluster cli; do
     cd "$directory/$layer"
     find . -name '*.c.gcda' -print0 | xargs -0 gcov --no-output --branch-probabilities 2>/dev/null |
         awk -v layer="$layer" '

@@ -98,5 +98,10 @@ may_not rdma_tcp loopback_link.h
 for header in source_session.h link_ops.h rocks_store.h plan.h clock.h; do
     may_not cli "$header"
 done
+# The cluster's part stands beside the engine.
+for header in source_session.h link_ops.h rocks_store.h plan.h; do
+    may_not cluster "$header"
+done
+may_not engine_source topology.h
 echo "includes: $passed passed, $failed failed, 0 skipped"
 ((failed == 0))

@@ -3,10 +3,10 @@
 # the root of a tree and prints one line for each violation, and nothing if there is none.
 # shellcheck shell=bash
 
-# The C files of the four layers, and the C++ files beside them; with "tests" after the root, those
+# The C files of the layers, and the C++ files beside them; with "tests" after the root, those
 # of the tests as well.
 c_files() {
-    local where=("$1/base" "$1/rdma" "$1/engine" "$1/cli")
+    local where=("$1/base" "$1/rdma" "$1/engine" "$1/cluster" "$1/cli")
     [[ ${2:-} != tests ]] || where+=("$1/tests")
     find "${where[@]}" \( -name '*.[ch]' -o -name '*.cc' \) -type f 2>/dev/null | sort
 }
@@ -19,11 +19,12 @@ text_files() {
 
 # --- layers ---------------------------------------------------------------------------------------
 
-# An include names a header of its own layer or of one below; the tool sees public headers only.
+# An include names a header of its own layer or of one below; cluster sees base only, and only the tool sees
+# cluster. Of the others the tool sees public headers only.
 rule_layering() {
     local root=$1
     c_files "$root" | awk -v root="$root/" '
-        BEGIN { level["base"] = 1; level["rdma"] = 2; level["engine"] = 3; level["cli"] = 4 }
+        BEGIN { level["base"] = 1; level["rdma"] = 2; level["engine"] = 3; level["cluster"] = 3; level["cli"] = 4 }
         {
             path = substr($0, length(root) + 1)
             layer = path
@@ -53,7 +54,10 @@ rule_layering() {
                         print paths[i] ": includes unknown " header
                     } else if (level[to] > level[from]) {
                         print paths[i] ": " from " includes " header " of " to
-                    } else if (from == "cli" && to != "cli" && header !~ /^haul\//) {
+                    } else if (from != to && to == "cluster" && from != "cli" ||
+                        from == "cluster" && to != "cluster" && to != "base") {
+                        print paths[i] ": " from " includes " header " of " to
+                    } else if (from == "cli" && to != "cli" && to != "cluster" && header !~ /^haul\//) {
                         print paths[i] ": the tool includes the private " header
                     } else if (from != "rdma" && header ~ /^(verbs|tcp|loopback)_/) {
                         print paths[i] ": includes " header ", a backend behind the link"
@@ -107,7 +111,7 @@ compile_header() {
     local language=c includes=() folder output
     while IFS= read -r folder; do
         includes+=("-I$folder")
-    done < <(find "$3"/{base,rdma,engine,cli} -type d ! -name haul 2>/dev/null)
+    done < <(find "$3"/{base,rdma,engine,cluster,cli} -type d ! -name haul 2>/dev/null)
     includes+=(-isystem "${HAUL_STRUCTURE_GENERATED:-$3}" "-I$3/tests/support")
     if [[ $2 == c++* ]]; then
         language=c++
