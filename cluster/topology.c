@@ -172,7 +172,7 @@ static bool parse_slots(struct topology *topology, size_t node, struct piece res
     while (rest.size > 0) {
         struct piece word = take(&rest, ' ');
         struct slot_range range;
-        if (word.size == 0) {
+        if (word.text == NULL || word.size == 0) {
             continue;
         }
         if (word.text[0] == '[' ? !parse_job(word, topology)
