@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_output.h — the JSON document of --json, on stdout. Only this module and running_job.c use
- * jansson.
+/* json_output.h — the JSON document of --json, on stdout. Only this module, running_job.c and
+ * plan_file.c use jansson.
  *
  * Every document has `schema_version`, `command`, `status` ("ok" or "failed"), `exit_code` and
  * `error` (null or {code, message, hint, retryable}). Members are only ever added to a version. */
