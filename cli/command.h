@@ -32,6 +32,7 @@ extern const struct command command_owner;
 extern const struct command command_drop;
 extern const struct command command_verify;
 extern const struct command command_keygen;
+extern const struct command command_cluster;
 extern const struct command command_bench;
 extern const struct command command_version;
 

@@ -474,3 +474,67 @@ void json_output_version(const char *release, const char *transports)
     set(document, "transports", text_of(transports));
     end(document);
 }
+
+/* --- clusters --------------------------------------------------------------------------------- */
+
+static json_t *cluster_nodes_array(const struct node_facts_list *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        const struct node_facts *facts = &list->nodes[i];
+        json_t *node = json_object();
+        set(node, "name", text_of(facts->name));
+        set(node, "answers", json_boolean(facts->error.status == HAUL_OK));
+        set(node, "replica", json_boolean(facts->is_replica));
+        set(node, "topology_version", json_integer(facts->version));
+        set(node, "haul", json_boolean(facts->has_haul));
+        (void)json_array_append_new(array, node);
+    }
+    return array;
+}
+
+void json_output_cluster_check(const struct node_facts_list *list,
+                               const struct finding_list *findings, const struct haul_error *error,
+                               int exit_code)
+{
+    json_t *document = begin("cluster check", error, exit_code);
+    json_t *array = json_array();
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *item = &findings->items[i];
+        json_t *finding = json_object();
+        set(finding, "level", text_of(finding_level_name(item->level)));
+        set(finding, "node", text_or_null(item->node));
+        set(finding, "text", text_of(item->text));
+        set(finding, "remedy", text_of(item->remedy));
+        (void)json_array_append_new(array, finding);
+    }
+    set(document, "nodes", cluster_nodes_array(list));
+    set(document, "findings", array);
+    set_count(document, "findings_omitted", findings->omitted);
+    end(document);
+}
+
+void json_output_cluster_plan(const struct cluster_plan *plan, double seconds, const char *file)
+{
+    struct haul_error none = {.status = HAUL_OK};
+    json_t *document = begin("cluster plan", &none, EXIT_CODE_OK);
+    json_t *moves = json_array();
+    for (size_t i = 0; i < plan->move_count; i++) {
+        char range[TOPOLOGY_RANGE_BYTES_MAX];
+        json_t *move = json_object();
+        slot_range_format(plan->moves[i].slots, range);
+        set(move, "slots", text_of(range));
+        set(move, "from", text_of(plan->nodes[plan->moves[i].from].id));
+        set(move, "to", text_of(plan->nodes[plan->moves[i].to].id));
+        set_count(move, "wave", plan->moves[i].wave);
+        set_count(move, "bytes", plan->moves[i].bytes);
+        (void)json_array_append_new(moves, move);
+    }
+    set(document, "topology_version", json_integer(plan->topology_version));
+    set_count(document, "waves", plan->wave_count);
+    set_count(document, "bytes", plan->bytes);
+    set(document, "seconds", seconds > 0 ? json_real(seconds) : json_null());
+    set(document, "file", file == NULL ? json_null() : text_of(file));
+    set(document, "moves", moves);
+    end(document);
+}

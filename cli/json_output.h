@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "dry_run.h"
+#include "finding.h"
 #include "haul/job.h"
 #include "haul/key.h"
 #include "haul/link_bench.h"
@@ -18,6 +19,8 @@
 #include "haul/owner.h"
 #include "haul/status.h"
 #include "load_writer.h"
+#include "node_facts.h"
+#include "plan_file.h"
 #include "running_job.h"
 
 enum { JSON_OUTPUT_SCHEMA_VERSION = 1 };
@@ -70,6 +73,13 @@ void json_output_drop(const struct haul_owner_dropped *dropped);
 /* What would be deleted, with the error that requests a confirmation. */
 void json_output_drop_list(const struct haul_owner *released, const struct haul_error *error,
                            int exit_code);
+
+/* The nodes of a cluster, and what is wrong with it. */
+void json_output_cluster_check(const struct node_facts_list *list,
+                               const struct finding_list *findings, const struct haul_error *error,
+                               int exit_code);
+/* `seconds` 0: not known; `file` NULL: none was written. */
+void json_output_cluster_plan(const struct cluster_plan *plan, double seconds, const char *file);
 
 /* A job as hexadecimal text. */
 void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_BYTES + 1]);

@@ -12,9 +12,9 @@
 #include "standard_stream.h"
 
 static const struct command *const commands[] = {
-    &command_recv,   &command_send,    &command_status, &command_cancel,
-    &command_resume, &command_resolve, &command_owner,  &command_drop,
-    &command_verify, &command_keygen,  &command_bench,  &command_version,
+    &command_recv,    &command_send,  &command_status,  &command_cancel, &command_resume,
+    &command_resolve, &command_owner, &command_drop,    &command_verify, &command_keygen,
+    &command_cluster, &command_bench, &command_version,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

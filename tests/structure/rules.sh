@@ -88,7 +88,7 @@ rule_doors() {
     door "$root" 'rocksdb/([^c]|c[^.])' '^engine/store/rocks_door\.cc$'
     c_files "$root" | sed -nE "s|^$root/||; /\.cc$/ { \#^(engine/store/rocks_door|cli/exception_end)\.cc\$#! s|$|: C++; the product has two files of it| p }"
     door "$root" '(sys/socket\.h|netinet/|netdb\.h|arpa/)' \
-        '^(rdma/(tcp/|verbs/|control/|link/link|loopback/|bench/)|cli/control_socket\.)'
+        '^(rdma/(tcp/|verbs/|control/|link/link|loopback/|bench/)|cli/control_socket\.|cluster/node_stream\.c$)'
     door "$root" 'zstd\.h' '^engine/(wire/payload_codec|look/log_unpack)\.c$'
     door "$root" 'numa\.h' '^base/thread_place\.c$'
     door "$root" 'intel-ipsec-mb\.h' '^engine/seal/gcm_ipsec_mb\.c$'
@@ -97,6 +97,7 @@ rule_doors() {
     door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/(digest/(digest_hash\.h|touched_keys\.c)|plan/digest_key\.c)$'
     door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/wire/message\.[ch]$'
     door "$root" 'jansson\.h' '^(cli/(json_output|running_job)|cluster/plan_file)\.c$'
+    door "$root" 'hiredis/' '^cluster/node_connection\.c$'
     door "$root" 'jemalloc/' '^cli/allocator\.c$'
     door "$root" 'getopt\.h' '^cli/option_table\.c$'
     door "$root" 'sys/sdt\.h' '^base/probe\.h$'

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_cluster.c — `haul cluster`: finds the command behind it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cluster_commands.h"
+#include "exit_code.h"
+
+static const struct command *const commands[] = {&command_cluster_check, &command_cluster_plan};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+/* The word behind "cluster" in a command's name. */
+static const char *word_of(const struct command *command)
+{
+    return strchr(command->name, ' ') + 1;
+}
+
+static int run_cluster(const struct command *command, int argc, char **argv)
+{
+    const char *word = argc < 2 ? "" : argv[1];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        command_help(command);
+        return EXIT_CODE_OK;
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(word_of(commands[i]), word) == 0) {
+            return commands[i]->run(commands[i], argc - 1, argv + 1);
+        }
+    }
+    (void)fprintf(stderr, "haul: error: cluster needs a command: check or plan: see 'haul cluster "
+                          "--help'\n");
+    return EXIT_CODE_USAGE;
+}
+
+const struct command command_cluster = {
+    .name = "cluster",
+    .summary = "check a Kvrocks cluster, and plan how its slots move",
+    .synopsis = "check|plan [options]",
+    .details = "  check   may a migration start? One line for each finding, with the remedy\n"
+               "  plan    the fewest moves that reach a goal, as a table and as a file\n"
+               "\n"
+               "'haul cluster check --help' and 'haul cluster plan --help' list their options.\n",
+    .rules = NULL,
+    .rule_count = 0,
+    .run = run_cluster,
+};
