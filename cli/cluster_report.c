@@ -29,8 +29,10 @@ void cluster_report_nodes(const struct node_facts_list *list, const struct findi
         masters += topology->nodes[i].is_master;
     }
     if (topology != NULL) {
-        (void)printf("%zu masters and %zu replicas, version %" PRId64 " of the topology: ", masters,
-                     topology->node_count - masters, topology->version);
+        size_t replicas = topology->node_count - masters;
+        (void)printf(
+            "%zu master%s and %zu replica%s, version %" PRId64 " of the topology: ", masters,
+            masters == 1 ? "" : "s", replicas, replicas == 1 ? "" : "s", topology->version);
     }
     if (findings->blocks_count == 0) {
         (void)printf("a migration may start\n");

@@ -280,14 +280,29 @@ static enum haul_status ask_node(struct node_facts *facts, const struct node_acc
 
 /* --- the list --------------------------------------------------------------------------------- */
 
-/* Has the process of this node answered before, under another name? Then forget this one. */
+/* The id that the node has by its own topology; "": it has none. */
+static const char *own_id(const struct node_facts *facts)
+{
+    const struct topology *topology = facts->topology;
+    return topology == NULL || topology->self == topology->node_count
+               ? ""
+               : topology->nodes[topology->self].id;
+}
+
+/* In containers many processes have one number, port and file, but not one id. Two nodes that were
+ * given one id by mistake differ in the rest, except in containers. */
+static bool is_same_process(const struct node_facts *a, const struct node_facts *b)
+{
+    return a->error.status == HAUL_OK && b->error.status == HAUL_OK && own_id(a)[0] != '\0' &&
+           strcmp(own_id(a), own_id(b)) == 0 && strcmp(a->process, b->process) == 0;
+}
+
+/* Has this node answered before, under another name? Then forget this one. */
 static bool drop_duplicate(struct node_facts_list *list, size_t index)
 {
     struct node_facts *facts = &list->nodes[index];
     for (size_t i = 0; i < index; i++) {
-        const struct node_facts *other = &list->nodes[i];
-        if (facts->error.status == HAUL_OK && other->error.status == HAUL_OK &&
-            facts->process[0] != '\0' && strcmp(facts->process, other->process) == 0) {
+        if (is_same_process(facts, &list->nodes[i])) {
             topology_destroy(facts->topology);
             memmove(facts, facts + 1, (list->count - index - 1) * sizeof(*facts));
             list->count--;

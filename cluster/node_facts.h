@@ -25,7 +25,7 @@ struct node_facts {
     char host[TOPOLOGY_HOST_BYTES_MAX];
     uint16_t port;
     struct haul_error error;   /* why it has not answered; status OK: it has */
-    char process[256];         /* the same for two names of one process */
+    char process[256];         /* number, port and file: the same for two names of one process */
     int64_t version;           /* of its topology; -1: it has none */
     struct topology *topology; /* NULL: it has none */
     bool is_replica;

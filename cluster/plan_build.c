@@ -188,6 +188,22 @@ static void name_full_node(const struct builder *builder, size_t index)
     haul_error_hint(builder->error, "free some disk there, or give it a smaller weight");
 }
 
+/* By bytes that nobody reports, every slot would count the same. */
+static enum haul_status check_bytes(const struct builder *builder)
+{
+    uint64_t sum = 0;
+    for (size_t slot = 0; slot < CLUSTER_SLOT_COUNT; slot++) {
+        sum += builder->bytes[slot];
+    }
+    if (builder->goal->measure == PLANNER_BYTES && builder->goal->from == NULL && sum == 0) {
+        haul_error_set(builder->error, HAUL_INVALID, NULL, 0,
+                       "the nodes report no bytes to balance");
+        haul_error_hint(builder->error, "balance by slots, or wait until data is on disk");
+        return HAUL_INVALID;
+    }
+    return HAUL_OK;
+}
+
 static enum haul_status run_planner(struct builder *builder, struct planner_result **result)
 {
     const struct planner_cluster cluster = {builder->owners, builder->bytes, CLUSTER_SLOT_COUNT,
@@ -259,6 +275,9 @@ static enum haul_status build(struct builder *builder, struct cluster_plan **pla
     bool allocated =
         builder->masters != NULL && builder->index_of != NULL && builder->nodes != NULL;
     enum haul_status status = allocated ? read_topology(builder) : HAUL_NO_MEMORY;
+    if (status == HAUL_OK) {
+        status = check_bytes(builder);
+    }
     if (status == HAUL_OK) {
         status = run_planner(builder, &result);
     }

@@ -31,7 +31,8 @@ struct plan_goal {
 /* The plan for the newest topology of `list`. A slot counts as an equal part of its node's
  * database. Masters without slots get none unless they are added or have a weight.
  * Ownership: `*plan` is the caller's (plan_file_destroy).
- * Errors: INVALID (no such node or slots, goals that exclude each other), NO_SPACE, NO_MEMORY. */
+ * Errors: INVALID (no such node or slots, goals that exclude each other, no bytes to balance),
+ * NOT_FOUND (no topology), NO_SPACE (names the node), NO_MEMORY. */
 enum haul_status plan_build(const struct node_facts_list *list, const struct plan_goal *goal,
                             struct cluster_plan **plan, struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -92,7 +92,7 @@ rule_doors() {
     door "$root" 'zstd\.h' '^engine/(wire/payload_codec|look/log_unpack)\.c$'
     door "$root" 'numa\.h' '^base/thread_place\.c$'
     door "$root" 'intel-ipsec-mb\.h' '^engine/seal/gcm_ipsec_mb\.c$'
-    door "$root" 'openssl/' '^(rdma/secure/|engine/(seal/|journal/database_secret\.c|target/link_admission\.c))'
+    door "$root" 'openssl/' '^(rdma/secure/|engine/(seal/|journal/database_secret\.c|target/link_admission\.c)|cluster/node_stream\.c$)'
     door "$root" 'isa-l' '^base/crc32c\.c$'
     door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/(digest/(digest_hash\.h|touched_keys\.c)|plan/digest_key\.c)$'
     door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/wire/message\.[ch]$'

@@ -56,6 +56,19 @@ static void test_build__by_bytes__size_of_the_database_decides(void)
     check_text(plan->nodes[plan->moves[0].to].id, ID_B);
 }
 
+static void test_build__by_bytes_that_nobody_reports__invalid(void)
+{
+    struct plan_goal goal = {.measure = PLANNER_BYTES};
+    uint64_t kept = list.nodes[0].database_bytes;
+    list.nodes[0].database_bytes = 0;
+    list.nodes[1].database_bytes = NODE_FACTS_UNKNOWN;
+    check_error(build(&goal), HAUL_INVALID, error);
+    goal.measure = PLANNER_SLOTS;
+    check_status(build(&goal), HAUL_OK);
+    list.nodes[0].database_bytes = kept;
+    list.nodes[1].database_bytes = kept / 2;
+}
+
 static void test_build__weights__checked(void)
 {
     check_status(build_weight("127.0.0.1:6666=3"), HAUL_OK);
@@ -102,6 +115,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_build__no_goal__masters_with_slots_are_balanced_already),
     CHECK_TEST(test_build__added_and_drained__by_name_or_id),
     CHECK_TEST(test_build__by_bytes__size_of_the_database_decides),
+    CHECK_TEST(test_build__by_bytes_that_nobody_reports__invalid),
     CHECK_TEST(test_build__weights__checked),
     CHECK_TEST(test_build__ranges__between_two_nodes),
     CHECK_TEST(test_build__no_disk__names_the_node),
