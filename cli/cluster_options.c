@@ -69,17 +69,25 @@ static enum haul_status check_tls(const struct node_access *access, struct haul_
     return HAUL_OK;
 }
 
+enum haul_status cluster_options_open(struct cluster_options *options, struct haul_error *error)
+{
+    enum haul_status status = check_tls(&options->access, error);
+    return status == HAUL_OK ? load_password(options, error) : status;
+}
+
+void cluster_options_close(struct cluster_options *options)
+{
+    explicit_bzero(options->password, sizeof(options->password));
+    options->access.password = NULL;
+}
+
 enum haul_status cluster_options_discover(struct cluster_options *options,
                                           struct node_facts_list *list, struct haul_error *error)
 {
-    enum haul_status status = check_tls(&options->access, error);
-    if (status == HAUL_OK) {
-        status = load_password(options, error);
-    }
+    enum haul_status status = cluster_options_open(options, error);
     if (status == HAUL_OK) {
         status = discovery_run(options->nodes, &options->access, list, error);
     }
-    explicit_bzero(options->password, sizeof(options->password));
-    options->access.password = NULL;
+    cluster_options_close(options);
     return status;
 }

@@ -16,6 +16,7 @@ enum {
     CLUSTER_TIMEOUT_MS_MIN = 10,
     CLUSTER_TIMEOUT_MS_MAX = 600000,
     CLUSTER_TIMEOUT_MS_DEFAULT = 5000,
+    CLUSTER_RATE_UNIT = 1 << 20, /* Kvrocks limits in whole MB */
 };
 
 struct cluster_options {
@@ -58,6 +59,12 @@ struct cluster_options {
         OPTION_AT(option_duration, type, cluster.access.timeout_ms),                           \
         .min = CLUSTER_TIMEOUT_MS_MIN, .max = CLUSTER_TIMEOUT_MS_MAX                           \
     }
+
+/* Check the options, and read the password into `access`, until the other call wipes it. Errors:
+ * INVALID, AUTH (others can read the password file), NOT_FOUND and IO (the file). */
+enum haul_status cluster_options_open(struct cluster_options *options,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+void cluster_options_close(struct cluster_options *options);
 
 /* Check the options, read the password, and ask all nodes. Ownership: `*list` is the caller's
  * (node_facts_list_fini). Errors: INVALID, AUTH (others can read the password file), those of

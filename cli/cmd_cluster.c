@@ -6,7 +6,11 @@
 #include "cluster_commands.h"
 #include "exit_code.h"
 
-static const struct command *const commands[] = {&command_cluster_check, &command_cluster_plan};
+static const struct command *const commands[] = {
+    &command_cluster_check,  &command_cluster_plan,  &command_cluster_run,
+    &command_cluster_status, &command_cluster_pause, &command_cluster_resume,
+    &command_cluster_abort,  &command_cluster_rate,
+};
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
@@ -28,19 +32,22 @@ static int run_cluster(const struct command *command, int argc, char **argv)
             return commands[i]->run(commands[i], argc - 1, argv + 1);
         }
     }
-    (void)fprintf(stderr, "haul: error: cluster needs a command: check or plan: see 'haul cluster "
-                          "--help'\n");
+    (void)fprintf(stderr, "haul: error: cluster needs a command: check, plan, run...: see 'haul "
+                          "cluster --help'\n");
     return EXIT_CODE_USAGE;
 }
 
 const struct command command_cluster = {
     .name = "cluster",
-    .summary = "check a Kvrocks cluster, and plan how its slots move",
-    .synopsis = "check|plan [options]",
+    .summary = "check a Kvrocks cluster, plan how its slots move, and move them",
+    .synopsis = "check|plan|run|status|pause|resume|abort|rate [options]",
     .details = "  check   may a migration start? One line for each finding, with the remedy\n"
                "  plan    the fewest moves that reach a goal, as a table and as a file\n"
+               "  run     carry out such a file; 'haul cluster run' again continues it\n"
+               "  status  where each move of a file is, by what the nodes say\n"
+               "  pause, resume, abort, rate   reach a run from another shell\n"
                "\n"
-               "'haul cluster check --help' and 'haul cluster plan --help' list their options.\n",
+               "'haul cluster COMMAND --help' lists the options of each.\n",
     .rules = NULL,
     .rule_count = 0,
     .run = run_cluster,

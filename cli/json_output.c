@@ -538,3 +538,59 @@ void json_output_cluster_plan(const struct cluster_plan *plan, double seconds, c
     set(document, "moves", moves);
     end(document);
 }
+
+static json_t *move_object(const struct cluster_plan *plan, size_t index)
+{
+    char range[TOPOLOGY_RANGE_BYTES_MAX];
+    json_t *move = json_object();
+    slot_range_format(plan->moves[index].slots, range);
+    set(move, "slots", text_of(range));
+    set(move, "from", text_of(plan->nodes[plan->moves[index].from].id));
+    set(move, "to", text_of(plan->nodes[plan->moves[index].to].id));
+    return move;
+}
+
+void json_output_cluster_event(const char *event, const struct cluster_plan *plan, size_t move,
+                               const char *detail)
+{
+    json_t *document = json_object();
+    set(document, "schema_version", json_integer(JSON_OUTPUT_SCHEMA_VERSION));
+    set(document, "command", text_of("cluster run"));
+    set(document, "event", text_of(event));
+    set(document, "detail", text_or_null(detail));
+    set(document, "move", move == SIZE_MAX ? json_null() : move_object(plan, move));
+    end(document);
+}
+
+void json_output_cluster_run(const struct cluster_plan *plan)
+{
+    struct haul_error none = {.status = HAUL_OK};
+    json_t *document = begin("cluster run", &none, EXIT_CODE_OK);
+    set_count(document, "moves", plan->move_count);
+    end(document);
+}
+
+void json_output_cluster_order(const char *command, bool running)
+{
+    struct haul_error none = {.status = HAUL_OK};
+    json_t *document = begin(command, &none, EXIT_CODE_OK);
+    set(document, "running", json_boolean(running));
+    end(document);
+}
+
+void json_output_cluster_status(const struct cluster_plan *plan, const char *const *states,
+                                const char *order, bool running)
+{
+    struct haul_error none = {.status = HAUL_OK};
+    json_t *document = begin("cluster status", &none, EXIT_CODE_OK);
+    json_t *moves = json_array();
+    for (size_t i = 0; i < plan->move_count; i++) {
+        json_t *move = move_object(plan, i);
+        set(move, "state", text_of(states[i]));
+        (void)json_array_append_new(moves, move);
+    }
+    set(document, "order", text_of(order));
+    set(document, "running", json_boolean(running));
+    set(document, "moves", moves);
+    end(document);
+}

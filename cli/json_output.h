@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_output.h — the JSON document of --json, on stdout. Only this module, running_job.c and
- * plan_file.c use jansson.
+/* json_output.h — the JSON document of --json, on stdout. Only this module, running_job.c,
+ * plan_file.c and run_control.c use jansson.
  *
  * Every document has `schema_version`, `command`, `status` ("ok" or "failed"), `exit_code` and
  * `error` (null or {code, message, hint, retryable}). Members are only ever added to a version. */
@@ -80,6 +80,17 @@ void json_output_cluster_check(const struct node_facts_list *list,
                                int exit_code);
 /* `seconds` 0: not known; `file` NULL: none was written. */
 void json_output_cluster_plan(const struct cluster_plan *plan, double seconds, const char *file);
+/* A line before the document: something has happened, to a move or (SIZE_MAX) to the run. `detail`
+ * may be "". */
+void json_output_cluster_event(const char *event, const struct cluster_plan *plan, size_t move,
+                               const char *detail);
+/* Every move is done. */
+void json_output_cluster_run(const struct cluster_plan *plan);
+/* An order was left for a plan that a process runs, or not. */
+void json_output_cluster_order(const char *command, bool running);
+/* `states` of each move, in words. */
+void json_output_cluster_status(const struct cluster_plan *plan, const char *const *states,
+                                const char *order, bool running);
 
 /* A job as hexadecimal text. */
 void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_BYTES + 1]);

@@ -16,6 +16,19 @@ enum { LINE_BYTES_MAX = 1024 };
 
 static const char clear_line[] = "\r\033[K";
 
+/* `lock` is held. */
+static void clear_bars(struct output *output)
+{
+    if (output->bar_lines > 0) {
+        (void)fprintf(stderr, "\r\033[%uA\033[J", output->bar_lines);
+        output->bar_lines = 0;
+    }
+    if (output->bar_shown) {
+        (void)fputs(clear_line, stderr);
+        output->bar_shown = false;
+    }
+}
+
 /* `lock` is held. Parts of a line come from peers and databases, so escape control characters. */
 static void write_line(struct output *output, const char *prefix, const char *line)
 {
@@ -25,10 +38,9 @@ static void write_line(struct output *output, const char *prefix, const char *li
     if (output->options.log_time) {
         log_time_format(time);
     }
-    (void)fprintf(stderr, "%s%shaul: %s%s\n", output->bar_shown ? clear_line : "", time, prefix,
-                  safe);
+    clear_bars(output);
+    (void)fprintf(stderr, "%shaul: %s%s\n", time, prefix, safe);
     (void)fflush(stderr);
-    output->bar_shown = false;
 }
 
 static void on_log(void *context, enum haul_log_level level, const char *line)
@@ -117,14 +129,27 @@ void output_bar(struct output *output, const char *text)
     (void)pthread_mutex_unlock(&output->lock);
 }
 
+void output_bars(struct output *output, const char *const *lines, size_t count)
+{
+    (void)pthread_mutex_lock(&output->lock);
+    if (output->terminal) {
+        clear_bars(output);
+        for (size_t i = 0; i < count; i++) {
+            char safe[LINE_BYTES_MAX];
+            (void)haul_text_escape(lines[i], strlen(lines[i]), safe, sizeof(safe));
+            (void)fprintf(stderr, "%s\n", safe);
+        }
+        output->bar_lines = (unsigned)count;
+        (void)fflush(stderr);
+    }
+    (void)pthread_mutex_unlock(&output->lock);
+}
+
 void output_bar_clear(struct output *output)
 {
     (void)pthread_mutex_lock(&output->lock);
-    if (output->bar_shown) {
-        (void)fprintf(stderr, "%s", clear_line);
-        (void)fflush(stderr);
-        output->bar_shown = false;
-    }
+    clear_bars(output);
+    (void)fflush(stderr);
     (void)pthread_mutex_unlock(&output->lock);
 }
 

@@ -47,6 +47,7 @@ struct output {
     bool terminal; /* stderr can show a bar */
     bool colour;
     bool bar_shown;
+    unsigned bar_lines;  /* of output_bars, above the cursor */
     struct haul_log log; /* for the library */
 };
 
@@ -63,6 +64,8 @@ __attribute__((format(printf, 2, 3))) void output_answer(struct output *output, 
 
 /* Draw `text` over the last bar; only if `terminal`. Thread: any. */
 void output_bar(struct output *output, const char *text);
+/* Draw several lines over the last ones; only if `terminal`. Thread: any. */
+void output_bars(struct output *output, const char *const *lines, size_t count);
 void output_bar_clear(struct output *output);
 
 /* Print exactly one line: "haul: error: what: why: what to do". Also with --quiet. Thread: any. */

@@ -10,6 +10,7 @@
 #include "facts_fixture.h"
 #include "plan_file.h"
 #include "ran.h"
+#include "run_control.h"
 
 /* --- what stands behind the commands ---------------------------------------------------------- */
 
@@ -67,7 +68,7 @@ static void test_cluster__no_or_another_word__usage(void)
     begin();
     check_equal(run(&command_cluster, ""), EXIT_CODE_USAGE);
     check_equal(run(&command_cluster, "destroy"), EXIT_CODE_USAGE);
-    check_has(ran.err.text, "check or plan");
+    check_has(ran.err.text, "check, plan, run");
     check_equal(run(&command_cluster, "--help"), EXIT_CODE_OK);
     check_equal(run(&command_cluster, "check " NODES), EXIT_CODE_OK);
     check_equal(run(&command_cluster, "plan --help"), EXIT_CODE_OK);
@@ -218,6 +219,86 @@ static void test_plan__file__new_or_refused(void)
     (void)unlink(path);
 }
 
+/* --- orders ----------------------------------------------------------------------------------- */
+
+static char order_plan[] = "/tmp/haul-orders-XXXXXX";
+
+/* A plan file; its path is the last word of the command line. */
+static int run_order(const struct command *command, const char *words)
+{
+    char line[256];
+    (void)snprintf(line, sizeof(line), "%s %s", words, order_plan);
+    return run(command, line);
+}
+
+static struct run_control ordered(void)
+{
+    struct run_control control = {.order = RUN_ORDER_ABORT};
+    struct haul_error error;
+    check_status(run_control_read(order_plan, &control, &error), HAUL_OK);
+    return control;
+}
+
+static void test_orders__each_command__left_beside_the_plan(void)
+{
+    char control[64];
+    begin();
+    int fd = mkstemp(order_plan);
+    check_or_stop(fd >= 0);
+    (void)close(fd);
+    (void)unlink(order_plan);
+    check_equal(run_order(&command_cluster_pause, ""), EXIT_CODE_PREFLIGHT); /* no such plan */
+    check_equal(run_order(&command_cluster_plan, NODES "--drain " ID_B), EXIT_CODE_OK);
+    check_equal(run_order(&command_cluster_pause, ""), EXIT_CODE_OK);
+    check_has(ran.out.text, "nobody runs the plan now");
+    check_equal(ordered().order, RUN_ORDER_PAUSE);
+    check_equal(run_order(&command_cluster_rate, "--rate 3M --rate-total 4097K"), EXIT_CODE_OK);
+    check(ordered().order == RUN_ORDER_PAUSE && ordered().limits);
+    check(ordered().node_mb == 3 && ordered().total_mb == 5);
+    check_equal(run_order(&command_cluster_resume, "--json"), EXIT_CODE_OK);
+    check_has(ran.out.text, "\"command\":\"cluster resume\"");
+    check_has(ran.out.text, "\"running\":false");
+    check(ordered().order == RUN_ORDER_RUN && ordered().node_mb == 3);
+    check_equal(run_order(&command_cluster_rate, ""), EXIT_CODE_OK);
+    check(ordered().limits && ordered().node_mb == 0 && ordered().total_mb == 0);
+    (void)snprintf(control, sizeof(control), "%s.control", order_plan);
+    (void)unlink(control);
+    (void)unlink(order_plan);
+}
+
+static void test_orders__no_plan__usage(void)
+{
+    static const struct command *const commands[] = {
+        &command_cluster_run,    &command_cluster_status, &command_cluster_pause,
+        &command_cluster_resume, &command_cluster_abort,  &command_cluster_rate};
+    begin();
+    for (size_t i = 0; i < CHECK_COUNT(commands); i++) {
+        check_equal(run(commands[i], ""), EXIT_CODE_USAGE);
+        check_has(ran.err.text, "PLAN");
+        check_equal(run(commands[i], "--help"), EXIT_CODE_OK);
+    }
+    check_equal(run(&command_cluster_run, "--window 25:00-26:00 p"), EXIT_CODE_USAGE);
+    check_equal(run(&command_cluster_run, "--rate 1K p"), EXIT_CODE_USAGE);
+}
+
+/* A run relies on hand-overs that only haul keeps. */
+static void test_run__a_source_without_haul__refused(void)
+{
+    begin();
+    (void)snprintf(order_plan + strlen(order_plan) - 6, 7, "XXXXXX");
+    int fd = mkstemp(order_plan);
+    check_or_stop(fd >= 0);
+    (void)close(fd);
+    (void)unlink(order_plan);
+    check_equal(run_order(&command_cluster_plan, NODES "--drain 127.0.0.1:6666"), EXIT_CODE_OK);
+    spoil = leave_redis;
+    check_equal(run_order(&command_cluster_run, NODES), EXIT_CODE_PREFLIGHT);
+    check_has(ran.err.text, "127.0.0.1:6666 has migrate-transport redis");
+    discovery_answer = HAUL_AUTH;
+    check_equal(run_order(&command_cluster_status, NODES), EXIT_CODE_AUTH);
+    (void)unlink(order_plan);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_cluster__no_or_another_word__usage),
     CHECK_TEST(test_check__sound_cluster__may_start),
@@ -229,6 +310,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_plan__bad_goals__usage),
     CHECK_TEST(test_plan__unsound_cluster__refused_with_its_findings),
     CHECK_TEST(test_plan__file__new_or_refused),
+    CHECK_TEST(test_orders__each_command__left_beside_the_plan),
+    CHECK_TEST(test_orders__no_plan__usage),
+    CHECK_TEST(test_run__a_source_without_haul__refused),
 };
 
 CHECK_MAIN("cmd_cluster", tests)

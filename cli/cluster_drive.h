@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cluster_drive.h — carries a plan out, round after round, until it is done or must stop. */
+#ifndef HAUL_CLUSTER_DRIVE_H
+#define HAUL_CLUSTER_DRIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cluster_options.h"
+#include "cluster_run.h"
+#include "cluster_watch.h"
+#include "day_window.h"
+#include "output.h"
+#include "plan_file.h"
+
+struct drive_options {
+    const char *plan;
+    struct cluster_options *cluster; /* `nodes` NULL: those of the plan */
+    uint32_t parallel_max;           /* 0: no limit */
+    struct day_window window;
+};
+
+/* A plan, and the nodes that it is for. Zeroed: nothing is open. */
+struct drive {
+    struct cluster_plan *plan;
+    struct cluster_watch *watch;
+    struct cluster_run *run;
+    int lock_fd;
+    bool locked;
+};
+
+/* Read the plan and reach its cluster; `locks`: as the one process that runs it. Errors: those of
+ * plan_file_read, run_control_lock, discovery_run, cluster_watch_open; UNSUPPORTED (a master has no
+ * haul, or may not use it). Close it in any case. */
+enum haul_status cluster_drive_open(struct drive *drive, const struct drive_options *options,
+                                    bool locks, struct haul_error *error) HAUL_MUST_CHECK;
+void cluster_drive_close(struct drive *drive, struct cluster_options *options);
+
+/* Rounds until the end. Errors: why it has stopped, with what to do next; CANCELLED (aborted),
+ * STOPPED with a signal. `*signal_number`: 0, or that signal. */
+enum haul_status cluster_drive_run(struct drive *drive, const struct drive_options *options,
+                                   struct output *output, int *signal_number,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* One round of questions, and where each move is; no command is sent. */
+enum haul_status cluster_drive_look(struct drive *drive, struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif
