@@ -1,0 +1,385 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""cluster_run.py: `haul cluster run`, `status`, `pause`, `resume`, `abort` and `rate` on a real cluster: masters with a
+replica each, and an empty one that a plan fills.
+
+    cluster_run.py HAUL_TOOL [unittest arguments]
+"""
+import json
+import os
+import random
+import subprocess
+import time
+import unittest
+
+from kvrocks_node import DEADLINE_S, Cluster
+from slot_case import BINARY, SlotCase, Writer, run_suite
+
+KEYS = 3000
+# Bytes that nobody can compress: a move takes seconds at the smallest limit.
+VALUE_BYTES = 8000
+SLOW_MB = 1
+
+
+class ClusterRun(unittest.TestCase):
+    def setUp(self):
+        self.running = []
+
+    def tearDown(self):
+        for process in self.running:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            process.stdout.close()
+        self.cluster.close(keep="KVROCKS_KEEP" in os.environ)
+
+    # --- the cluster -----------------------------------------------------------------------------------------
+
+    def make(self, masters="abc", replica_of=None, spare="g"):
+        """Masters with equal parts, their replicas, and a master without slots; a plan that gives it its part."""
+        self.cluster = Cluster(BINARY, 0, replica_of=replica_of or {})
+        for name in masters + "".join(replica_of or {}) + spare:
+            self.cluster.add_node(name)
+        self.nodes = {node.name: node for node in self.cluster.nodes}
+        bounds = [16384 * i // len(masters) for i in range(len(masters) + 1)]
+        self.cluster.slots = {self.nodes[name].id: f"{bounds[i]}-{bounds[i + 1] - 1}" for i, name in enumerate(masters)}
+        self.cluster.tell()
+        for name in replica_of or {}:
+            node = self.nodes[name]
+            node.wait_for(lambda node=node: node.info("replication").get("master_link_status") == "up", "its master")
+        self.masters = masters
+        self.plan = os.path.join(self.cluster.directory, "plan.json")
+        code, output = self.tool("plan", "--nodes", self.name("a"), "--add", self.nodes[spare].id, self.plan)
+        self.assertEqual(code, 0, output)
+        with open(self.plan, encoding="utf-8") as file:
+            self.moves = json.load(file)["plan"]["moves"]
+        self.assertEqual(len(self.moves), len(masters))
+
+    def name(self, node):
+        return f"127.0.0.1:{self.nodes[node].port}"
+
+    def fill(self):
+        """Keys in every part of the slots, each written where its slot is."""
+        clients = {node: node.client() for node in self.cluster.nodes}
+        owners = self.owners()
+        self.values = {f"key:{i}": os.urandom(VALUE_BYTES) for i in range(KEYS)}
+        batches = {node: [] for node in self.cluster.nodes}
+        for key, value in self.values.items():
+            slot = clients[self.nodes["a"]].call("cluster", "keyslot", key)
+            batches[self.by_id(owners[slot])].append(("set", key, value))
+        for node, commands in batches.items():
+            self.assertEqual({reply for reply in clients[node].pipeline(commands)} - {b"OK"}, set())
+
+    def by_id(self, node_id):
+        return next(node for node in self.cluster.nodes if node.id == node_id)
+
+    def owners(self, node=None):
+        """{slot: id} as the node knows it."""
+        owners = {}
+        for first, last, master, *_ in (node or self.nodes["a"]).call("cluster", "slots"):
+            owners.update(dict.fromkeys(range(first, last + 1), master[2].decode()))
+        return owners
+
+    def version(self, node):
+        return int(node.call("clusterx", "version"))
+
+    def slow(self, megabytes=SLOW_MB):
+        for name in self.masters:
+            self.nodes[name].call("config", "set", "migrate-rdma-rate-limit-mb", megabytes)
+
+    # --- the tool --------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def tool(command, *arguments):
+        done = subprocess.run([SlotCase.HAUL, "cluster", command, *arguments], capture_output=True, text=True,
+                              timeout=DEADLINE_S, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def start(self, *arguments):
+        process = subprocess.Popen([SlotCase.HAUL, "cluster", "run", "--json", "--timeout", "2s", *arguments,
+                                    self.plan], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.running.append(process)
+        return process
+
+    @staticmethod
+    def wait_event(process, event):
+        """The lines up to this event; the process must not end before."""
+        seen = []
+        for line in process.stdout:
+            seen.append(line)
+            if line.startswith("{") and json.loads(line).get("event") == event:
+                return seen
+        raise AssertionError(f"no event '{event}': {seen}")
+
+    def wait_copying(self, process):
+        """A move has begun, and its source copies. Returns the source."""
+        move = json.loads(self.wait_event(process, "begun")[-1])["move"]
+        source = self.by_id(move["from"])
+        source.wait_for(lambda: source.cluster_info().get("migrate_phase") == "copying", "the copy")
+        return source
+
+    @staticmethod
+    def finish(process):
+        """Exit code, events, and the document at the end."""
+        lines = [json.loads(line) for line in process.stdout if line.startswith("{")]
+        return process.wait(DEADLINE_S), [line.get("event") for line in lines[:-1]], lines[-1]
+
+    def run_to_end(self, *arguments):
+        code, events, document = self.finish(self.start(*arguments))
+        self.assertEqual((code, document["status"]), (0, "ok"), document)
+        return events
+
+    def status(self):
+        code, output = self.tool("status", "--json", self.plan)
+        self.assertEqual(code, 0, output)
+        return json.loads(output.splitlines()[-1])
+
+    def states(self):
+        return sorted(move["state"] for move in self.status()["moves"])
+
+    # --- the end ---------------------------------------------------------------------------------------------
+
+    def check_done(self, bumps=0):
+        """Every node has one version and the plan's owners; every key is where its slot is, and on its replica."""
+        expected = 1 + len(self.moves) + bumps
+        self.assertEqual({node.name: self.version(node) for node in self.cluster.nodes},
+                         {node.name: expected for node in self.cluster.nodes})
+        owners = self.owners()
+        for move in self.moves:
+            first, _, last = move["slots"].partition("-")
+            self.assertEqual({owners[slot] for slot in range(int(first), int(last or first) + 1)}, {move["to"]})
+        for node in self.cluster.nodes:
+            self.assertEqual(self.owners(node), owners, node.name)
+        self.check_keys(owners)
+        code, output = self.tool("check", "--nodes", self.name("a"))
+        self.assertEqual(code, 0, output)
+
+    def check_keys(self, owners):
+        clients = {node.id: node.client() for node in self.cluster.nodes}
+        slots = [clients[self.nodes["a"].id].call("cluster", "keyslot", key) for key in self.values]
+        for (key, value), slot in zip(self.values.items(), slots):
+            self.assertEqual(clients[owners[slot]].call("get", key), value, key)
+
+    # --- tests -----------------------------------------------------------------------------------------------
+
+    def test_run__a_spare_master__filled_under_writes(self):
+        self.make(replica_of={"d": "a", "e": "b", "f": "c"})
+        self.fill()
+        writer = Writer([self.nodes["a"]], keys=50, rate=200)
+        writer.start()
+        events = self.run_to_end()
+        writer.stop()
+        self.assertEqual(writer.errors, [])
+        self.assertGreater(writer.acknowledged, 0)
+        self.assertEqual([events.count(event) for event in ("begun", "handed over", "published")], [3, 3, 3], events)
+        self.check_done()
+        self.assertEqual(self.states(), ["done"] * 3)
+        self.assertEqual(self.run_to_end(), ["done before"] * 3)
+
+    def test_run__killed_at_each_event__goes_on(self):
+        self.make(replica_of={"d": "a"})
+        self.fill()
+        self.slow()
+        for event in ("begun", "runs already", "published", "begun", "published", "begun", "handed over"):
+            process = self.start()
+            self.wait_event(process, event)
+            process.kill()
+            process.wait()
+        self.slow(0)
+        self.run_to_end()
+        self.check_done()
+
+    def test_run__killed_at_random_moments__goes_on(self):
+        """Between any two commands, also between those that publish: the moments are in the output."""
+        seed = int.from_bytes(os.urandom(4), "big")
+        moments, kills = random.Random(seed), 0
+        self.make(replica_of={"d": "a"})
+        self.fill()
+        self.slow(2)
+        while True:
+            process = self.start("--parallel", "1")
+            events = ("begun", "handed over", "published", "progress")
+            for line in process.stdout if kills % 2 else ():
+                if json.loads(line).get("event") in events:
+                    break
+            try:
+                wait_s = moments.uniform(0, 0.02 if kills % 2 else 0.4)
+                self.assertEqual(process.wait(wait_s), 0, f"seed {seed}: {process.stdout.read()}")
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                kills += 1
+                self.assertLess(kills, 300, f"seed {seed}")
+        print(f"    seed {seed}: {kills} kills")
+        self.check_done()
+
+    def test_run__a_foreign_version__stops_and_can_be_repeated(self):
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        process = self.start()
+        self.wait_copying(process)
+        self.cluster.version = self.version(self.nodes["a"])
+        self.cluster.tell()
+        self.slow(0)
+        code, events, document = self.finish(process)
+        self.assertEqual((code, document["error"]["code"]), (7, "FENCED"), document)
+        self.assertIn("kvrocks-controller", document["error"]["hint"])
+        self.assertNotIn("published", events)
+        self.assertNotIn("begun", events)
+        self.run_to_end()
+        self.check_done(bumps=1)
+
+    def test_run__a_failover__stops_and_asks_for_a_new_plan(self):
+        self.make(masters="ab", replica_of={"d": "a", "e": "b"})
+        self.fill()
+        self.slow()
+        process = self.start("--parallel", "1")
+        lines = self.wait_event(process, "begun")
+        first = json.loads(lines[-1])["move"]["from"]
+        lost = next(node for node in (self.nodes["a"], self.nodes["b"]) if node.id != first)
+        heir = self.nodes["d" if lost.name == "a" else "e"]
+        self.cluster.version = max(self.version(node) for node in self.cluster.nodes)
+        self.cluster.replica_of = {"a": "d", "e": "b"} if lost.name == "a" else {"d": "a", "b": "e"}
+        self.cluster.slots[heir.id] = self.cluster.slots.pop(lost.id)
+        self.cluster.tell()
+        self.slow_one(first, 0)
+        code, _, document = self.finish(process)
+        self.assertEqual((code, document["error"]["code"]), (7, "FENCED"), document)
+        code, _, document = self.finish(self.start())
+        self.assertEqual((code, document["error"]["code"]), (3, "MISMATCH"), document)
+        self.assertIn("haul cluster plan", document["error"]["hint"])
+        # What was handed over is published before the run ends; the rest is as the failover left it.
+        owners = self.owners()
+        self.assertEqual({self.version(node) for node in self.cluster.nodes}, {self.version(heir)})
+        self.check_keys(owners)
+
+    def slow_one(self, node_id, megabytes):
+        self.by_id(node_id).call("config", "set", "migrate-rdma-rate-limit-mb", megabytes)
+
+    def test_run__a_node_falls_out__stops_and_names_it(self):
+        self.make(masters="ab", replica_of={"d": "a"})
+        self.fill()
+        self.slow()
+        process = self.start("--parallel", "1")
+        self.wait_event(process, "begun")
+        self.nodes["d"].kill()
+        self.wait_event(process, "waiting for a node that does not answer")
+        self.slow(0)
+        code, events, document = self.finish(process)
+        self.assertEqual((code, document["error"]["code"]), (5, "UNREACHABLE"), document)
+        self.assertIn(self.name("d"), document["error"]["message"])
+        self.assertEqual((events.count("published"), events.count("begun")), (1, 0), events)
+        self.nodes["d"].start()
+        self.run_to_end()
+        self.check_done()
+
+    def test_run__the_source_is_killed__continues_when_it_is_back(self):
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        process = self.start("--parallel", "1")
+        source = self.wait_copying(process)
+        source.kill()
+        source.start()
+        events = self.finish(process)[1]
+        self.assertIn("failed", events)
+        self.check_done()
+
+    def test_pause__no_move_begins__until_resume(self):
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        process = self.start("--parallel", "1")
+        self.wait_event(process, "begun")
+        code, output = self.tool("pause", self.plan)
+        self.assertEqual((code, "follows" in output), (0, True), output)
+        self.wait_event(process, "paused")
+        self.slow(0)
+        self.wait_event(process, "published")
+        status = self.status()
+        self.assertEqual((status["order"], status["running"]), ("pause", True))
+        self.assertEqual(self.states(), ["done", "waiting"])
+        self.assertEqual(self.tool("run", self.plan)[0], 5, "a second process for the plan")
+        self.assertEqual(self.tool("resume", self.plan)[0], 0)
+        code, events, _ = self.finish(process)
+        self.assertEqual((code, events[:2]), (0, ["resumed", "begun"]), events)
+        self.check_done()
+
+    def test_abort__what_runs_is_cancelled__and_resume_takes_it_back(self):
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        process = self.start("--parallel", "1")
+        self.wait_copying(process)
+        self.assertEqual(self.tool("abort", self.plan)[0], 0)
+        code, events, document = self.finish(process)
+        self.assertEqual((code, document["error"]["code"]), (9, "CANCELLED"), document)
+        self.assertIn("cancelled", events)
+        self.assertEqual(self.states(), ["waiting", "waiting"])
+        self.assertEqual(self.finish(self.start())[0], 9)
+        code, output = self.tool("check", "--nodes", self.name("a"))
+        self.assertEqual(code, 0, output)
+        self.slow(0)
+        self.assertEqual(self.tool("resume", self.plan)[0], 0)
+        self.run_to_end()
+        self.check_done()
+
+    def test_abort__nobody_runs_the_plan__cancels_by_itself(self):
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        process = self.start("--parallel", "1")
+        self.wait_copying(process)
+        process.kill()
+        process.wait()
+        self.assertEqual(self.states(), ["running", "waiting"])
+        code, output = self.tool("abort", self.plan)
+        self.assertEqual(code, 0, output)
+        self.assertEqual(self.states(), ["waiting", "waiting"])
+        self.check_keys(self.owners())
+
+    def test_rate__changed_while_it_runs__the_source_has_it(self):
+        self.make(masters="ab")
+        self.fill()
+        process = self.start("--parallel", "1", "--rate", "1M")
+        source = self.wait_copying(process)
+        limit = lambda: source.call("config", "get", "migrate-rdma-rate-limit-mb")[1]
+        self.assertEqual(limit(), b"1")
+        self.assertEqual(self.tool("rate", "--rate", "300M", "--rate-total", "200M", self.plan)[0], 0)
+        source.wait_for(lambda: limit() == b"200", "the new limit")
+        self.assertEqual(self.finish(process)[0], 0)
+        self.check_done()
+
+    def test_run__outside_its_window__no_move_begins(self):
+        self.make(masters="ab")
+        self.fill()
+        hour = time.localtime().tm_hour
+        process = self.start("--window", f"{(hour + 2) % 24:02}:00-{(hour + 3) % 24:02}:00")
+        self.wait_event(process, "outside the window")
+        self.assertEqual(self.states(), ["waiting", "waiting"])
+        process.terminate()
+        code, _, document = self.finish(process)
+        self.assertEqual((code, document["error"]["code"]), (143, "STOPPED"), document)
+        self.run_to_end("--window", f"{hour:02}:00-{(hour + 2) % 24:02}:00")
+        self.check_done()
+
+    def test_run__dry__prints_commands_and_sends_none(self):
+        self.make(masters="ab", replica_of={"d": "a"})
+        self.fill()
+        code, output = self.tool("run", "--dry-run", self.plan)
+        lines = output.splitlines()
+        self.assertEqual((code, len(lines)), (0, 2 * 5), output)
+        move = self.moves[0]
+        to = self.by_id(move["to"])
+        source = self.by_id(move["from"]).name
+        self.assertEqual(lines[0], f"{self.name(source)}: CLUSTERX MIGRATE {move['slots']} {to.id} ASYNC")
+        self.assertEqual(lines[1], f"{self.name('g')}: CLUSTERX SETSLOT {move['slots']} NODE {to.id} 2")
+        self.assertEqual(sum("SETNODES <topology> 2" in line for line in lines), 3, output)
+        self.assertEqual({self.version(node) for node in self.cluster.nodes}, {1})
+        self.assertEqual(self.states(), ["waiting", "waiting"])
+
+
+if __name__ == "__main__":
+    run_suite("kvrocks_cluster_run")
