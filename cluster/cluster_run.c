@@ -40,8 +40,8 @@ static void stop_foreign(struct cluster_run *run, const char *format, const char
 {
     run->foreign = true;
     stop(run, HAUL_FENCED,
-         "find out who changes the topology (kvrocks-controller? then --controller URL); then run "
-         "the plan again: it continues from what the cluster says",
+         "find out who changes the topology, such as kvrocks-controller, which must not run beside "
+         "this; then run the plan again: it continues from what the cluster says",
          format, name, version);
 }
 
