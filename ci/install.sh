@@ -10,6 +10,7 @@ set -euo pipefail
 packages=(
     gcc g++ make cmake pkg-config
     librocksdb-dev libisal-dev libxxhash-dev libnanopb-dev nanopb libjansson-dev libhiredis-dev
+    libcurl4-openssl-dev
     libnuma-dev libzstd-dev libjemalloc-dev
     libibverbs-dev librdmacm-dev ibverbs-providers
     systemtap-sdt-dev # static tracepoints; a build without it has none

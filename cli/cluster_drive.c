@@ -16,7 +16,7 @@
 #include "run_control.h"
 #include "signal_watch.h"
 
-enum { ROUND_MS = 500, NAP_MS = 50 };
+enum { ROUND_MS = 500, NAP_MS = 50, CONTROLLER_PING_MS = 3000, CONTROLLER_SILENCE_MS_MAX = 15000 };
 
 static uint64_t now_ms(void)
 {
@@ -101,6 +101,26 @@ static enum haul_status reach_nodes(struct drive *drive, const struct drive_opti
     return status;
 }
 
+/* The controller that the run was told of, in this process or an earlier one. */
+static enum haul_status reach_controller(struct drive *drive, const struct drive_options *options,
+                                         struct haul_error *error)
+{
+    struct run_control control;
+    int shard = 0;
+    enum haul_status status = run_control_read(options->plan, &control, error);
+    if (status != HAUL_OK || control.controller[0] == '\0') {
+        return status;
+    }
+    drive->run->controlled = true;
+    status = controller_open(control.controller, options->cluster->access.timeout_ms,
+                             &drive->controller, error);
+    for (size_t i = 0; status == HAUL_OK && i < drive->run->move_count; i++) {
+        status = controller_find_shard(drive->controller, drive->run->moves[i].to, &shard, error);
+    }
+    drive->controller_ms = drive->ping_ms = now_ms();
+    return status;
+}
+
 enum haul_status cluster_drive_open(struct drive *drive, const struct drive_options *options,
                                     bool locks, struct haul_error *error)
 {
@@ -119,11 +139,15 @@ enum haul_status cluster_drive_open(struct drive *drive, const struct drive_opti
         status = cluster_run_create(drive->plan, drive->watch->count, options->parallel_max,
                                     &drive->run, error);
     }
+    if (status == HAUL_OK) {
+        status = reach_controller(drive, options, error);
+    }
     return status;
 }
 
 void cluster_drive_close(struct drive *drive, struct cluster_options *options)
 {
+    controller_close(drive->controller);
     cluster_run_destroy(drive->run);
     cluster_watch_close(drive->watch);
     plan_file_destroy(drive->plan);
@@ -168,6 +192,42 @@ static void set_limits(struct drive *drive, const struct run_control *control)
     }
 }
 
+/* Errors: UNREACHABLE: the controller has not answered for long. */
+static enum haul_status ping_controller(struct drive *drive, struct haul_error *error)
+{
+    int shard = 0;
+    uint64_t now = now_ms();
+    if (drive->controller == NULL || drive->run->move_count == 0 ||
+        now - drive->ping_ms < CONTROLLER_PING_MS) {
+        return HAUL_OK;
+    }
+    drive->ping_ms = now;
+    enum haul_status status =
+        controller_find_shard(drive->controller, drive->run->moves[0].to, &shard, error);
+    if (status != HAUL_UNREACHABLE) {
+        drive->controller_ms = now;
+    } else if (now - drive->controller_ms >= CONTROLLER_SILENCE_MS_MAX) {
+        haul_error_hint(error, "start it, then run the plan again; jobs that run go on in their "
+                               "nodes, and are published when it is back");
+        return HAUL_UNREACHABLE;
+    }
+    return HAUL_OK;
+}
+
+static enum haul_status send_command(struct drive *drive, const struct run_command *command,
+                                     const struct topology *newest, struct haul_error *error)
+{
+    const struct run_move *moves = drive->run->moves;
+    int shard = 0;
+    if (drive->controller == NULL || command->kind != RUN_MIGRATE) {
+        return cluster_watch_send(drive->watch, command, moves, newest, error);
+    }
+    const struct run_move *move = &moves[command->move];
+    enum haul_status status = controller_find_shard(drive->controller, move->to, &shard, error);
+    return status == HAUL_OK ? controller_migrate(drive->controller, move->slots, shard, error)
+                             : status;
+}
+
 static void send_commands(struct drive *drive, const struct run_round *round,
                           struct cluster_show *show, struct output *output)
 {
@@ -175,12 +235,12 @@ static void send_commands(struct drive *drive, const struct run_round *round,
     for (size_t i = 0; i < drive->run->command_count; i++) {
         struct run_command command = drive->run->commands[i];
         struct haul_error error = {.status = HAUL_OK};
-        enum haul_status status =
-            cluster_watch_send(drive->watch, &command, drive->run->moves, newest, &error);
+        enum haul_status status = send_command(drive, &command, newest, &error);
         if (status == HAUL_OK && command.kind == RUN_MIGRATE) {
             cluster_show_begun(show, command.move);
         } else if (status != HAUL_OK) {
-            cluster_run_refused(drive->run, &command, round->now_ms, error.text);
+            bool away = drive->controller != NULL && status == HAUL_UNREACHABLE;
+            cluster_run_refused(drive->run, &command, round->now_ms, away ? NULL : error.text);
             haul_log(&output->log, HAUL_LOG_INFO, "%s: %s", drive->watch->views[command.node].name,
                      error.text);
         }
@@ -202,6 +262,10 @@ static enum haul_status do_round(struct drive *drive, const struct drive_options
 {
     struct run_control control = {.order = RUN_ORDER_RUN};
     enum haul_status status = run_control_read(options->plan, &control, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = ping_controller(drive, error);
     if (status != HAUL_OK) {
         return status;
     }

@@ -9,6 +9,7 @@
 #include "cluster_options.h"
 #include "cluster_run.h"
 #include "cluster_watch.h"
+#include "controller.h"
 #include "day_window.h"
 #include "output.h"
 #include "plan_file.h"
@@ -25,13 +26,17 @@ struct drive {
     struct cluster_plan *plan;
     struct cluster_watch *watch;
     struct cluster_run *run;
+    struct controller *controller; /* NULL: the run publishes by itself */
+    uint64_t controller_ms;        /* when it has answered last */
+    uint64_t ping_ms;              /* when it was asked last */
     int lock_fd;
     bool locked;
 };
 
-/* Read the plan and reach its cluster; `locks`: as the one process that runs it. Errors: those of
- * plan_file_read, run_control_lock, discovery_run, cluster_watch_open; UNSUPPORTED (a master has no
- * haul, or may not use it). Close it in any case. */
+/* Read the plan and its orders, and reach its cluster; `locks`: as the one process that runs it.
+ * Close it in any case. Errors: those of plan_file_read, run_control_lock, discovery_run,
+ * cluster_watch_open and controller_find_shard; UNSUPPORTED (a master has no haul, or may not use
+ * it). */
 enum haul_status cluster_drive_open(struct drive *drive, const struct drive_options *options,
                                     bool locks, struct haul_error *error) HAUL_MUST_CHECK;
 void cluster_drive_close(struct drive *drive, struct cluster_options *options);

@@ -18,6 +18,7 @@ struct run_options {
     uint32_t parallel_max;
     uint64_t rate;
     uint64_t rate_total;
+    const char *controller;
     bool dry_run;
     const char *plan;
 };
@@ -52,6 +53,11 @@ static const struct option_rule rules[] = {
      .help = "moves begin only in these hours, by this host's local time; those that run\n"
              "come to their end",
      AT(option_window, window)},
+    {.name = "controller",
+     .value_name = "URL",
+     .help = "kvrocks-controller's URL of the cluster: it begins moves and publishes them;\n"
+             "later commands for this plan use it, too",
+     AT(option_text, controller)},
     {.name = "dry-run",
      .help = "print the commands that would be sent; change nothing",
      AT(option_flag, dry_run)},
@@ -96,6 +102,13 @@ static void print_move(const struct drive *drive, size_t index, int64_t version)
     const struct run_move *move = &drive->run->moves[index];
     size_t from = view_of(drive, move->from);
     size_t to = view_of(drive, move->to);
+    if (drive->controller != NULL) {
+        char range[TOPOLOGY_RANGE_BYTES_MAX];
+        slot_range_format(move->slots, range);
+        (void)printf("the controller: move slots %s to the shard of %s\n", range,
+                     drive->watch->views[to].name);
+        return;
+    }
     if (move->state == RUN_MOVE_WAITING) {
         print_command(drive, &(struct run_command){RUN_MIGRATE, from, index, 0}, NULL);
     }
@@ -136,17 +149,26 @@ static enum haul_status dry_run(const struct drive_options *options, struct haul
 
 /* --- the run ---------------------------------------------------------------------------------- */
 
-/* Limits of this command line replace those of an earlier one. */
+/* What this command line has replaces what an earlier one had. */
 static enum haul_status set_control(const struct run_options *options, struct haul_error *error)
 {
     struct run_control control;
     enum haul_status status = run_control_read(options->plan, &control, error);
-    if (status != HAUL_OK || (options->rate == 0 && options->rate_total == 0)) {
+    bool limits = options->rate > 0 || options->rate_total > 0;
+    if (status != HAUL_OK || (!limits && options->controller == NULL)) {
         return status;
     }
-    control.limits = true;
-    control.node_mb = options->rate / CLUSTER_RATE_UNIT;
-    control.total_mb = options->rate_total / CLUSTER_RATE_UNIT;
+    if (limits) {
+        control.limits = true;
+        control.node_mb = options->rate / CLUSTER_RATE_UNIT;
+        control.total_mb = options->rate_total / CLUSTER_RATE_UNIT;
+    }
+    if (options->controller != NULL) {
+        if (strlen(options->controller) >= sizeof(control.controller)) {
+            return haul_error_set(error, HAUL_INVALID, NULL, 0, "--controller is too long");
+        }
+        memcpy(control.controller, options->controller, strlen(options->controller) + 1);
+    }
     return run_control_write(options->plan, &control, error);
 }
 
@@ -213,12 +235,16 @@ const struct command command_cluster_run = {
         "somebody else changes stops the run: no move begins any more, those that run come to\n"
         "their end, and the last line says what to do next. Run it again after that.\n"
         "\n"
-        "Not for a cluster that kvrocks-controller runs: it would publish as well.\n"
+        "For a cluster that kvrocks-controller runs, name it with --controller: then it begins\n"
+        "and publishes the moves, and this command publishes nothing. (HAUL CANCEL and limits\n"
+        "still go to the nodes.)\n"
         "\n"
         "Examples:\n"
         "  haul cluster run plan.json\n"
         "  haul cluster run --parallel 2 --rate 50M --window 22:00-06:00 plan.json\n"
-        "  haul cluster run --dry-run plan.json\n",
+        "  haul cluster run --dry-run plan.json\n"
+        "  haul cluster run plan.json --controller \\\n"
+        "      http://10.0.0.5:9379/api/v1/namespaces/prod/clusters/main\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
     .run = run_run,

@@ -40,8 +40,8 @@ static void stop_foreign(struct cluster_run *run, const char *format, const char
 {
     run->foreign = true;
     stop(run, HAUL_FENCED,
-         "find out who changes the topology, such as kvrocks-controller, which must not run beside "
-         "this; then run the plan again: it continues from what the cluster says",
+         "find out who changes the topology, such as kvrocks-controller, which is told by "
+         "--controller; then run the plan again: it continues from what the cluster says",
          format, name, version);
 }
 
@@ -155,11 +155,28 @@ static void compare_with_accepted(struct step *step)
     }
 }
 
+static enum haul_status remember_topology(struct cluster_run *run, const struct topology *newest)
+{
+    if (run->topology != NULL && run->topology->version == newest->version) {
+        return HAUL_OK;
+    }
+    struct topology *copy = topology_copy(newest);
+    if (copy == NULL) {
+        return HAUL_NO_MEMORY;
+    }
+    topology_destroy(run->topology);
+    run->topology = copy;
+    return HAUL_OK;
+}
+
 /* The newest topology becomes the accepted one, unless somebody else made it; in the first round
  * whoever made it. */
 static enum haul_status accept_topology(struct step *step)
 {
     struct cluster_run *run = step->run;
+    if (run->controlled && !RUN_BUG(CONTROLLED_STOPS)) {
+        return remember_topology(run, step->newest);
+    }
     if (run->topology != NULL) {
         compare_with_accepted(step);
     }
@@ -180,16 +197,7 @@ static enum haul_status accept_topology(struct step *step)
             return HAUL_OK;
         }
     }
-    if (run->topology != NULL && run->topology->version == step->newest->version) {
-        return HAUL_OK;
-    }
-    struct topology *copy = topology_copy(step->newest);
-    if (copy == NULL) {
-        return HAUL_NO_MEMORY;
-    }
-    topology_destroy(run->topology);
-    run->topology = copy;
-    return HAUL_OK;
+    return remember_topology(run, step->newest);
 }
 
 /* --- where is each move? ---------------------------------------------------------------------- */
@@ -510,13 +518,14 @@ static void choose_commands(struct step *step)
     bool stops = run->stop.status != HAUL_OK && !RUN_BUG(BEGIN_STOPPED);
     bool waits =
         (step->round->order != RUN_ORDER_RUN || step->round->closed) && !RUN_BUG(BEGIN_PAUSED);
-    if (run->foreign || spread(step)) {
+    bool controlled = run->controlled && !RUN_BUG(CONTROLLED_PUBLISHES);
+    if (run->foreign || (!controlled && spread(step))) {
         return;
     }
     if (step->round->order == RUN_ORDER_ABORT) {
         cancel_moves(step);
     }
-    if (publish(step) || stops || waits || run->waiting_for < run->view_count) {
+    if ((!controlled && publish(step)) || stops || waits || run->waiting_for < run->view_count) {
         return;
     }
     begin_moves(step);
@@ -547,8 +556,15 @@ enum haul_status cluster_run_step(struct cluster_run *run, const struct run_roun
 void cluster_run_refused(struct cluster_run *run, const struct run_command *command,
                          uint64_t now_ms, const char *reason)
 {
-    if (command->kind == RUN_MIGRATE) {
-        note_failure(run, &run->moves[command->move], now_ms, reason);
+    if (command->kind != RUN_MIGRATE) {
+        return;
+    }
+    struct run_move *move = &run->moves[command->move];
+    if (reason != NULL) {
+        note_failure(run, move, now_ms, reason);
+    } else {
+        move->begun = false;
+        move->retry_ms = now_ms + CLUSTER_RUN_RETRY_MS;
     }
 }
 

@@ -31,7 +31,10 @@
  * The run stops when a move fails too often, a node stays silent, or the topology is not what the
  * run has made of it: another version, owner, node or role. Then no move begins; those that run
  * come to their end, and are published, unless somebody else changes the topology as well, or a
- * silent destination forbids it. */
+ * silent destination forbids it.
+ *
+ * With `controlled` a controller makes all versions of the topology: RUN_MIGRATE is a request to
+ * it, nothing is published from here, and a version that rises stops nothing. */
 #ifndef HAUL_CLUSTER_CLUSTER_RUN_H
 #define HAUL_CLUSTER_CLUSTER_RUN_H
 
@@ -123,6 +126,7 @@ struct run_move {
 struct cluster_run {
     struct run_move *moves;
     size_t move_count;
+    bool controlled;           /* a controller begins moves, and publishes them */
     uint32_t parallel_max;     /* 0: no limit */
     struct topology *topology; /* accepted; NULL: none yet */
     uint64_t *silent_since_ms; /* of each view; UINT64_MAX: it answers */
@@ -148,7 +152,8 @@ void cluster_run_destroy(struct cluster_run *run);
 enum haul_status cluster_run_step(struct cluster_run *run, const struct run_round *round,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A command was refused, or got no answer. What it did, the next round shows. */
+/* A command was refused, or got no answer. What it did, the next round shows. `reason` NULL: nobody
+ * can take it now, which is no failure of the move. */
 void cluster_run_refused(struct cluster_run *run, const struct run_command *command,
                          uint64_t now_ms, const char *reason);
 

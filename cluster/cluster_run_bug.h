@@ -28,6 +28,8 @@
     X(END_EARLY, "the run ends before every node has the last version")              \
     X(LOST_WAITS, "the run waits for ever for a node that is lost")                  \
     X(RETRY_EVER, "a move that fails is repeated without end")                       \
+    X(CONTROLLED_STOPS, "a version of the controller stops a run that uses it")      \
+    X(CONTROLLED_PUBLISHES, "a run that uses a controller publishes")                \
     X(MISFIT, "a move whose slots a third node owns is begun")
 
 enum run_bug {

@@ -51,6 +51,19 @@ static bool take_rate(const json_t *file, const char *name, uint64_t *rate_mb)
     return json_is_integer(value) && json_integer_value(value) >= 0;
 }
 
+/* A file without it has none. */
+static bool take_controller(const json_t *file, char url[RUN_CONTROL_URL_BYTES_MAX])
+{
+    const json_t *value = json_object_get(file, "controller");
+    const char *text = value == NULL ? "" : json_string_value(value);
+    url[0] = '\0';
+    if (text == NULL || strlen(text) >= RUN_CONTROL_URL_BYTES_MAX) {
+        return false;
+    }
+    memcpy(url, text, strlen(text) + 1);
+    return true;
+}
+
 static bool decode(const json_t *file, struct run_control *control)
 {
     const char *order = json_string_value(json_object_get(file, "order"));
@@ -64,7 +77,8 @@ static bool decode(const json_t *file, struct run_control *control)
     }
     control->limits = json_is_true(limits);
     return known && json_is_boolean(limits) && take_rate(file, "node_mb", &control->node_mb) &&
-           take_rate(file, "total_mb", &control->total_mb);
+           take_rate(file, "total_mb", &control->total_mb) &&
+           take_controller(file, control->controller);
 }
 
 enum haul_status run_control_read(const char *plan, struct run_control *control,
@@ -144,9 +158,10 @@ enum haul_status run_control_write(const char *plan, const struct run_control *c
     if (status != HAUL_OK) {
         return status;
     }
-    json_t *file = json_pack("{s:s, s:b, s:I, s:I}", "order", order_names[control->order], "limits",
-                             (int)control->limits, "node_mb", (json_int_t)control->node_mb,
-                             "total_mb", (json_int_t)control->total_mb);
+    json_t *file =
+        json_pack("{s:s, s:b, s:I, s:I, s:s}", "order", order_names[control->order], "limits",
+                  (int)control->limits, "node_mb", (json_int_t)control->node_mb, "total_mb",
+                  (json_int_t)control->total_mb, "controller", control->controller);
     char *text = file == NULL ? NULL : json_dumps(file, JSON_INDENT(1));
     json_decref(file);
     status = text == NULL ? haul_error_set(error, HAUL_NO_MEMORY, NULL, 0, "no memory for %s", path)

@@ -11,11 +11,14 @@
 #include "cluster_run.h"
 #include "haul/status.h"
 
+enum { RUN_CONTROL_URL_BYTES_MAX = 1024 };
+
 struct run_control {
     enum run_order order;
-    bool limits;       /* the run sets the nodes' limits */
-    uint64_t node_mb;  /* MB (2^20) a second; 0: no limit */
-    uint64_t total_mb; /* of all jobs together */
+    bool limits;                                /* the run sets the nodes' limits */
+    uint64_t node_mb;                           /* MB (2^20) a second; 0: no limit */
+    uint64_t total_mb;                          /* of all jobs together */
+    char controller[RUN_CONTROL_URL_BYTES_MAX]; /* its URL; "": none */
 };
 
 /* "run", "pause", "abort". */

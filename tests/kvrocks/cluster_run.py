@@ -12,6 +12,8 @@ import subprocess
 import time
 import unittest
 
+from controller import Controller, Shard
+from controller_http import ControllerHttp
 from kvrocks_node import DEADLINE_S, Cluster
 from slot_case import BINARY, SlotCase, Writer, run_suite
 
@@ -23,9 +25,12 @@ SLOW_MB = 1
 
 class ClusterRun(unittest.TestCase):
     def setUp(self):
-        self.running = []
+        self.running, self.controller, self.http = [], None, None
 
     def tearDown(self):
+        if self.controller is not None:
+            self.controller.stop()
+            self.http.close()
         for process in self.running:
             if process.poll() is None:
                 process.kill()
@@ -351,6 +356,104 @@ class ClusterRun(unittest.TestCase):
         source.wait_for(lambda: limit() == b"200", "the new limit")
         self.assertEqual(self.finish(process)[0], 0)
         self.check_done()
+
+    # --- with a controller -----------------------------------------------------------------------------------
+
+    def control(self):
+        """The double of kvrocks-controller takes the cluster over, at the version that its nodes have."""
+        shards = []
+        for name in self.masters + "g":
+            replicas = [self.nodes[replica] for replica, master in self.cluster.replica_of.items() if master == name]
+            slots = [slot for slot, owner in self.owners().items() if owner == self.nodes[name].id]
+            shards.append(Shard([self.nodes[name], *replicas], slots))
+        self.controller = Controller(shards)
+        self.controller.version = self.version(self.nodes["a"])
+        self.http = ControllerHttp(self.controller)
+        self.controller.start()
+
+    def check_controlled(self):
+        """Nobody but the controller has made a version: two a move."""
+        for node in self.cluster.nodes:
+            node.wait_for(lambda node=node: self.version(node) == self.controller.version, "the last version")
+        self.check_done(bumps=len(self.controller.migrations))
+        self.assertEqual(len(self.http.requests), len(self.controller.migrations))
+
+    def test_controller__begins_and_publishes(self):
+        self.make(masters="ab", replica_of={"d": "a"})
+        self.fill()
+        self.control()
+        events = self.run_to_end("--controller", self.http.follower_url)
+        self.assertEqual([events.count(event) for event in ("begun", "published")], [2, 2], events)
+        self.check_controlled()
+        self.assertEqual(self.controller.results(), {"success": 2, "fail": 0, "unknown": 0})
+
+    def test_controller__killed_tool__goes_on_without_naming_it_again(self):
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        self.control()
+        process = self.start("--controller", self.http.url)
+        self.wait_copying(process)
+        process.kill()
+        process.wait()
+        self.slow(0)
+        self.run_to_end()
+        self.check_controlled()
+
+    def test_controller__abort__cancels_and_publishes_nothing(self):
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        self.control()
+        process = self.start("--controller", self.http.url)
+        self.wait_copying(process)
+        process.kill()
+        process.wait()
+        code, output = self.tool("abort", self.plan)
+        self.assertEqual(code, 0, output)
+        self.nodes["a"].wait_for(lambda: self.controller.results()["fail"] == 1, "the controller to notice")
+        self.assertEqual(self.states(), ["waiting", "waiting"])
+
+    def test_controller__away__stops_and_can_be_repeated(self):
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        self.control()
+        process = self.start("--controller", self.http.url)
+        self.wait_copying(process)
+        self.http.down = True
+        code, _, document = self.finish(process)
+        self.assertEqual((code, document["error"]["code"]), (5, "UNREACHABLE"), document)
+        self.assertIn("controller", document["error"]["message"])
+        self.http.down = False
+        self.slow(0)
+        self.run_to_end()
+        self.check_controlled()
+
+    def test_controller__not_told_of__noticed(self):
+        """It raises the version for reasons of its own."""
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        self.control()
+        process = self.start()
+        self.wait_copying(process)
+        self.controller.update("somebody asked for it")
+        self.slow(0)
+        code, events, document = self.finish(process)
+        self.assertEqual((code, document["error"]["code"]), (7, "FENCED"), document)
+        self.assertIn("--controller", document["error"]["hint"])
+        self.assertNotIn("published", events)
+
+    def test_controller__another_url__refused(self):
+        self.make(masters="ab")
+        self.control()
+        for url, code in (("ftp://x/clusters/c", 2), (self.http.url + "x", 3), ("http://127.0.0.1:1/clusters/c", 5)):
+            self.assertEqual(self.tool("run", "--controller", url, self.plan)[0], code, url)
+        self.assertEqual(self.http.requests, [])
+        self.assertEqual({self.version(node) for node in self.cluster.nodes}, {1})
+
+    # --- hours, and nothing at all ---------------------------------------------------------------------------
 
     def test_run__outside_its_window__no_move_begins(self):
         self.make(masters="ab")

@@ -53,6 +53,9 @@ struct world {
     size_t victim;
     bool kills;
     bool foreign_seen; /* by a round of this process */
+    bool controlled;   /* a controller publishes */
+    bool registered[MOVES_MAX];
+    struct topology *published; /* what the controller knows */
     struct world_node nodes[NODES_MAX];
     size_t master_count;
     size_t node_count;
@@ -159,6 +162,8 @@ static void make_world(struct world *world, uint64_t seed, char *text)
     world->fault_round = 3 + (unsigned)random_below(world, 60);
     world->fault_rounds = 1 + (unsigned)random_below(world, 20);
     world->kills = random_below(world, 2) == 0;
+    bool calm = world->fault <= FAULT_BROKEN || world->fault >= FAULT_PAUSE;
+    world->controlled = calm && random_below(world, 2) == 0;
     world->master_count = 2 + random_below(world, MASTERS_MAX - 1);
     world->node_count = 2 * world->master_count;
     world->victim = random_below(world, world->node_count);
@@ -171,6 +176,7 @@ static void make_world(struct world *world, uint64_t seed, char *text)
         world->nodes[i].topology = first_topology(world, givers);
     }
     memcpy(world->holders, world->nodes[0].topology->owners, sizeof(world->holders));
+    world->published = first_topology(world, givers);
     make_plan(world, givers);
 }
 
@@ -330,6 +336,65 @@ static bool do_setnodes(struct world *world, const struct run_command *command,
     return true;
 }
 
+/* --- the controller --------------------------------------------------------------------------- */
+
+/* It refuses a shard that takes part in a migration already. */
+static bool is_registered(const struct world *world, size_t node)
+{
+    for (size_t i = 0; i < world->plan.move_count; i++) {
+        const struct planner_move *move = &world->moves[i];
+        if (world->registered[i] && (move->from == node || move->to == node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool request_migration(struct world *world, const struct run_command *command)
+{
+    const struct planner_move *move = &world->moves[command->move];
+    if (is_registered(world, move->from) || is_registered(world, move->to) ||
+        !do_migrate(world, command)) {
+        return false;
+    }
+    world->registered[command->move] = true;
+    world->published->version++;
+    return true;
+}
+
+static void settle_migration(struct world *world, size_t index)
+{
+    const struct planner_move *move = &world->moves[index];
+    const struct world_node *source = &world->nodes[move->from];
+    if (!world->registered[index] || source->silent || source->job == RUN_JOB_START ||
+        random_below(world, 3) != 0) {
+        return;
+    }
+    world->registered[index] = false;
+    world->published->version++;
+    for (size_t slot = move->slots.first; slot <= move->slots.last; slot++) {
+        bool moved = source->job == RUN_JOB_SUCCESS && source->move == index;
+        world->published->owners[slot] = moved ? move->to : world->published->owners[slot];
+    }
+}
+
+/* To each node at a time of its own. */
+static void do_controller(struct world *world)
+{
+    for (size_t i = 0; i < world->plan.move_count; i++) {
+        settle_migration(world, i);
+    }
+    for (size_t i = 0; i < world->node_count; i++) {
+        struct world_node *node = &world->nodes[i];
+        if (!node->silent && node->topology->version < world->published->version &&
+            random_below(world, 2) == 0) {
+            topology_destroy(node->topology);
+            node->topology = topology_copy(world->published);
+            check_or_stop(node->topology != NULL);
+        }
+    }
+}
+
 /* --- faults ----------------------------------------------------------------------------------- */
 
 /* To all nodes that answer; the others get it from the tool, or never. */
@@ -416,6 +481,7 @@ static void start_tool(struct world *world)
     memset(world->attempts, 0, sizeof(world->attempts));
     check_or_stop(cluster_run_create(&world->plan, world->node_count, world->parallel_max,
                                      &world->run, &error) == HAUL_OK);
+    world->run->controlled = world->controlled;
 }
 
 static struct slot_range imported_by(const struct world *world, size_t node)
@@ -473,12 +539,15 @@ static bool execute(struct world *world, const struct run_command *command,
                     const struct topology *newest)
 {
     judge_command(world, command);
+    if (world->controlled && (command->kind == RUN_SETSLOT || command->kind == RUN_SETNODES)) {
+        breaks(world, "command %d beside the controller", (int)command->kind);
+    }
     if (world->nodes[command->node].silent) {
         return false;
     }
     switch (command->kind) {
     case RUN_MIGRATE:
-        return do_migrate(world, command);
+        return world->controlled ? request_migration(world, command) : do_migrate(world, command);
     case RUN_CANCEL:
         return do_cancel(world, command);
     case RUN_SETSLOT:
@@ -552,7 +621,8 @@ static void judge_abort(struct world *world)
         if (node->job == RUN_JOB_START) {
             breaks(world, "a job runs after the abort");
         }
-        if (node->job == RUN_JOB_SUCCESS && node->topology->owners[move->slots.first] == i) {
+        const struct topology *known = world->controlled ? world->published : node->topology;
+        if (node->job == RUN_JOB_SUCCESS && known->owners[move->slots.first] == i) {
             breaks(world, "move %zu is not published after the abort", node->move);
         }
     }
@@ -581,8 +651,9 @@ static void judge_end(struct world *world)
         run_world_tally.lost++;
         break;
     case HAUL_STOPPED:
-        expected = world->fault == FAULT_BROKEN || world->fault == FAULT_JOBS ||
-                   world->fault == FAULT_SILENCE || world->fault == FAULT_LOST;
+        expected = world->controlled || world->fault == FAULT_BROKEN ||
+                   world->fault == FAULT_JOBS || world->fault == FAULT_SILENCE ||
+                   world->fault == FAULT_LOST;
         run_world_tally.failed++;
         break;
     case HAUL_MISMATCH:
@@ -615,6 +686,9 @@ static void run_to_end(struct world *world)
             breaks(world, "it never ends");
         }
         do_fault(world);
+        if (world->controlled) {
+            do_controller(world);
+        }
         for (size_t i = 0; i < world->master_count; i++) {
             advance_job(world, i);
         }
@@ -642,6 +716,7 @@ bool run_world_check(uint64_t seed, char text[RUN_WORLD_TEXT_BYTES_MAX])
     run_world_tally.moves += (unsigned)world.plan.move_count;
     run_to_end(&world);
     cluster_run_destroy(world.run);
+    topology_destroy(world.published);
     for (size_t i = 0; i < world.node_count; i++) {
         topology_destroy(world.nodes[i].topology);
     }

@@ -37,17 +37,18 @@ static void write_text(const char *text)
 
 static void test_read__no_file__runs_without_limits(void)
 {
-    struct run_control control = {RUN_ORDER_ABORT, true, 1, 1};
+    struct run_control control = {RUN_ORDER_ABORT, true, 1, 1, "x"};
     begin();
     check_status(run_control_read(plan, &control, &error), HAUL_OK);
     check_equal(control.order, RUN_ORDER_RUN);
     check(!control.limits && control.node_mb == 0 && control.total_mb == 0);
+    check_text(control.controller, "");
 }
 
 static void test_write__each_order__read_again(void)
 {
     for (int order = RUN_ORDER_RUN; order <= RUN_ORDER_ABORT; order++) {
-        struct run_control written = {(enum run_order)order, order == 1, 7, 1000000};
+        struct run_control written = {(enum run_order)order, order == 1, 7, 1000000, "http://c"};
         struct run_control read;
         begin();
         check_status(run_control_write(plan, &written, &error), HAUL_OK);
@@ -55,6 +56,7 @@ static void test_write__each_order__read_again(void)
         check_equal(read.order, written.order);
         check_equal(read.limits, written.limits);
         check(read.node_mb == 7 && read.total_mb == 1000000);
+        check_text(read.controller, "http://c");
     }
 }
 
@@ -68,6 +70,8 @@ static void test_read__damaged__corrupt_with_a_way_out(void)
         "{\"order\": \"stop\", \"limits\": false, \"node_mb\": 0, \"total_mb\": 0}",
         "{\"order\": \"run\", \"limits\": 1, \"node_mb\": 0, \"total_mb\": 0}",
         "{\"order\": \"run\", \"limits\": true, \"node_mb\": -1, \"total_mb\": 0}",
+        "{\"order\": \"run\", \"limits\": true, \"node_mb\": 1, \"total_mb\": 0, \"controller\": "
+        "1}",
     };
     for (size_t i = 0; i < CHECK_COUNT(texts); i++) {
         struct run_control control;
