@@ -219,6 +219,9 @@ static void ask_node(struct cluster_watch *watch, size_t index)
     watch->views[index] = (struct run_view){
         .id = node->id, .name = node->name, .topology = topology, .failure = node->failure};
     watch->views[index].answers = knows && ask_jobs(watch, index);
+    if (knows && !topology->nodes[topology->self].is_master) {
+        watch->views[index].job = RUN_JOB_NONE; /* a replica shows its master's */
+    }
 }
 
 void cluster_watch_ask(struct cluster_watch *watch)

@@ -7,6 +7,7 @@ replica each, and an empty one that a plan fills.
 """
 import json
 import os
+import pty
 import random
 import subprocess
 import time
@@ -356,6 +357,68 @@ class ClusterRun(unittest.TestCase):
         source.wait_for(lambda: limit() == b"200", "the new limit")
         self.assertEqual(self.finish(process)[0], 0)
         self.check_done()
+
+    def test_run__the_same_slots_there_back_and_there_again__moved_each_time(self):
+        """The success of the first time, which the source may still show, is not taken for that of the third."""
+        self.make(masters="a")
+        self.fill()
+        a, g = self.nodes["a"], self.nodes["g"]
+        for number, (source, target) in enumerate(((a, g), (g, a), (a, g))):
+            client = source.client()
+            for key in [key for key in self.values if client.call("cluster", "keyslot", key) < 8000]:
+                self.values[key] = f"{key} of round {number}".encode()
+                self.assertEqual(client.call("set", key, self.values[key]), b"OK")
+            self.plan = os.path.join(self.cluster.directory, f"plan{number}.json")
+            code, output = self.tool("plan", "--nodes", self.name("a"), "--from", source.id, "--to", target.id,
+                                     "--slots", "0-7999", self.plan)
+            self.assertEqual(code, 0, output)
+            self.assertEqual(self.run_to_end().count("begun"), 1)
+            owners = self.owners()
+            self.assertEqual(owners[7999], target.id)
+            self.check_keys(owners)
+
+    def test_run__on_a_terminal__a_bar_a_job_and_one_for_the_whole(self):
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        terminal, its_end = pty.openpty()
+        process = subprocess.Popen([SlotCase.HAUL, "cluster", "run", self.plan], stdout=subprocess.PIPE, stderr=its_end,
+                                   text=True, env={**os.environ, "TERM": "xterm"})
+        self.running.append(process)
+        os.close(its_end)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(terminal, 65536)
+            except OSError:  # the other end is closed
+                break
+        os.close(terminal)
+        self.assertEqual(process.wait(DEADLINE_S), 0)
+        text = shown.decode()
+        for move in self.moves:
+            self.assertRegex(text, rf"{move['slots']} +\[#*\.+\] +\d+ %  copying")
+        self.assertRegex(text, r"all +\[#*\.+\] +\d+ %  1 of 2 moves")
+        self.assertEqual(process.stdout.read().count("published"), 2)
+        self.check_done()
+
+    def test_run__a_password__from_a_file_or_the_environment(self):
+        self.make(masters="ab")
+        self.fill()
+        for node in self.cluster.nodes:
+            node.call("config", "set", "masterauth", "secret")
+            node.call("config", "set", "requirepass", "secret")
+            node.password = "secret"
+        self.assertEqual(self.tool("run", self.plan)[0], 3, "no node answers with a topology")
+        path = os.path.join(self.cluster.directory, "password")
+        with open(path, "w", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write("secret\n")
+        self.run_to_end("--password-file", path)
+        os.environ["HAUL_CLUSTER_PASSWORD"] = "secret"
+        try:
+            self.check_done()
+            self.assertEqual(self.run_to_end(), ["done before"] * 2)
+        finally:
+            del os.environ["HAUL_CLUSTER_PASSWORD"]
 
     # --- with a controller -----------------------------------------------------------------------------------
 

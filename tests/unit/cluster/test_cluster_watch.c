@@ -87,6 +87,20 @@ static void test_ask__a_failed_job__with_its_reason(void)
     end();
 }
 
+static void test_ask__a_replica__has_no_job_of_its_own(void)
+{
+    begin();
+    fake_node_answer_text(&node, "CLUSTER NODES",
+                          ID_A " 127.0.0.1:1@1 myself,slave " ID_B " 1 2 5 connected\n" ID_B
+                               " 127.0.0.1:2@2 master - 1 2 5 connected 0-16383\n");
+    fake_node_answer_text(&node, "CLUSTER INFO",
+                          "migrating_slot(s): 0-99\r\ndestination_node: " ID_C
+                          "\r\nmigrating_state: start\r\n");
+    ask();
+    check(watch->views[0].answers && watch->views[0].job == RUN_JOB_NONE);
+    end();
+}
+
 /* Another process may have taken the address. */
 static void test_ask__another_id_or_nonsense__no_answer(void)
 {
@@ -165,6 +179,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_ask__a_node_and_silent_ones__told_apart),
     CHECK_TEST(test_ask__a_running_job__with_its_figures),
     CHECK_TEST(test_ask__a_failed_job__with_its_reason),
+    CHECK_TEST(test_ask__a_replica__has_no_job_of_its_own),
     CHECK_TEST(test_ask__another_id_or_nonsense__no_answer),
     CHECK_TEST(test_words__each_command),
     CHECK_TEST(test_send__refused__with_the_node_s_words),
