@@ -166,7 +166,10 @@ enum haul_status cluster_drive_look(struct drive *drive, struct haul_error *erro
                               .count = drive->watch->count,
                               .order = RUN_ORDER_PAUSE,
                               .now_ms = now_ms()};
-    return cluster_run_step(drive->run, &round, error);
+    enum haul_status status = cluster_run_step(drive->run, &round, error);
+    return status == HAUL_OK && drive->run->topology == NULL && drive->run->stop.status == HAUL_OK
+               ? haul_error_set(error, HAUL_UNREACHABLE, NULL, 0, "no node answers any more")
+               : status;
 }
 
 /* The limit of every source that moves slots, or is about to. */

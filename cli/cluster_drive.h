@@ -47,7 +47,8 @@ enum haul_status cluster_drive_run(struct drive *drive, const struct drive_optio
                                    struct output *output, int *signal_number,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* One round of questions, and where each move is; no command is sent. */
+/* One round of questions, and where each move is; no command is sent. Errors: UNREACHABLE (no node
+ * answers), NO_MEMORY. */
 enum haul_status cluster_drive_look(struct drive *drive, struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

@@ -53,6 +53,11 @@ static void print_status(const struct drive *drive, const struct run_control *co
     for (size_t i = 0; i < drive->run->move_count; i++) {
         print_move(drive, i);
     }
+    for (size_t i = 0; i < drive->watch->count; i++) {
+        if (!drive->watch->views[i].answers) {
+            (void)printf("%s does not answer\n", drive->watch->views[i].name);
+        }
+    }
     (void)printf("%.0f %% moved; order: %s; %s\n",
                  100 * cluster_show_fraction(drive->plan, drive->run, drive->watch),
                  run_order_name(control->order),
@@ -72,7 +77,8 @@ static void print_json(const struct drive *drive, const struct run_control *cont
     for (size_t i = 0; i < drive->run->move_count; i++) {
         states[i] = cluster_show_state(drive->run->moves[i].state);
     }
-    json_output_cluster_status(drive->plan, states, run_order_name(control->order), running);
+    json_output_cluster_status(drive->plan, states, drive->watch, run_order_name(control->order),
+                               running);
     free(states);
 }
 

@@ -579,8 +579,14 @@ void json_output_cluster_order(const char *command, bool running)
 }
 
 void json_output_cluster_status(const struct cluster_plan *plan, const char *const *states,
-                                const char *order, bool running)
+                                const struct cluster_watch *watch, const char *order, bool running)
 {
+    json_t *silent = json_array();
+    for (size_t i = 0; i < watch->count; i++) {
+        if (!watch->views[i].answers) {
+            (void)json_array_append_new(silent, text_of(watch->views[i].name));
+        }
+    }
     struct haul_error none = {.status = HAUL_OK};
     json_t *document = begin("cluster status", &none, EXIT_CODE_OK);
     json_t *moves = json_array();
@@ -591,6 +597,7 @@ void json_output_cluster_status(const struct cluster_plan *plan, const char *con
     }
     set(document, "order", text_of(order));
     set(document, "running", json_boolean(running));
+    set(document, "silent", silent);
     set(document, "moves", moves);
     end(document);
 }

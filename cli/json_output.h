@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cluster_watch.h"
 #include "dry_run.h"
 #include "finding.h"
 #include "haul/job.h"
@@ -90,7 +91,7 @@ void json_output_cluster_run(const struct cluster_plan *plan);
 void json_output_cluster_order(const char *command, bool running);
 /* `states` of each move, in words. */
 void json_output_cluster_status(const struct cluster_plan *plan, const char *const *states,
-                                const char *order, bool running);
+                                const struct cluster_watch *watch, const char *order, bool running);
 
 /* A job as hexadecimal text. */
 void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_BYTES + 1]);

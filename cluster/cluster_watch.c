@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "haul/text_escape.h"
 #include "info_text.h"
 #include "node_connection.h"
 #include "topology_change.h"
@@ -151,10 +152,18 @@ static double number_of(const char *info, const char *name, double otherwise)
     return end == value ? otherwise : number;
 }
 
+/* A field that people will see. Whoever answers at the port of a node must not reach a terminal. */
+static void take_text(const char *info, const char *name, char *text, size_t size)
+{
+    char value[CLUSTER_RUN_REASON_BYTES_MAX];
+    (void)info_text_field(info, name, value, sizeof(value));
+    (void)haul_text_escape(value, strlen(value), text, size);
+}
+
 static void read_progress(const char *info, struct watch_progress *progress)
 {
     memset(progress, 0, sizeof(*progress));
-    (void)info_text_field(info, "migrate_phase", progress->phase, sizeof(progress->phase));
+    take_text(info, "migrate_phase", progress->phase, sizeof(progress->phase));
     progress->percent = number_of(info, "migrate_percent", 0);
     progress->bytes = info_text_number(info, "migrate_bytes", 0);
     progress->rate_mb = number_of(info, "migrate_rate_mb", 0);
@@ -167,7 +176,7 @@ static void ask_failure(struct cluster_watch *watch, struct watched_node *node)
     char *info = ask(watch, node, "INFO", "migration");
     node->failure[0] = '\0';
     if (info != NULL) {
-        (void)info_text_field(info, "migrate_last_error", node->failure, sizeof(node->failure));
+        take_text(info, "migrate_last_error", node->failure, sizeof(node->failure));
     }
     free(info);
 }

@@ -271,6 +271,7 @@ class ClusterRun(unittest.TestCase):
         process = self.start("--parallel", "1")
         self.wait_event(process, "begun")
         self.nodes["d"].kill()
+        self.assertEqual(self.status()["silent"], [self.name("d")])
         self.wait_event(process, "waiting for a node that does not answer")
         self.slow(0)
         code, events, document = self.finish(process)
@@ -291,6 +292,20 @@ class ClusterRun(unittest.TestCase):
         source.start()
         events = self.finish(process)[1]
         self.assertIn("failed", events)
+        self.check_done()
+
+    def test_run__the_destination_is_killed__continues_when_it_is_back(self):
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        process = self.start("--parallel", "1")
+        self.wait_copying(process)
+        self.nodes["g"].kill()
+        self.wait_event(process, "waiting for a node that does not answer")
+        self.nodes["g"].start()
+        self.slow(0)
+        code, _, document = self.finish(process)
+        self.assertEqual((code, document["status"]), (0, "ok"), document)
         self.check_done()
 
     def test_pause__no_move_begins__until_resume(self):

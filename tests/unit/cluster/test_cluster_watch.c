@@ -79,11 +79,11 @@ static void test_ask__a_failed_job__with_its_reason(void)
                           "migrating_slot(s): 7\r\ndestination_node: " ID_B
                           "\r\nmigrating_state: fail\r\nimporting_slot(s): 1-2\r\n"
                           "import_state: start\r\n");
-    fake_node_answer_text(&node, "INFO migration", "migrate_last_error:no space left\r\n");
+    fake_node_answer_text(&node, "INFO migration", "migrate_last_error:no \033[2Jspace\r\n");
     ask();
     check(watch->views[0].job == RUN_JOB_FAIL && watch->views[0].imports);
     check(watch->views[0].import_slots.first == 1 && watch->views[0].import_slots.last == 2);
-    check_text(watch->views[0].failure, "no space left");
+    check_text(watch->views[0].failure, "no \\x1b[2Jspace");
     end();
 }
 
