@@ -3,12 +3,13 @@
  * {"cluster": ...}} or {"error": {"message": ...}}. */
 #include "controller.h"
 
-#include <curl/curl.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "curl_library.h"
 
 enum {
     URL_BYTES = 2048,
@@ -19,6 +20,7 @@ enum {
 };
 
 struct controller {
+    struct curl_library library;
     CURL *curl;
     struct curl_slist *headers;
     char url[URL_BYTES];
@@ -58,34 +60,34 @@ static enum haul_status request(struct controller *controller, const char *path,
 {
     char url[URL_BYTES + BODY_BYTES];
     json_error_t ignored;
+    const struct curl_library *library = &controller->library;
     CURL *curl = controller->curl;
     (void)snprintf(url, sizeof(url), "%s%s", controller->url, path);
     controller->answer_size = 0;
-    curl_easy_reset(curl);
-    bool ok =
-        curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)controller->timeout_ms) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_WRITEDATA, controller) == CURLE_OK &&
-        (body == NULL ||
-         (curl_easy_setopt(curl, CURLOPT_HTTPHEADER, controller->headers) == CURLE_OK &&
-          curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body) == CURLE_OK));
+    library->easy_reset(curl);
+    __typeof__(library->easy_setopt) set = library->easy_setopt;
+    bool ok = set(curl, CURLOPT_URL, url) == CURLE_OK &&
+              set(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+              set(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+              set(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+              set(curl, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
+              set(curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX) == CURLE_OK &&
+              set(curl, CURLOPT_TIMEOUT_MS, (long)controller->timeout_ms) == CURLE_OK &&
+              set(curl, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
+              set(curl, CURLOPT_WRITEDATA, controller) == CURLE_OK &&
+              (body == NULL || (set(curl, CURLOPT_HTTPHEADER, controller->headers) == CURLE_OK &&
+                                set(curl, CURLOPT_POSTFIELDS, body) == CURLE_OK));
     if (!ok) {
         return no_memory(error);
     }
-    CURLcode result = curl_easy_perform(curl);
+    CURLcode result = library->easy_perform(curl);
     if (result != CURLE_OK) {
         haul_error_set(error, HAUL_UNREACHABLE, NULL, 0, "the controller does not answer: %s",
-                       curl_easy_strerror(result));
+                       library->easy_strerror(result));
         haul_error_hint(error, "check --controller, and that it runs");
         return HAUL_UNREACHABLE;
     }
-    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, code);
+    (void)library->easy_getinfo(curl, CURLINFO_RESPONSE_CODE, code);
     *answer = json_loadb(controller->answer == NULL ? "" : controller->answer,
                          controller->answer_size, 0, &ignored);
     return *answer != NULL || *code == HTTP_NOT_FOUND
@@ -182,12 +184,19 @@ enum haul_status controller_open(const char *url, uint32_t timeout_ms,
         return HAUL_INVALID;
     }
     struct controller *opened = calloc(1, sizeof(*opened));
-    if (opened == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        free(opened);
+    if (opened == NULL) {
         return no_memory(error);
     }
-    opened->curl = curl_easy_init();
-    opened->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    enum haul_status status = curl_library_load(&opened->library, error);
+    if (status == HAUL_OK && opened->library.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        status = no_memory(error);
+    }
+    if (status != HAUL_OK) {
+        free(opened);
+        return status;
+    }
+    opened->curl = opened->library.easy_init();
+    opened->headers = opened->library.slist_append(NULL, "Content-Type: application/json");
     opened->timeout_ms = timeout_ms;
     (void)snprintf(opened->url, sizeof(opened->url), "%s", url);
     if (opened->curl == NULL || opened->headers == NULL) {
@@ -201,10 +210,11 @@ enum haul_status controller_open(const char *url, uint32_t timeout_ms,
 void controller_close(struct controller *controller)
 {
     if (controller != NULL) {
-        curl_slist_free_all(controller->headers);
-        curl_easy_cleanup(controller->curl);
+        struct curl_library library = controller->library;
+        library.slist_free_all(controller->headers);
+        library.easy_cleanup(controller->curl);
         free(controller->answer);
         free(controller);
-        curl_global_cleanup();
+        library.global_cleanup();
     }
 }

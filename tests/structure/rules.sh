@@ -98,7 +98,7 @@ rule_doors() {
     door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/wire/message\.[ch]$'
     door "$root" 'jansson\.h' '^(cli/(json_output|running_job)|cluster/(controller|plan_file|run_control))\.c$'
     door "$root" 'hiredis/' '^cluster/node_connection\.c$'
-    door "$root" 'curl/' '^cluster/controller\.c$'
+    door "$root" 'curl/' '^cluster/curl_library\.h$'
     door "$root" 'jemalloc/' '^cli/allocator\.c$'
     door "$root" 'getopt\.h' '^cli/option_table\.c$'
     door "$root" 'sys/sdt\.h' '^base/probe\.h$'
