@@ -318,11 +318,19 @@ const struct topology_node *topology_find(const struct topology *topology, const
     return NULL;
 }
 
+/* Four owners at once, as most runs are long. */
 struct slot_range topology_run(const uint16_t *owners, uint16_t first)
 {
-    uint16_t last = first;
-    while (last + 1 < CLUSTER_SLOT_COUNT && owners[last + 1] == owners[first]) {
-        last++;
+    enum { STRIDE = sizeof(uint64_t) / sizeof(*owners) };
+    const uint64_t expected = owners[first] * UINT64_C(0x0001000100010001);
+    uint64_t found = expected;
+    uint32_t end = first;
+    for (; end + STRIDE <= CLUSTER_SLOT_COUNT && found == expected; end += STRIDE) {
+        memcpy(&found, &owners[end], sizeof(found));
     }
-    return (struct slot_range){first, last};
+    end -= found == expected ? 0 : STRIDE;
+    while (end < CLUSTER_SLOT_COUNT && owners[end] == owners[first]) {
+        end++;
+    }
+    return (struct slot_range){first, (uint16_t)(end - 1)};
 }
