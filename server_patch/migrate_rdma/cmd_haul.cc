@@ -18,6 +18,9 @@
 //                                                         slots, or take them off the queue. OK
 //   HAUL SIZES <slots> [<slots> ...]                      from a tool that plans migrations: rdma_sizes.h. An integer
 //                                                         for each range
+//   HAUL PROBE <node-id> [<MB/s>]                         from such a tool, to a source: rdma_probe.h.
+//                                                         haul measuring, or haul <microseconds> <bytes a second>
+//   HAUL SINK <bytes>                                     from a node that measures: nothing is done with them. OK
 //
 // A job is named by RdmaJobId(). Its secret is in one answer and nowhere else, because MONITOR and SLOWLOG show what
 // nodes send. Builds that had no secret know neither KEYED nor OUTCOME, and are refused.
@@ -33,6 +36,7 @@
 #include "rdma_import.h"
 #include "rdma_migrate.h"
 #include "rdma_sizes.h"
+#include "rdma_slots.h"
 #include "server/server.h"
 #include "string_util.h"
 
@@ -43,8 +47,10 @@ class CommandHaul : public Commander {
   // Those that check or change what the topology means for a slot.
   static bool IsExclusive(const std::string &subcommand) {
     return !util::EqualICase(subcommand, "endpoint") && !util::EqualICase(subcommand, "outcome") &&
-           !util::EqualICase(subcommand, "sizes");
+           !util::EqualICase(subcommand, "sizes") && !util::EqualICase(subcommand, "probe") && !IsSink(subcommand);
   }
+
+  static bool IsSink(const std::string &subcommand) { return util::EqualICase(subcommand, "sink"); }
 
   Status Parse(const std::vector<std::string> &args) override {
     auto found = subcommands().find(util::ToLower(args[1]));
@@ -75,6 +81,7 @@ class CommandHaul : public Commander {
         {"outcome", {3, 3, &CommandHaul::outcome}}, {"confirm", {5, 5, &CommandHaul::confirm}},
         {"given", {6, 6, &CommandHaul::given}},     {"abandon", {4, 4, &CommandHaul::abandon}},
         {"cancel", {3, 3, &CommandHaul::cancel}},   {"sizes", {3, 2 + kRdmaSizesMax, &CommandHaul::sizes}},
+        {"probe", {3, 4, &CommandHaul::probe}},     {"sink", {3, 3, &CommandHaul::sink}},
     };
     return table;
   }
@@ -88,8 +95,9 @@ class CommandHaul : public Commander {
 
   StatusOr<std::string> import(Server *srv, Connection *conn) {
     if (args_.size() < 6 || !util::EqualICase(args_[5], "keyed")) {
-      return {Status::RedisExecErr, "haul: the source's build knows no keys, and this node takes no slots without: "
-                                    "install the destination's build on the source, or set migrate-transport redis"};
+      return {Status::RedisExecErr,
+              "haul: the source's build knows no keys, and this node takes no slots without: "
+              "install the destination's build on the source, or set migrate-transport redis"};
     }
     RdmaImportRequest request;
     request.range = GET_OR_RET(parseRange(args_[2]));
@@ -139,12 +147,24 @@ class CommandHaul : public Commander {
     return answer;
   }
 
+  StatusOr<std::string> probe(Server *srv, Connection *) {
+    constexpr uint64_t kMaxMb = INT32_MAX;
+    uint64_t rate_mb = 0;
+    if (args_.size() > 3) rate_mb = GET_OR_RET(ParseInt<uint64_t>(args_[3], NumericRange<uint64_t>{0, kMaxMb}, 10));
+    if (args_[2] == srv->rdma_slots->MyId()) return {Status::RedisExecErr, "that is this node"};
+    auto node = GET_OR_RET(srv->rdma_slots->AddressOf(args_[2]));
+    return SimpleString("haul " + GET_OR_RET(srv->slot_migrator->rdma->probe.Ask(node, rate_mb << 20)));
+  }
+
+  StatusOr<std::string> sink(Server *, Connection *) { return RESP_OK; }
+
   const Subcommand *subcommand_ = nullptr;
 };
 
 static uint64_t GenerateHaulFlag(uint64_t flags, const std::vector<std::string> &args) {
-  bool exclusive = args.size() >= 2 && CommandHaul::IsExclusive(args[1]);
-  return exclusive ? flags | kCmdExclusive : flags;
+  if (args.size() < 2) return flags;
+  if (CommandHaul::IsSink(args[1])) return flags | kCmdSkipMonitor;
+  return CommandHaul::IsExclusive(args[1]) ? flags | kCmdExclusive : flags;
 }
 
 REDIS_REGISTER_COMMANDS(Cluster,

@@ -46,6 +46,7 @@ set(MIGRATE_RDMA_SOURCES
   rdma_migrate
   rdma_moved
   rdma_peer
+  rdma_probe
   rdma_question
   rdma_queue
   rdma_report

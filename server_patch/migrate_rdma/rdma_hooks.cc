@@ -27,6 +27,7 @@ Status RdmaRecover(Server *srv) {
 void RdmaStop(Server *srv) {
   if (!srv->rdma_slots) return;
   srv->slot_migrator->rdma->queue.Stop();
+  srv->slot_migrator->rdma->probe.Stop();
   srv->slot_migrator->rdma->StopWatching();
   srv->rdma_import.reset();
   srv->slot_migrator.reset();

@@ -46,7 +46,7 @@ bool CanContinue(haul_status status) {
 }  // namespace
 
 RdmaMigrator::RdmaMigrator(Server *srv, SlotMigrator *migrator, RdmaSlots *slots)
-    : queue(srv), srv_(srv), migrator_(migrator), slots_(slots) {}
+    : queue(srv), probe(srv), srv_(srv), migrator_(migrator), slots_(slots) {}
 
 RdmaMigrator::~RdmaMigrator() { StopWatching(); }
 

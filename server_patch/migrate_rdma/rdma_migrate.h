@@ -28,6 +28,7 @@
 
 #include "cluster/cluster_defs.h"
 #include "rdma_options.h"
+#include "rdma_probe.h"
 #include "rdma_queue.h"
 #include "rdma_rate.h"
 #include "rdma_report.h"
@@ -92,6 +93,7 @@ class RdmaMigrator {
 
   RdmaReport report{"migrate"};
   RdmaQueue queue;
+  RdmaProbe probe;
 
  private:
   enum class Left { kNothing, kUndecided, kDecided };

@@ -185,6 +185,13 @@ std::string RdmaSlots::MyId() const {
   return my_id_;
 }
 
+StatusOr<RdmaAddress> RdmaSlots::AddressOf(const std::string &node) const {
+  const auto &nodes = srv_->cluster->nodes_;
+  auto found = nodes.find(node);
+  if (found == nodes.end()) return {Status::NotOK, "the topology has no such node"};
+  return RdmaAddress{found->second->host, found->second->port};
+}
+
 // With mutex_: nothing of what this node was counts any more, and its database may be another's.
 void RdmaSlots::clear() {
   given_ = taken_ = {};

@@ -40,6 +40,7 @@
 #include <vector>
 
 #include "cluster/cluster_defs.h"
+#include "rdma_address.h"
 #include "rdma_moved.h"
 #include "status.h"
 
@@ -65,6 +66,8 @@ class RdmaSlots {
   bool IsReplica() const { return is_replica_; }
   int64_t Version() const { return version_; }
   std::string MyId() const;
+  // Of the node with this id. A guard of the server.
+  StatusOr<RdmaAddress> AddressOf(const std::string &node) const;
 
   // --- the giver ---
   // The slots answer MOVED from now on; sets `version`. Exclusive guard. Store() must follow, without the guard.

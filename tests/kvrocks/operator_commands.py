@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """operator_commands.py: what an operator sees of a migration, and how it is slowed down, queued, cancelled,
-and how large slots are.
+how large slots are, and how fast a line is.
 
     operator_commands.py HAUL_TOOL [unittest arguments]
 """
@@ -231,6 +231,67 @@ class OperatorCommands(SlotCase):
             with self.assertRaises(Error, msg=words[:1]):
                 a.call("haul", "sizes", *words)
         self.assertEqual(len(a.call("haul", "sizes", *["0"] * 1024)), 1024)
+
+    # --- the line to another node ----------------------------------------------------------------------------
+
+    def probe(self, node, *words, client=None):
+        """Round trip in seconds, bytes a second."""
+        def answer():
+            try:
+                line = (client or node).call("haul", "probe", *words).decode().split()
+            except Error as error:
+                return error
+            self.assertEqual(line[0], "haul")
+            return None if line[1] == "measuring" else line[1:]
+        answered = node.wait_for(answer, "a measurement")
+        if isinstance(answered, Error):
+            raise answered
+        return int(answered[0]) / 1e6, int(answered[1])
+
+    def test_probe__a_node_of_this_machine__fast(self):
+        a, b = self.open()
+        round_trip, rate = self.probe(a, b.id)
+        self.assertLess(round_trip, 0.01)
+        self.assertGreater(rate, 100e6)
+        self.assertEqual(self.probe(a, b.id), (round_trip, rate), "kept for a minute")
+
+    def test_probe__a_limit__kept(self):
+        a, b = self.open()
+        began = time.monotonic()
+        _, rate = self.probe(a, b.id, 20)
+        self.assertLess(rate, 1.25 * (20 << 20))
+        self.assertGreater(rate, 0.5 * (20 << 20))
+        self.assertLess(time.monotonic() - began, 10)
+        with self.assertRaisesRegex(Error, "being measured"):
+            a.call("haul", "probe", b.id, 10)
+            a.call("haul", "probe", b.id, 30)
+
+    def test_probe__a_password__sent(self):
+        a, b = self.open()
+        b.call("config", "set", "requirepass", "secret")
+        with self.assertRaisesRegex(Error, "NOAUTH"):
+            self.probe(a, b.id)
+        client = a.client()
+        client.call("config", "set", "requirepass", "secret")
+        self.assertGreater(self.probe(a, b.id, 100, client=client)[1], 0)
+        client.close()
+
+    def test_probe__a_node_that_cannot_be_measured__named(self):
+        a, b = self.open()
+        for words, message in (((a.id,), "this node"), (("0" * 40,), "no such node"), ((), "number of arguments"),
+                               ((b.id, "x"), "integer"), ((b.id, 2 ** 31), "range")):
+            with self.assertRaisesRegex(Error, message, msg=words):
+                a.call("haul", "probe", *words)
+        b.kill()
+        with self.assertRaisesRegex(Error, "cannot connect"):
+            self.probe(a, b.id)
+
+    def test_probe__the_node_stops_meanwhile__at_once(self):
+        a, b = self.open()
+        a.call("haul", "probe", b.id, 1)
+        began = time.monotonic()
+        a.stop()
+        self.assertLess(time.monotonic() - began, 5)
 
 
 if __name__ == "__main__":
