@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cluster_lines.h"
 #include "cluster_show.h"
 #include "discovery.h"
 #include "log_time.h"
@@ -259,9 +260,17 @@ static void rest(const struct drive *drive, struct signal_watch *signals, uint64
     }
 }
 
+/* Before a move begins, the lines are measured; what runs is published meanwhile. */
+static bool measures_first(const struct drive *drive, const struct drive_options *options,
+                           const struct run_round *round)
+{
+    return !options->no_probe && !drive->measured && round->order == RUN_ORDER_RUN &&
+           !round->closed;
+}
+
 static enum haul_status do_round(struct drive *drive, const struct drive_options *options,
                                  struct cluster_show *show, struct output *output,
-                                 struct haul_error *error)
+                                 struct signal_watch *signals, struct haul_error *error)
 {
     struct run_control control = {.order = RUN_ORDER_RUN};
     enum haul_status status = run_control_read(options->plan, &control, error);
@@ -278,11 +287,18 @@ static enum haul_status do_round(struct drive *drive, const struct drive_options
                               .order = control.order,
                               .closed = !day_window_is_open(&options->window, log_time_minute()),
                               .now_ms = now_ms()};
+    struct run_round shown = round;
+    bool measures = measures_first(drive, options, &round);
+    round.order = measures ? RUN_ORDER_PAUSE : round.order;
     status = cluster_run_step(drive->run, &round, error);
     if (status == HAUL_OK) {
-        cluster_show_round(show, &round);
+        cluster_show_round(show, &shown);
         set_limits(drive, &control);
         send_commands(drive, &round, show, output);
+    }
+    if (status == HAUL_OK && measures && drive->run->command_count == 0 && !drive->run->ended) {
+        cluster_lines_measure(drive, &control, signals, output);
+        drive->measured = true;
     }
     return status;
 }
@@ -296,7 +312,7 @@ static enum haul_status do_rounds(struct drive *drive, const struct drive_option
         cluster_show_init(&show, output, drive->plan, drive->run, drive->watch, error);
     while (status == HAUL_OK && !drive->run->ended && signal_watch_number(signals) == 0) {
         uint64_t began_ms = now_ms();
-        status = do_round(drive, options, &show, output, error);
+        status = do_round(drive, options, &show, output, signals, error);
         if (!drive->run->ended) {
             rest(drive, signals, began_ms);
         }

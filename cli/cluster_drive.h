@@ -19,6 +19,7 @@ struct drive_options {
     struct cluster_options *cluster; /* `nodes` NULL: those of the plan */
     uint32_t parallel_max;           /* 0: no limit */
     struct day_window window;
+    bool no_probe; /* the lines are not measured */
 };
 
 /* A plan, and the nodes that it is for. Zeroed: nothing is open. */
@@ -29,6 +30,7 @@ struct drive {
     struct controller *controller; /* NULL: the run publishes by itself */
     uint64_t controller_ms;        /* when it has answered last */
     uint64_t ping_ms;              /* when it was asked last */
+    bool measured;                 /* the lines: once a process, before a move begins */
     int lock_fd;
     bool locked;
 };

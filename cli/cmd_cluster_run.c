@@ -19,6 +19,7 @@ struct run_options {
     uint64_t rate;
     uint64_t rate_total;
     const char *controller;
+    bool no_probe;
     bool dry_run;
     const char *plan;
 };
@@ -58,6 +59,9 @@ static const struct option_rule rules[] = {
      .help = "kvrocks-controller's URL of the cluster: it begins moves and publishes them;\n"
              "later commands for this plan use it, too",
      AT(option_text, controller)},
+    {.name = "no-probe",
+     .help = "do not measure the lines between the nodes before the first move",
+     AT(option_flag, no_probe)},
     {.name = "dry-run",
      .help = "print the commands that would be sent; change nothing",
      AT(option_flag, dry_run)},
@@ -87,21 +91,12 @@ static void print_command(const struct drive *drive, const struct run_command *c
     free(words.text);
 }
 
-static size_t view_of(const struct drive *drive, const char *id)
-{
-    size_t index = 0;
-    while (index + 1 < drive->watch->count && strcmp(drive->watch->views[index].id, id) != 0) {
-        index++;
-    }
-    return index;
-}
-
 /* The commands of one move, as cluster_run.h orders them. */
 static void print_move(const struct drive *drive, size_t index, int64_t version)
 {
     const struct run_move *move = &drive->run->moves[index];
-    size_t from = view_of(drive, move->from);
-    size_t to = view_of(drive, move->to);
+    size_t from = cluster_watch_find(drive->watch, move->from);
+    size_t to = cluster_watch_find(drive->watch, move->to);
     if (drive->controller != NULL) {
         char range[TOPOLOGY_RANGE_BYTES_MAX];
         slot_range_format(move->slots, range);
@@ -196,7 +191,7 @@ static int run(struct run_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
     struct drive_options drive = {options->plan, &options->cluster, options->parallel_max,
-                                  options->window};
+                                  options->window, options->no_probe};
     enum haul_status status =
         options->dry_run ? dry_run(&drive, &error) : set_control(options, &error);
     if (status != HAUL_OK) {
@@ -226,7 +221,9 @@ const struct command command_cluster_run = {
     .details =
         "Begins each move at its source, waits for the hand-over, and publishes it: at the\n"
         "destination, then at the source, then at all other nodes, replicas too. A node takes\n"
-        "part in one move at once. The command may be killed and started again at any moment:\n"
+        "part in one move at once. Before the first, each source measures its lines (HAUL\n"
+        "PROBE): one to three seconds a line. The command may be killed and started again at any "
+        "moment:\n"
         "it continues from what the nodes say.\n"
         "\n"
         "A move that fails three times, a node that does not answer, or a topology that\n"

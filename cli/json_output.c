@@ -550,15 +550,29 @@ static json_t *move_object(const struct cluster_plan *plan, size_t index)
     return move;
 }
 
-void json_output_cluster_event(const char *event, const struct cluster_plan *plan, size_t move,
-                               const char *detail)
+static json_t *begin_event(const char *event, const char *detail)
 {
     json_t *document = json_object();
     set(document, "schema_version", json_integer(JSON_OUTPUT_SCHEMA_VERSION));
     set(document, "command", text_of("cluster run"));
     set(document, "event", text_of(event));
     set(document, "detail", text_or_null(detail));
+    return document;
+}
+
+void json_output_cluster_event(const char *event, const struct cluster_plan *plan, size_t move,
+                               const char *detail)
+{
+    json_t *document = begin_event(event, detail);
     set(document, "move", move == SIZE_MAX ? json_null() : move_object(plan, move));
+    end(document);
+}
+
+void json_output_cluster_line(const char *event, const char *subject, const char *detail)
+{
+    json_t *document = begin_event(event, detail);
+    set(document, "subject", text_of(subject));
+    set(document, "move", json_null());
     end(document);
 }
 

@@ -86,6 +86,8 @@ void json_output_cluster_plan(const struct cluster_plan *plan, double seconds, c
 void json_output_cluster_event(const char *event, const struct cluster_plan *plan, size_t move,
                                const char *detail);
 /* Every move is done. */
+/* An event of no move, about `subject`. */
+void json_output_cluster_line(const char *event, const char *subject, const char *detail);
 void json_output_cluster_run(const struct cluster_plan *plan);
 /* An order was left for a plan that a process runs, or not. */
 void json_output_cluster_order(const char *command, bool running);

@@ -58,6 +58,17 @@ static char *ask(struct cluster_watch *watch, struct watched_node *node, const c
     return call(watch, node, words, 2, &answer, &error) == HAUL_OK ? answer.text : NULL;
 }
 
+/* A whole text of digits. */
+static bool take_number(const char *text, uint64_t *value)
+{
+    char *end = NULL;
+    if (text == NULL || text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    *value = strtoull(text, &end, 10);
+    return *end == '\0';
+}
+
 enum haul_status cluster_watch_words(const struct run_command *command,
                                      const struct run_move *moves, const struct topology *topology,
                                      struct watch_words *words, struct haul_error *error)
@@ -117,19 +128,77 @@ int64_t cluster_watch_share_mb(uint64_t node_mb, uint64_t total_mb, size_t jobs)
     return share > INT32_MAX ? INT32_MAX : (int64_t)share;
 }
 
+enum haul_status cluster_watch_set(struct cluster_watch *watch, size_t node, const char *name,
+                                   uint64_t value, struct haul_error *error)
+{
+    char text[24];
+    const char *words[] = {"CONFIG", "SET", name, text};
+    struct node_answer answer = {NULL, 0};
+    (void)snprintf(text, sizeof(text), "%" PRIu64, value);
+    enum haul_status status = call(watch, &watch->nodes[node], words, 4, &answer, error);
+    free(answer.text);
+    return status;
+}
+
+enum haul_status cluster_watch_setting(struct cluster_watch *watch, size_t node, const char *name,
+                                       uint64_t *value, struct haul_error *error)
+{
+    const char *words[] = {"CONFIG", "GET", name};
+    struct node_answer answer = {NULL, 0};
+    enum haul_status status = call(watch, &watch->nodes[node], words, 3, &answer, error);
+    if (status == HAUL_OK && !take_number(answer.text, value)) {
+        status = haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no setting %s", name);
+    }
+    free(answer.text);
+    return status;
+}
+
 enum haul_status cluster_watch_limit(struct cluster_watch *watch, size_t node, int64_t rate_mb,
                                      struct haul_error *error)
 {
-    char text[24];
-    const char *words[] = {"CONFIG", "SET", "migrate-rdma-rate-limit-mb", text};
-    struct node_answer answer = {NULL, 0};
     struct watched_node *watched = &watch->nodes[node];
     if (watched->rate_mb == rate_mb) {
         return HAUL_OK;
     }
-    (void)snprintf(text, sizeof(text), "%" PRId64, rate_mb);
-    enum haul_status status = call(watch, watched, words, 4, &answer, error);
+    enum haul_status status =
+        cluster_watch_set(watch, node, "migrate-rdma-rate-limit-mb", (uint64_t)rate_mb, error);
     watched->rate_mb = status == HAUL_OK ? rate_mb : CLUSTER_WATCH_RATE_UNKNOWN;
+    return status;
+}
+
+/* "haul measuring", or "haul MICROSECONDS BYTES". */
+static bool parse_line(const char *text, struct watch_line *line)
+{
+    static const char start[] = "haul ";
+    char *end = NULL;
+    *line = (struct watch_line){.measured = false};
+    if (text == NULL || strncmp(text, start, strlen(start)) != 0) {
+        return false;
+    }
+    text += strlen(start);
+    if (strcmp(text, "measuring") == 0) {
+        return true;
+    }
+    line->measured = true;
+    line->round_trip_us = strtoull(text, &end, 10);
+    bool two = end != text && *end == ' ';
+    text = end;
+    line->rate = two ? strtoull(text, &end, 10) : 0;
+    return two && end != text && *end == '\0';
+}
+
+enum haul_status cluster_watch_probe(struct cluster_watch *watch, size_t node, const char *to,
+                                     uint64_t rate_mb, struct watch_line *line,
+                                     struct haul_error *error)
+{
+    char limit[24];
+    const char *words[] = {"HAUL", "PROBE", to, limit};
+    struct node_answer answer = {NULL, 0};
+    (void)snprintf(limit, sizeof(limit), "%" PRIu64, rate_mb);
+    enum haul_status status = call(watch, &watch->nodes[node], words, 4, &answer, error);
+    if (status == HAUL_OK && !parse_line(answer.text, line)) {
+        status = haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "no answer to HAUL PROBE");
+    }
     free(answer.text);
     return status;
 }
@@ -231,6 +300,15 @@ static void ask_node(struct cluster_watch *watch, size_t index)
     if (knows && !topology->nodes[topology->self].is_master) {
         watch->views[index].job = RUN_JOB_NONE; /* a replica shows its master's */
     }
+}
+
+size_t cluster_watch_find(const struct cluster_watch *watch, const char *id)
+{
+    size_t index = 0;
+    while (index < watch->count && strcmp(watch->views[index].id, id) != 0) {
+        index++;
+    }
+    return index;
 }
 
 void cluster_watch_ask(struct cluster_watch *watch)

@@ -39,6 +39,9 @@ enum haul_status cluster_watch_open(const struct node_facts_list *list,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 void cluster_watch_close(struct cluster_watch *watch);
 
+/* The index of the view with this id; `count`: none. */
+size_t cluster_watch_find(const struct cluster_watch *watch, const char *id);
+
 /* Fill the views: what each node answers now. */
 void cluster_watch_ask(struct cluster_watch *watch);
 
@@ -64,6 +67,27 @@ enum haul_status cluster_watch_send(struct cluster_watch *watch, const struct ru
 /* Limit what the source sends, in MB (2^20) a second; 0: no limit. Nothing is sent if the node has
  * this limit from here already. Errors: those of node_connection. */
 enum haul_status cluster_watch_limit(struct cluster_watch *watch, size_t node, int64_t rate_mb,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+/* A setting of a node that is a number. Errors: those of node_connection; NOT_FOUND (the node has
+ * no such setting). */
+enum haul_status cluster_watch_setting(struct cluster_watch *watch, size_t node, const char *name,
+                                       uint64_t *value, struct haul_error *error) HAUL_MUST_CHECK;
+/* CONFIG SET: until the node's next start. Errors: those of node_connection. */
+enum haul_status cluster_watch_set(struct cluster_watch *watch, size_t node, const char *name,
+                                   uint64_t value, struct haul_error *error) HAUL_MUST_CHECK;
+
+/* What a node has measured of its line to the node with the id `to`. */
+struct watch_line {
+    bool measured; /* false: it measures, ask again */
+    uint64_t round_trip_us;
+    uint64_t rate; /* bytes a second */
+};
+/* HAUL PROBE: begin to measure, sending at most `rate_mb` MB (2^20) a second (0: no limit), or ask
+ * for the result. Errors: those of node_connection (REFUSED: it cannot measure, or knows no such
+ * command), PROTOCOL. */
+enum haul_status cluster_watch_probe(struct cluster_watch *watch, size_t node, const char *to,
+                                     uint64_t rate_mb, struct watch_line *line,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The limit of one of `jobs` jobs that run at once, if a node may send `node_mb` and all together

@@ -101,9 +101,9 @@ class ClusterRun(unittest.TestCase):
                               timeout=DEADLINE_S, check=False)
         return done.returncode, done.stdout + done.stderr
 
-    def start(self, *arguments):
+    def start(self, *arguments, probe=False):
         process = subprocess.Popen([SlotCase.HAUL, "cluster", "run", "--json", "--timeout", "2s", *arguments,
-                                    self.plan], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                    *([] if probe else ["--no-probe"]), self.plan], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.running.append(process)
         return process
 
@@ -181,6 +181,23 @@ class ClusterRun(unittest.TestCase):
         self.check_done()
         self.assertEqual(self.states(), ["done"] * 3)
         self.assertEqual(self.run_to_end(), ["done before"] * 3)
+
+    def events(self, process):
+        output = process.communicate(timeout=DEADLINE_S)[0]
+        self.assertEqual(process.returncode, 0, output)
+        return [json.loads(line) for line in output.splitlines() if '"event"' in line]
+
+    def test_run__before_the_first_move__each_line_is_measured_once(self):
+        self.make()
+        events = self.events(self.start("--rate", "20M", probe=True))
+        names = [event["event"] for event in events]
+        lines = [event for event in events if event["event"] == "line"]
+        self.assertEqual(names[:4], ["line"] * 3 + ["estimate"])
+        self.assertNotIn("line", names[4:])
+        self.assertEqual({line["subject"] for line in lines},
+                         {f"{self.name(node)} -> {self.name('g')}" for node in "abc"})
+        for line in lines:
+            self.assertRegex(line["detail"], r"^round trip \d+\.\d ms, (1\d|2[0-6])\.\d MB a second$")
 
     def test_run__killed_at_each_event__goes_on(self):
         self.make(replica_of={"d": "a"})

@@ -175,6 +175,57 @@ static void test_share__the_smaller_limit_counts(void)
     check_equal(cluster_watch_share_mb(UINT64_MAX, 0, 1), INT32_MAX);
 }
 
+static void check_probe(const char *reply, enum haul_status status)
+{
+    struct watch_line line;
+    begin();
+    fake_node_answer(&node, "HAUL PROBE " ID_B " 5", reply);
+    fake_node_start(&node);
+    check_status(cluster_watch_probe(watch, 0, ID_B, 5, &line, &error), status);
+    end();
+}
+
+static void test_probe__measuring_and_measured__told_apart(void)
+{
+    struct watch_line line;
+    begin();
+    fake_node_answer(&node, "HAUL PROBE " ID_B " 0", "+haul 50123 112000000\r\n");
+    fake_node_answer(&node, "HAUL PROBE " ID_C " 0", "+haul measuring\r\n");
+    fake_node_start(&node);
+    check_status(cluster_watch_probe(watch, 0, ID_B, 0, &line, &error), HAUL_OK);
+    check(line.measured && line.round_trip_us == 50123 && line.rate == 112000000);
+    check_status(cluster_watch_probe(watch, 0, ID_C, 0, &line, &error), HAUL_OK);
+    check(!line.measured);
+    end();
+}
+
+static void test_probe__another_answer__named(void)
+{
+    check_probe("-ERR HAUL: unknown subcommand\r\n", HAUL_REFUSED);
+    check_probe("+OK\r\n", HAUL_PROTOCOL);
+    check_probe("+haul\r\n", HAUL_PROTOCOL);
+    check_probe("+haul 5\r\n", HAUL_PROTOCOL);
+    check_probe("+haul 5 \r\n", HAUL_PROTOCOL);
+    check_probe("+haul 5 x\r\n", HAUL_PROTOCOL);
+    check_probe("+haul 5 6 7\r\n", HAUL_PROTOCOL);
+    check_probe("$-1\r\n", HAUL_PROTOCOL);
+}
+
+static void test_setting__a_number_and_anything_else__told_apart(void)
+{
+    uint64_t value = 0;
+    begin();
+    fake_node_answer(&node, "CONFIG GET number", "*2\r\n$6\r\nnumber\r\n$3\r\n500\r\n");
+    fake_node_answer(&node, "CONFIG GET text", "*2\r\n$4\r\ntext\r\n$3\r\n5 m\r\n");
+    fake_node_answer(&node, "CONFIG GET none", "*0\r\n");
+    fake_node_start(&node);
+    check_status(cluster_watch_setting(watch, 0, "number", &value, &error), HAUL_OK);
+    check_equal(value, 500);
+    check_error(cluster_watch_setting(watch, 0, "text", &value, &error), HAUL_NOT_FOUND, error);
+    check_error(cluster_watch_setting(watch, 0, "none", &value, &error), HAUL_NOT_FOUND, error);
+    end();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_ask__a_node_and_silent_ones__told_apart),
     CHECK_TEST(test_ask__a_running_job__with_its_figures),
@@ -184,6 +235,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_words__each_command),
     CHECK_TEST(test_send__refused__with_the_node_s_words),
     CHECK_TEST(test_limit__the_same_again__nothing_sent),
+    CHECK_TEST(test_probe__measuring_and_measured__told_apart),
+    CHECK_TEST(test_probe__another_answer__named),
+    CHECK_TEST(test_setting__a_number_and_anything_else__told_apart),
     CHECK_TEST(test_share__the_smaller_limit_counts),
 };
 
