@@ -89,6 +89,16 @@ static void settle(struct matching *matching, size_t index, need_function *need)
     }
 }
 
+/* What is within the tolerance and less than half of the largest slot is not worth a move: small
+ * slots, and empty ones, would go one run after the other. Where it adds up, `relieve` lengthens
+ * moves. */
+static bool is_trifle(const struct matching *matching, const struct matching_node *node,
+                      uint64_t load)
+{
+    uint64_t tolerance = (node->share.high - node->share.low) / 2;
+    return load <= tolerance && load < matching->slot_load_max / 2;
+}
+
 /* One step: the pair's next piece. */
 static void step(struct matching *matching, size_t giver, size_t receiver)
 {
@@ -103,7 +113,8 @@ static void step(struct matching *matching, size_t giver, size_t receiver)
         .slots_max = matching->move_slots_max == 0 ? CLUSTER_SLOT_COUNT : matching->move_slots_max,
     };
     struct slot_run piece;
-    bool found = run_list_piece(matching->runs, &request, &piece);
+    bool found = !is_trifle(matching, giver_less ? from : to, request.load) &&
+                 run_list_piece(matching->runs, &request, &piece);
     if (found) {
         give(matching, &piece, (uint32_t)receiver);
     }

@@ -29,6 +29,7 @@ struct matching {
     struct matching_node *nodes;
     size_t node_count;
     uint32_t move_slots_max; /* 0: no limit */
+    uint64_t slot_load_max;  /* of all slots */
 };
 
 /* Give slots to new owners in `runs`: the largest giver with the largest receiver, unless one of

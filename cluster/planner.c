@@ -279,6 +279,16 @@ static void fill_effects(struct planner *planner)
 
 /* --- attempts --------------------------------------------------------------------------------- */
 
+static uint64_t largest_load(const struct planner *planner)
+{
+    uint64_t largest = 0;
+    for (size_t i = 0; i < planner->cluster->slot_count; i++) {
+        uint64_t load = planner->load_sums[i + 1] - planner->load_sums[i];
+        largest = load > largest ? load : largest;
+    }
+    return largest;
+}
+
 static void begin_attempt(struct planner *planner)
 {
     const struct planner_cluster *cluster = planner->cluster;
@@ -288,6 +298,7 @@ static void begin_attempt(struct planner *planner)
     matching->origins = cluster->owners;
     matching->node_count = cluster->node_count;
     matching->move_slots_max = planner->limits->move_slots_max;
+    matching->slot_load_max = largest_load(planner);
     for (size_t i = 0; i < cluster->node_count; i++) {
         struct matching_node *node = &matching->nodes[i];
         node->share = planner->shares[i];

@@ -55,6 +55,35 @@ static void test_balance__balanced_already__no_move(void)
     check_equal(result->effects[0].slots_after, 5462);
 }
 
+/* The first node has 100 slots of 100 to 150 KB among empty ones. What whole slots leave over could
+ * be made up from empty ones only, one run after the other. */
+static void fill_few(uint32_t seed)
+{
+    enum { FEW = 100, BYTES_MIN = 100000, BYTES_SPAN = 50000 };
+    memset(bytes, 0, sizeof(bytes));
+    for (int i = 0; i < FEW; i++) {
+        seed = seed * 1664525 + 1013904223; /* Numerical Recipes' generator */
+        bytes[(seed >> 8) % 5462] = BYTES_MIN + (seed >> 16) % BYTES_SPAN;
+    }
+}
+
+static void test_balance__by_bytes_of_few_slots__few_moves(void)
+{
+    enum { SEED_COUNT = 50, MOVE_COUNT_MAX = 4, SLOT_BYTES_MAX = 150000 };
+    set_up();
+    limits.tolerance_permille = 20;
+    for (uint32_t seed = 0; seed < SEED_COUNT; seed++) {
+        fill_few(seed);
+        check_status(balance(PLANNER_BYTES), HAUL_OK);
+        check(result->move_count <= MOVE_COUNT_MAX);
+        uint64_t mean = result->effects[0].bytes_before / 3;
+        for (size_t i = 0; i < 3; i++) {
+            check(result->effects[i].bytes_after + SLOT_BYTES_MAX > mean);
+            check(result->effects[i].bytes_after < mean + SLOT_BYTES_MAX);
+        }
+    }
+}
+
 static void test_balance__empty_node__one_move_from_each(void)
 {
     set_up();
@@ -173,6 +202,7 @@ static void test_move_ranges__others_slots_or_itself__invalid(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_balance__balanced_already__no_move),
+    CHECK_TEST(test_balance__by_bytes_of_few_slots__few_moves),
     CHECK_TEST(test_balance__empty_node__one_move_from_each),
     CHECK_TEST(test_balance__drained_node__keeps_nothing),
     CHECK_TEST(test_balance__weights__in_proportion),
