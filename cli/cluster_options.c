@@ -88,6 +88,9 @@ enum haul_status cluster_options_discover(struct cluster_options *options,
     if (status == HAUL_OK) {
         status = discovery_run(options->nodes, &options->access, list, error);
     }
+    if (status == HAUL_OK && options->wants_sizes) {
+        status = discovery_sizes(&options->access, list, error);
+    }
     cluster_options_close(options);
     return status;
 }

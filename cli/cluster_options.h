@@ -24,6 +24,7 @@ struct cluster_options {
     const char *password_file;
     struct node_access access;
     char password[CLUSTER_PASSWORD_BYTES_MAX];
+    bool wants_sizes; /* cluster_options_discover asks how large slots are */
 };
 
 /* For an options struct with a struct cluster_options cluster. */

@@ -56,8 +56,8 @@ static const struct option_rule rules[] = {
     {.name = "slots", .value_name = "A-B,...", .help = "these slots", AT(option_text, slots)},
     {.name = "by",
      .value_name = "slots|bytes",
-     .help = "what is balanced (default slots); bytes: by the size of each node's database,\n"
-             "of which every slot counts as an equal part",
+     .help = "what is balanced (default slots); bytes: what each slot takes on disk and in\n"
+             "memory; of a node that cannot tell, every slot counts as an equal part",
      AT(option_text, by)},
     {.name = "tolerance",
      .value_name = "PERCENT",
@@ -194,8 +194,9 @@ static int plan(struct plan_options *options, struct output *output)
 
 static int run_plan(const struct command *command, int argc, char **argv)
 {
-    struct plan_options options = {.cluster.access.timeout_ms = CLUSTER_TIMEOUT_MS_DEFAULT,
-                                   .tolerance_percent = UINT32_MAX};
+    struct plan_options options = {
+        .cluster = {.access.timeout_ms = CLUSTER_TIMEOUT_MS_DEFAULT, .wants_sizes = true},
+        .tolerance_percent = UINT32_MAX};
     struct output output;
     int exit_code = 0;
     if (!command_parse(command, argc, argv, &options, &exit_code)) {

@@ -3,6 +3,7 @@
  * seed and by a topology: two answers of one process count once. */
 #include "discovery.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,4 +346,120 @@ enum haul_status discovery_run(const char *seeds, const struct node_access *acce
     }
     *list = found;
     return HAUL_OK;
+}
+
+/* --- sizes ------------------------------------------------------------------------------------ */
+
+/* Of one command: the node's worker thread serves none of its other connections meanwhile. */
+enum { SIZES_ASKED_MAX = 256, SLOT_TEXT_BYTES = 6 };
+static_assert(2 + SIZES_ASKED_MAX <= NODE_WORD_COUNT_MAX, "HAUL SIZES fits a command");
+#define SIZES_SUM_MAX (UINT64_C(1) << 54) /* of a node; the planner computes with no more */
+
+/* Of the node's slots from `slot` on, up to SIZES_ASKED_MAX; the number of them. */
+static size_t next_slots(const struct topology *topology, uint32_t slot,
+                         uint16_t slots[SIZES_ASKED_MAX])
+{
+    size_t count = 0;
+    for (; slot < CLUSTER_SLOT_COUNT && count < SIZES_ASKED_MAX; slot++) {
+        if (topology->owners[slot] == topology->self) {
+            slots[count++] = (uint16_t)slot;
+        }
+    }
+    return count;
+}
+
+static enum haul_status ask_sizes_of(struct node_connection *connection, const uint16_t *slots,
+                                     size_t count, uint64_t *slot_bytes, struct haul_error *error)
+{
+    const char *words[2 + SIZES_ASKED_MAX] = {"HAUL", "SIZES"};
+    char texts[SIZES_ASKED_MAX][SLOT_TEXT_BYTES];
+    uint64_t sizes[SIZES_ASKED_MAX];
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(texts[i], sizeof(texts[i]), "%u", (unsigned)slots[i]);
+        words[2 + i] = texts[i];
+    }
+    enum haul_status status =
+        node_connection_numbers(connection, words, 2 + count, sizes, count, error);
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        slot_bytes[slots[i]] = sizes[i];
+    }
+    return status;
+}
+
+/* The slots have no more than all have together, which bounds their sum, too. RocksDB counts a file
+ * that has nothing but deleted ranges whole for each slot within it: migrations leave such files,
+ * until they are compacted. An estimate in memory may differ some. */
+static enum haul_status check_sum(struct node_connection *connection, const uint64_t *slot_bytes,
+                                  struct haul_error *error)
+{
+    static const char *const words[] = {"HAUL", "SIZES", "0-16383"};
+    uint64_t all = 0;
+    enum haul_status status = node_connection_numbers(connection, words, 3, &all, 1, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    uint64_t left = all < SIZES_SUM_MAX / 2 ? all + all / 2 : SIZES_SUM_MAX;
+    for (size_t slot = 0; slot < CLUSTER_SLOT_COUNT; slot++) {
+        if (slot_bytes[slot] > left) {
+            return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "slots larger than all together");
+        }
+        left -= slot_bytes[slot];
+    }
+    return HAUL_OK;
+}
+
+static enum haul_status ask_all_sizes(const struct node_facts *facts,
+                                      const struct node_access *access, uint64_t *slot_bytes,
+                                      struct haul_error *error)
+{
+    struct node_connection *connection = NULL;
+    uint16_t slots[SIZES_ASKED_MAX];
+    uint32_t slot = 0;
+    size_t count = 0;
+    enum haul_status status =
+        node_connection_open(facts->host, facts->port, access, &connection, error);
+    while (status == HAUL_OK && (count = next_slots(facts->topology, slot, slots)) > 0) {
+        status = ask_sizes_of(connection, slots, count, slot_bytes, error);
+        slot = slots[count - 1] + UINT32_C(1);
+    }
+    if (status == HAUL_OK) {
+        status = check_sum(connection, slot_bytes, error);
+    }
+    node_connection_close(connection);
+    return status;
+}
+
+/* The sizes of one node, or none. Errors: NO_MEMORY. */
+static enum haul_status learn_sizes(struct node_facts *facts, const struct node_access *access,
+                                    struct haul_error *error)
+{
+    uint64_t *slot_bytes = calloc(CLUSTER_SLOT_COUNT, sizeof(*slot_bytes));
+    if (slot_bytes == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, NULL, 0, "no memory for sizes");
+    }
+    struct haul_error why = {.status = HAUL_OK};
+    enum haul_status status = ask_all_sizes(facts, access, slot_bytes, &why);
+    if (status == HAUL_OK) {
+        facts->slot_bytes = slot_bytes;
+        return HAUL_OK;
+    }
+    free(slot_bytes);
+    if (status == HAUL_NO_MEMORY) {
+        *error = why;
+        return status;
+    }
+    return HAUL_OK; /* the planner does without */
+}
+
+enum haul_status discovery_sizes(const struct node_access *access, struct node_facts_list *list,
+                                 struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < list->count && status == HAUL_OK; i++) {
+        struct node_facts *facts = &list->nodes[i];
+        if (facts->has_haul && !facts->is_replica && facts->topology != NULL) {
+            status = learn_sizes(facts, access, error);
+        }
+    }
+    return status;
 }

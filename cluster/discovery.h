@@ -17,4 +17,9 @@ enum haul_status discovery_run(const char *seeds, const struct node_access *acce
                                struct node_facts_list *list,
                                struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Ask each master with haul how large its slots are. One that cannot tell (an earlier build), does
+ * not answer, or answers what cannot be has no `slot_bytes` afterwards. Errors: NO_MEMORY. */
+enum haul_status discovery_sizes(const struct node_access *access, struct node_facts_list *list,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
+
 #endif

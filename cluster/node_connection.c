@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_BYTES = 16384, WORD_COUNT_MAX = 8 };
+enum { READ_BYTES = 16384 };
 
 struct node_connection {
     struct node_stream *stream;
@@ -54,6 +54,11 @@ static enum haul_status copy_text(const char *text, size_t size, struct node_ans
     return HAUL_OK;
 }
 
+static enum haul_status unexpected(struct haul_error *error)
+{
+    return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "an answer of an unexpected type");
+}
+
 static enum haul_status take_reply(const redisReply *reply, struct node_answer *answer,
                                    struct haul_error *error)
 {
@@ -72,9 +77,25 @@ static enum haul_status take_reply(const redisReply *reply, struct node_answer *
     if (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS) {
         return copy_text(reply->str, (size_t)reply->len, answer, error);
     }
-    return reply->type == REDIS_REPLY_NIL
-               ? HAUL_OK
-               : haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "an answer of an unexpected type");
+    return reply->type == REDIS_REPLY_NIL ? HAUL_OK : unexpected(error);
+}
+
+static enum haul_status take_numbers(const redisReply *reply, uint64_t *numbers, size_t count,
+                                     struct haul_error *error)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        return haul_error_set(error, status_of(reply->str), NULL, 0, "%s", reply->str);
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != count) {
+        return unexpected(error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (reply->element[i]->type != REDIS_REPLY_INTEGER || reply->element[i]->integer < 0) {
+            return unexpected(error);
+        }
+        numbers[i] = (uint64_t)reply->element[i]->integer;
+    }
+    return HAUL_OK;
 }
 
 /* Read until one answer is complete. */
@@ -105,14 +126,13 @@ static enum haul_status read_reply(struct node_connection *connection, void **re
     return HAUL_OK;
 }
 
-enum haul_status node_connection_call(struct node_connection *connection, const char *const *words,
-                                      size_t count, struct node_answer *answer,
-                                      struct haul_error *error)
+/* Ownership: `*reply` is the caller's (freeReplyObject). */
+static enum haul_status exchange(struct node_connection *connection, const char *const *words,
+                                 size_t count, void **reply, struct haul_error *error)
 {
-    const char *copies[WORD_COUNT_MAX]; /* hiredis wants an array that it could change */
+    const char *copies[NODE_WORD_COUNT_MAX]; /* hiredis wants an array that it could change */
     char *command = NULL;
-    void *reply = NULL;
-    if (count > WORD_COUNT_MAX) {
+    if (count > NODE_WORD_COUNT_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "a command of %zu words", count);
     }
     memcpy(copies, words, count * sizeof(copies[0]));
@@ -123,11 +143,30 @@ enum haul_status node_connection_call(struct node_connection *connection, const 
     enum haul_status status = node_stream_write(connection->stream, command, (size_t)size, error);
     explicit_bzero(command, (size_t)size); /* it may have the password */
     redisFreeCommand(command);
-    if (status == HAUL_OK) {
-        status = read_reply(connection, &reply, error);
-    }
+    return status == HAUL_OK ? read_reply(connection, reply, error) : status;
+}
+
+enum haul_status node_connection_call(struct node_connection *connection, const char *const *words,
+                                      size_t count, struct node_answer *answer,
+                                      struct haul_error *error)
+{
+    void *reply = NULL;
+    enum haul_status status = exchange(connection, words, count, &reply, error);
     if (status == HAUL_OK) {
         status = take_reply(reply, answer, error);
+        freeReplyObject(reply);
+    }
+    return status;
+}
+
+enum haul_status node_connection_numbers(struct node_connection *connection,
+                                         const char *const *words, size_t count, uint64_t *numbers,
+                                         size_t number_count, struct haul_error *error)
+{
+    void *reply = NULL;
+    enum haul_status status = exchange(connection, words, count, &reply, error);
+    if (status == HAUL_OK) {
+        status = take_numbers(reply, numbers, number_count, error);
         freeReplyObject(reply);
     }
     return status;

@@ -10,7 +10,7 @@
 #include "haul/status.h"
 #include "node_stream.h"
 
-enum { NODE_ANSWER_BYTES_MAX = 16 << 20 };
+enum { NODE_ANSWER_BYTES_MAX = 16 << 20, NODE_WORD_COUNT_MAX = 300 };
 
 /* A text, or nothing. Of an array it is the last element: the value of CONFIG GET. */
 struct node_answer {
@@ -28,7 +28,7 @@ enum haul_status node_connection_open(const char *host, uint16_t port,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 void node_connection_close(struct node_connection *connection);
 
-/* Send one command of `count` words and wait for its answer.
+/* Send one command of `count` words, at most NODE_WORD_COUNT_MAX, and wait for its answer.
  * Ownership: `answer->text` is the caller's (free); set on success only.
  * Errors: those of node_stream; AUTH (the node wants a password, or another one), AGAIN (it loads
  * its database), REFUSED (another error answer, with its text), PROTOCOL, LIMIT (more than
@@ -37,5 +37,12 @@ void node_connection_close(struct node_connection *connection);
 enum haul_status node_connection_call(struct node_connection *connection, const char *const *words,
                                       size_t count, struct node_answer *answer,
                                       struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The same for a command whose answer is an array of `number_count` integers that are not negative.
+ * Errors: also PROTOCOL (another answer). */
+enum haul_status node_connection_numbers(struct node_connection *connection,
+                                         const char *const *words, size_t count, uint64_t *numbers,
+                                         size_t number_count,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

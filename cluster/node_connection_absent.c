@@ -30,3 +30,15 @@ enum haul_status node_connection_call(struct node_connection *connection, const 
     *answer = (struct node_answer){NULL, 0};
     return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "this build has no hiredis");
 }
+
+enum haul_status node_connection_numbers(struct node_connection *connection,
+                                         const char *const *words, size_t count, uint64_t *numbers,
+                                         size_t number_count, struct haul_error *error)
+{
+    (void)connection;
+    (void)words;
+    (void)count;
+    (void)numbers;
+    (void)number_count;
+    return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "this build has no hiredis");
+}

@@ -30,6 +30,7 @@ void node_facts_list_fini(struct node_facts_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         topology_destroy(list->nodes[i].topology);
+        free(list->nodes[i].slot_bytes);
     }
     free(list->nodes);
     *list = (struct node_facts_list){NULL, 0};

@@ -45,6 +45,7 @@ struct node_facts {
     uint64_t disk_bytes;
     uint64_t disk_used_bytes;
     uint64_t database_bytes;
+    uint64_t *slot_bytes; /* CLUSTER_SLOT_COUNT, of the slots that it owns; NULL: it cannot tell */
 };
 
 /* Bytes that are free on the disk of the database, or NODE_FACTS_UNKNOWN. */

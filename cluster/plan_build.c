@@ -48,10 +48,9 @@ static enum haul_status find_master(struct builder *builder, const char *name, u
     return HAUL_OK;
 }
 
-static void add_master(struct builder *builder, size_t at)
+static void add_master(struct builder *builder, size_t at, const struct node_facts *facts)
 {
     const struct topology_node *node = &builder->topology->nodes[at];
-    const struct node_facts *facts = node_facts_find(builder->list, node->id);
     builder->index_of[at] = (uint16_t)builder->node_count;
     builder->masters[builder->node_count] = (uint16_t)at;
     builder->nodes[builder->node_count++] = (struct planner_node){
@@ -61,9 +60,13 @@ static void add_master(struct builder *builder, size_t at)
     };
 }
 
-static uint64_t slot_bytes(const struct builder *builder, const struct topology_node *node)
+/* What a node cannot tell of a slot is an equal part of its database. */
+static uint64_t slot_bytes(const struct node_facts *facts, const struct topology_node *node,
+                           size_t slot)
 {
-    const struct node_facts *facts = node_facts_find(builder->list, node->id);
+    if (facts != NULL && facts->slot_bytes != NULL) {
+        return facts->slot_bytes[slot];
+    }
     bool known = facts != NULL && facts->database_bytes != NODE_FACTS_UNKNOWN;
     return known ? facts->database_bytes / node->slot_count : 0;
 }
@@ -71,15 +74,14 @@ static uint64_t slot_bytes(const struct builder *builder, const struct topology_
 static enum haul_status read_topology(struct builder *builder)
 {
     const struct topology *topology = builder->topology;
-    uint64_t *sizes = calloc(topology->node_count, sizeof(*sizes));
-    if (sizes == NULL) {
+    const struct node_facts **facts = calloc(topology->node_count, sizeof(*facts));
+    if (facts == NULL) {
         return HAUL_NO_MEMORY;
     }
     for (size_t i = 0; i < topology->node_count; i++) {
+        facts[i] = node_facts_find(builder->list, topology->nodes[i].id);
         if (topology->nodes[i].is_master) {
-            add_master(builder, i);
-            sizes[i] =
-                topology->nodes[i].slot_count == 0 ? 0 : slot_bytes(builder, &topology->nodes[i]);
+            add_master(builder, i, facts[i]);
         }
     }
     enum haul_status status = HAUL_OK;
@@ -90,10 +92,10 @@ static enum haul_status read_topology(struct builder *builder)
                                     slot);
         } else {
             builder->owners[slot] = builder->index_of[owner];
-            builder->bytes[slot] = sizes[owner];
+            builder->bytes[slot] = slot_bytes(facts[owner], &topology->nodes[owner], slot);
         }
     }
-    free(sizes);
+    free(facts);
     return status;
 }
 

@@ -28,8 +28,9 @@ struct plan_goal {
     struct planner_limits limits;
 };
 
-/* The plan for the newest topology of `list`. A slot counts as an equal part of its node's
- * database. Masters without slots get none unless they are added or have a weight.
+/* The plan for the newest topology of `list`. A slot counts as its node tells (`slot_bytes`), or
+ * else as an equal part of the node's database. Masters without slots get none unless they are
+ * added or have a weight.
  * Ownership: `*plan` is the caller's (plan_file_destroy).
  * Errors: INVALID (no such node or slots, goals that exclude each other, no bytes to balance),
  * NOT_FOUND (no topology), NO_SPACE (names the node), NO_MEMORY. */

@@ -131,6 +131,64 @@ static void test_run__no_topology_or_no_cluster__told_apart(void)
     tear_down();
 }
 
+/* A topology of four slots, for a short command. All slots have `all` together. */
+static void set_up_sizes(const char *reply, const char *all)
+{
+    char text[256];
+    set_up();
+    (void)snprintf(text, sizeof(text),
+                   ID_A " 127.0.0.1:%u@1 myself,master - 1 2 7 connected 0-2 16383\n",
+                   nodes[0].port);
+    fake_node_answer_text(&nodes[0], "CLUSTER NODES", text);
+    fake_node_answer(&nodes[0], "HAUL SIZES 0 1 2 16383", reply);
+    fake_node_answer(&nodes[0], "HAUL SIZES 0-16383", all);
+    check_status(run("127.0.0.1:%u", LONG_MS), HAUL_OK);
+    check_or_stop(list.count == 1);
+    const struct node_access access = {.timeout_ms = LONG_MS};
+    check_status(discovery_sizes(&access, &list, &error), HAUL_OK);
+}
+
+static void test_sizes__of_the_slots_that_it_owns(void)
+{
+    set_up_sizes("*4\r\n:10\r\n:0\r\n:9000000000\r\n:7\r\n", "*1\r\n:9000000000\r\n");
+    const uint64_t *sizes = list.nodes[0].slot_bytes;
+    check_or_stop(sizes != NULL);
+    check(sizes[0] == 10 && sizes[1] == 0 && sizes[2] == 9000000000 && sizes[3] == 0);
+    check_equal(sizes[16383], 7);
+    tear_down();
+}
+
+static void test_sizes__a_node_that_cannot_tell__none(void)
+{
+    static const char *const replies[] = {
+        "-ERR HAUL: unknown subcommand\r\n",
+        "*1\r\n:1\r\n",
+        "*5\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n",
+        "*4\r\n:1\r\n:2\r\n:3\r\n:-1\r\n",
+        "*4\r\n:1\r\n:2\r\n:3\r\n$1\r\n4\r\n",
+        "*4\r\n:1\r\n:2\r\n:3\r\n$-1\r\n",
+        "*4\r\n:9223372036854775807\r\n:9223372036854775807\r\n:2\r\n:0\r\n",
+        "*-1\r\n",
+        ":4\r\n",
+        "nonsense\r\n",
+    };
+    for (size_t i = 0; i < CHECK_COUNT(replies); i++) {
+        set_up_sizes(replies[i], "*1\r\n:9223372036854775807\r\n");
+        check(list.nodes[0].slot_bytes == NULL);
+        tear_down();
+    }
+}
+
+static void test_sizes__more_than_all_together__none(void)
+{
+    static const char *const alls[] = {"*1\r\n:60000\r\n", "*1\r\n:0\r\n", "*0\r\n", "-ERR\r\n"};
+    for (size_t i = 0; i < CHECK_COUNT(alls); i++) {
+        set_up_sizes("*4\r\n:60000\r\n:60000\r\n:60000\r\n:0\r\n", alls[i]);
+        check(list.nodes[0].slot_bytes == NULL);
+        tear_down();
+    }
+}
+
 static void test_run__seeds__host_and_port(void)
 {
     static const char *const bad[] = {
@@ -151,6 +209,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_run__two_names_of_one_node__once),
     CHECK_TEST(test_run__nodes_that_fail__in_the_list_with_their_error),
     CHECK_TEST(test_run__no_topology_or_no_cluster__told_apart),
+    CHECK_TEST(test_sizes__of_the_slots_that_it_owns),
+    CHECK_TEST(test_sizes__a_node_that_cannot_tell__none),
+    CHECK_TEST(test_sizes__more_than_all_together__none),
     CHECK_TEST(test_run__seeds__host_and_port),
 };
 

@@ -56,6 +56,24 @@ static void test_build__by_bytes__size_of_the_database_decides(void)
     check_text(plan->nodes[plan->moves[0].to].id, ID_B);
 }
 
+/* A has 81.92 MB in equal slots, B 118.08 MB in two. */
+static void test_build__by_bytes__a_node_that_tells_sizes_is_believed(void)
+{
+    struct plan_goal goal = {.measure = PLANNER_BYTES};
+    static const struct slot_range large = {8192, 8193};
+    list.nodes[1].slot_bytes = calloc(CLUSTER_SLOT_COUNT, sizeof(uint64_t));
+    check_or_stop(list.nodes[1].slot_bytes != NULL);
+    list.nodes[1].slot_bytes[large.first] = 100000000;
+    list.nodes[1].slot_bytes[large.last] = 18080000;
+    check_status(build(&goal), HAUL_OK);
+    check_or_stop(plan->move_count == 1);
+    check_equal(plan->bytes, 18080000); /* both have 100 MB then */
+    check_equal(plan->moves[0].slots.first, large.last);
+    check_text(plan->nodes[plan->moves[0].from].id, ID_B);
+    free(list.nodes[1].slot_bytes);
+    list.nodes[1].slot_bytes = NULL;
+}
+
 static void test_build__by_bytes_that_nobody_reports__invalid(void)
 {
     struct plan_goal goal = {.measure = PLANNER_BYTES};
@@ -115,6 +133,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_build__no_goal__masters_with_slots_are_balanced_already),
     CHECK_TEST(test_build__added_and_drained__by_name_or_id),
     CHECK_TEST(test_build__by_bytes__size_of_the_database_decides),
+    CHECK_TEST(test_build__by_bytes__a_node_that_tells_sizes_is_believed),
     CHECK_TEST(test_build__by_bytes_that_nobody_reports__invalid),
     CHECK_TEST(test_build__weights__checked),
     CHECK_TEST(test_build__ranges__between_two_nodes),
