@@ -11,6 +11,7 @@
 namespace {
 
 constexpr size_t kEndedMax = 256;
+constexpr size_t kSettledMax = 256;
 
 const char *Header(bool is_given) { return is_given ? "haul-given 1" : "haul-taken 1"; }
 
@@ -128,6 +129,49 @@ StatusOr<RdmaMovedList> RdmaMovedList::Parse(const std::string &text, bool is_gi
     } else {
       return Damaged(is_given, line);
     }
+  }
+  return list;
+}
+
+void RdmaSettledList::Add(const RdmaSettled &settled) {
+  Remove(settled.entry.range);
+  entries.push_back(settled);
+  if (entries.size() > kSettledMax) entries.erase(entries.begin());
+}
+
+void RdmaSettledList::Remove(const SlotRange &range) {
+  std::vector<RdmaSettled> kept;
+  for (const auto &settled : entries) {
+    for (const auto &part : settled.entry.Without(range)) kept.push_back({settled.is_given, settled.until, part});
+  }
+  entries = std::move(kept);
+}
+
+// "given|taken UNTIL slots ...", as in the other lists.
+std::string RdmaSettledList::Format() const {
+  std::string text;
+  for (const auto &settled : entries) {
+    text += fmt::format("{} {} {}", settled.is_given ? "given" : "taken", settled.until,
+                        FormatEntry(settled.entry, settled.entry.*Flag(settled.is_given)));
+  }
+  return text;
+}
+
+StatusOr<RdmaSettledList> RdmaSettledList::Parse(const std::string &text) {
+  RdmaSettledList list;
+  std::istringstream lines(text);
+  std::string line;
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string side, kind;
+    RdmaSettled settled;
+    words >> side >> settled.until >> kind;
+    settled.is_given = side == "given";
+    if ((!settled.is_given && side != "taken") || kind != "slots" ||
+        !ParseEntry(&words, &settled.entry, &(settled.entry.*Flag(settled.is_given)))) {
+      return {Status::NotOK, fmt::format("key {} of column family propagate is damaged ('{}')", kKey, line)};
+    }
+    list.entries.push_back(settled);
   }
   return list;
 }

@@ -49,6 +49,29 @@ struct RdmaMovedList {
   static const char *Key(bool is_given) { return is_given ? "haul.given" : "haul.taken"; }
 };
 
+// An entry that a topology has ended, kept because the node may start under an older one: nodes.conf could not be
+// written, or is another's copy.
+struct RdmaSettled {
+  bool is_given = false;
+  int64_t until = -1;  // version of the topology that has ended it
+  RdmaMoved entry;
+};
+
+// The newest 256, the newest last. No two overlap: what happened to a slot before its last change of hands does not
+// matter under any topology.
+struct RdmaSettledList {
+  std::vector<RdmaSettled> entries;
+
+  void Add(const RdmaSettled &settled);
+  void Remove(const SlotRange &range);
+
+  std::string Format() const;
+  static StatusOr<RdmaSettledList> Parse(const std::string &text);
+  // Where column family "propagate" has the text. A key of its own: releases before it take an unknown line of the
+  // others for damage.
+  static constexpr const char *kKey = "haul.settled";
+};
+
 // Slots that a job of this node is moving, for its replicas: the third key, "haul.moving". Empty: none.
 std::string RdmaFormatMoving(const std::optional<RdmaMoved> &moving);
 // Nothing: no job, or not this format.

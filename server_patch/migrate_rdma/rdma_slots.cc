@@ -63,6 +63,10 @@ Status RdmaSlots::load() {
   auto given = GET_OR_RET(read(/*is_given=*/true));
   auto taken = GET_OR_RET(read(/*is_given=*/false));
   auto moving = GET_OR_RET(readKey(kMovingKey));
+  auto settled = RdmaSettledList::Parse(GET_OR_RET(readKey(RdmaSettledList::kKey)));
+  if (!settled) RDMA_ERROR("[migrate] {}", settled.Msg());
+  settled_ = settled ? std::move(*settled) : RdmaSettledList{};
+  reviveSettled(&given, &taken);
   for (auto &entry : given.entries) {
     RDMA_INFO("[migrate] Slot(s) {} were handed over to {} at topology version {}{}", entry.range.String(),
               entry.address, entry.version, entry.confirmed ? "" : ", not confirmed yet");
@@ -82,6 +86,18 @@ Status RdmaSlots::load() {
   dirty_ = false;
   if (left_moving_) markDirty();
   return Status::OK();
+}
+
+// The newest last, so that it has the last word about a slot.
+void RdmaSlots::reviveSettled(RdmaMovedList *given, RdmaMovedList *taken) {
+  for (const auto &[is_given, until, entry] : settled_.entries) {
+    if (until <= version_) continue;
+    RDMA_WARN("[{}] The topology of this node, version {}, is older than {}, by which slot(s) {} had changed hands",
+              is_given ? "migrate" : "import", version_.load(), until, entry.range.String());
+    given->Remove(entry.range);
+    taken->Remove(entry.range);
+    (is_given ? given : taken)->entries.push_back(entry);
+  }
 }
 
 bool RdmaSlots::HasSucceeded(const std::string &former, const std::string &node) const {
@@ -119,6 +135,7 @@ Status RdmaSlots::writeChanges() {
     std::lock_guard<std::mutex> lock(mutex_);
     Keys now = {{RdmaMovedList::Key(true), given_.Format(/*is_given=*/true)},
                 {RdmaMovedList::Key(false), taken_.Format(/*is_given=*/false)},
+                {RdmaSettledList::kKey, settled_.Format()},
                 {kMovingKey, RdmaFormatMoving(moving_)}};
     std::set_difference(now.begin(), now.end(), stored_.begin(), stored_.end(), std::inserter(changed, changed.end()));
     stored_ = std::move(now);
@@ -195,6 +212,7 @@ StatusOr<RdmaAddress> RdmaSlots::AddressOf(const std::string &node) const {
 // With mutex_: nothing of what this node was counts any more, and its database may be another's.
 void RdmaSlots::clear() {
   given_ = taken_ = {};
+  settled_ = {};
   moving_.reset();
   left_moving_.reset();
   stored_.clear();
@@ -293,7 +311,8 @@ void RdmaSlots::end(const RdmaMoved &entry, int slot, bool is_given) {
 // Each run of slots with the same verdict becomes an entry of its own, or none. Exclusive guard.
 void RdmaSlots::judge(bool force) {
   std::lock_guard<std::mutex> lock(mutex_);
-  bool changed = false;
+  bool changed = force && !settled_.entries.empty();
+  if (force) settled_ = {};
   for (bool is_given : {true, false}) {
     auto &list = is_given ? given_.entries : taken_.entries;
     std::vector<RdmaMoved> kept;
@@ -321,7 +340,11 @@ void RdmaSlots::judge(bool force) {
                     part.unsure ? "the topology has changed since they were taken over, and its owner is asked"
                                 : "by the topology a third node owns them");
         }
-        if (verdict != Verdict::kEnd) kept.push_back(part);
+        if (verdict != Verdict::kEnd) {
+          kept.push_back(part);
+        } else if (!force) {
+          settled_.Add({is_given, version_, part});
+        }
       }
     }
     list = std::move(kept);
@@ -361,6 +384,7 @@ void RdmaSlots::AddGiven(RdmaMoved entry) {
     std::lock_guard<std::mutex> lock(mutex_);
     given_.Remove(entry.range);
     taken_.Remove(entry.range);
+    settled_.Remove(entry.range);
     given_.entries.push_back(entry);
     markDirty();
   }
@@ -452,6 +476,7 @@ bool RdmaSlots::Forget(const SlotRange &range) {
     }
     list.Remove(range);
   }
+  settled_.Remove(range);
   if (!found) return false;
   markDirty();
   lock.unlock();

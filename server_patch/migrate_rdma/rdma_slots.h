@@ -23,6 +23,10 @@
 // versions were counted at each node apart (CLUSTERX SETSLOT at one node after the other), and the taker owns them by
 // the only topology that it has. FORCE ends everything.
 //
+// A topology that ends an entry may be lost again: Kvrocks takes it into memory first, and nodes.conf may not be
+// writable, or the node be killed in between, or somebody puts an older nodes.conf in its place. So what a topology has
+// ended is kept (key "haul.settled", the newest 256 ranges), and counts again if the node starts under an older one.
+//
 // A record can outlive its truth: a backup, a copy of the database and a replica that lost its master have it, and have
 // not seen what the topology did since. So what is read from the database counts at once only under the topology that
 // it was written in. Under a newer one, taken slots are out of service until the owner by the topology says that it
@@ -139,6 +143,7 @@ class RdmaSlots {
   void judge(bool force);
   void apply();
   void end(const RdmaMoved &entry, int slot, bool is_given);
+  void reviveSettled(RdmaMovedList *given, RdmaMovedList *taken);
   Verdict judgeGiven(const RdmaMoved &entry, int slot, bool force) const;
   Verdict judgeTaken(const RdmaMoved &entry, int slot, bool force) const;
   std::string addressOf(const RdmaMoved &entry) const;
@@ -158,6 +163,7 @@ class RdmaSlots {
   mutable std::mutex mutex_;  // guards what follows; taken last, for moments
   std::condition_variable changed_;
   RdmaMovedList given_, taken_;
+  RdmaSettledList settled_;
   std::optional<RdmaMoved> moving_, left_moving_;
   Keys stored_;  // what Store() has written to the database; empty: it may have something else
   std::string my_id_;

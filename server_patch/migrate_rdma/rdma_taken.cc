@@ -16,6 +16,7 @@ Status RdmaSlots::AddTaken(RdmaMoved entry) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (!taken_.HasJob(entry.job)) {
       taken_.Remove(entry.range);
+      settled_.Remove(entry.range);
       taken_.entries.push_back(entry);
     }
   }

@@ -5,7 +5,11 @@ CLUSTER RESET.
 
     topology_versions.py HAUL_TOOL [unittest arguments]
 """
+import os
+import shutil
+
 from jobs import request_import
+from kvrocks_node import Error
 from slot_case import ALL, run_suite
 from slot_load import ProxiedCase
 
@@ -138,6 +142,58 @@ class TopologyVersions(ProxiedCase):
             self.cluster.slots = {a.id: "0-99 101-299 301-16383", b.id: "100 300"} if slots == "300" else {
                 a.id: "0-99 101-16383", b.id: "100"}
         self.migrate(a, c, "200")
+
+    # --- a topology that is lost again -----------------------------------------------------------------------
+
+    def lose_topology(self, node, publish):
+        """Publish while the node cannot write nodes.conf, and restart it with the one that it had."""
+        file = os.path.join(node.directory, "nodes.conf")
+        os.rename(file, file + ".old")
+        os.makedirs(os.path.join(file, "full"))
+        publish()
+        shutil.rmtree(file)
+        os.rename(file + ".old", file)
+        before = int(node.call("clusterx", "version"))
+        self.restart(node)
+        self.assertEqual(int(node.call("clusterx", "version")), before - 1)
+
+    def publish_but_for(self, node, owner):
+        """The topology that gives everything to `owner`, which `node` answers with an error."""
+        self.cluster.slots = {owner.id: ALL}
+        self.cluster.tell([other for other in self.cluster.nodes if other is not node])
+        with self.assertRaisesRegex(Error, "rename file"):
+            node.call("clusterx", "setnodes", self.cluster.text(node), self.cluster.version)
+
+    def test_setnodes__the_source_cannot_store_it_and_restarts__moved(self):
+        a, b, c = self.open(3)
+        self.cluster.raises = False
+        self.migrate(a, b)
+        self.lose_topology(a, lambda: self.publish_but_for(a, b))
+        self.assert_handed_over(a, b)
+        self.cluster.tell()
+        self.assert_handed_over(a, b)
+        self.migrate(b, a)
+        self.assert_handed_over(b, a)
+
+    def test_setnodes__the_destination_cannot_store_it_and_restarts__in_service(self):
+        a, b, c = self.open(3)
+        self.cluster.raises = False
+        self.migrate(a, b)
+        self.lose_topology(b, lambda: self.publish_but_for(b, b))
+        self.assert_handed_over(a, b)
+        self.cluster.tell()
+        self.restart(a, b)
+        self.assert_handed_over(a, b)
+
+    def test_setnodes__there_and_back_and_the_last_one_is_lost__the_newest_owner(self):
+        a, b, c = self.open(3)
+        self.cluster.raises = False
+        self.migrate(a, b)
+        self.cluster.slots = {b.id: ALL}
+        self.cluster.tell()
+        self.migrate(b, a)
+        self.lose_topology(b, lambda: self.publish_but_for(b, a))
+        self.assert_handed_over(b, a)
 
     def leave_for_another_cluster(self, leave):
         """The slots went away at version 57; then the node is the only one of another cluster, at a low version."""
