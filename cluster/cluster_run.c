@@ -494,12 +494,29 @@ static bool all_done(const struct step *step)
     return true;
 }
 
+/* Nobody knows what a silent node does with a move that is not done: it may be running. */
+static bool is_in_the_dark(const struct step *step)
+{
+    const struct cluster_run *run = step->run;
+    for (size_t i = 0; i < run->move_count; i++) {
+        const struct run_move *move = &run->moves[i];
+        if (move->state != RUN_MOVE_DONE &&
+            (!answers(step->round, move->from) || !answers(step->round, move->to))) {
+            return !RUN_BUG(ABORT_IN_THE_DARK);
+        }
+    }
+    return false;
+}
+
 static void end_if_over(struct step *step)
 {
     struct cluster_run *run = step->run;
     bool aborts = step->round->order == RUN_ORDER_ABORT;
     if (run->command_count > 0) {
         return;
+    }
+    if (aborts && run->stop.status == HAUL_OK && is_in_the_dark(step)) {
+        return; /* until it answers, or has been silent for too long */
     }
     if (all_done(step) && !run->foreign) {
         run->stop.status = HAUL_OK;

@@ -25,6 +25,7 @@
     X(BEGIN_PAUSED, "moves begin although the run is paused")                        \
     X(ABORT_LEAVES, "an abort leaves running jobs alone")                            \
     X(ABORT_UNPUBLISHED, "an abort does not publish what was handed over")           \
+    X(ABORT_IN_THE_DARK, "an abort ends while a silent node may be moving slots")    \
     X(END_EARLY, "the run ends before every node has the last version")              \
     X(LOST_WAITS, "the run waits for ever for a node that is lost")                  \
     X(RETRY_EVER, "a move that fails is repeated without end")                       \

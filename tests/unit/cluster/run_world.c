@@ -33,6 +33,7 @@ enum fault {
     FAULT_ROLES,   /* a failover */
     FAULT_PAUSE,
     FAULT_ABORT,
+    FAULT_ABORT_SILENCE, /* an abort, and a node that is away for some rounds */
     FAULT_COUNT,
 };
 
@@ -51,6 +52,7 @@ struct world {
     unsigned fault_round;
     unsigned fault_rounds;
     size_t victim;
+    bool strikes; /* a silence begins at a destination, right behind its SETSLOT */
     bool kills;
     bool foreign_seen; /* by a round of this process */
     bool controlled;   /* a controller publishes */
@@ -178,6 +180,8 @@ static void make_world(struct world *world, uint64_t seed, char *text)
     memcpy(world->holders, world->nodes[0].topology->owners, sizeof(world->holders));
     world->published = first_topology(world, givers);
     make_plan(world, givers);
+    world->strikes = world->fault == FAULT_SILENCE && random_below(world, 2) == 0;
+    world->fault_round = world->strikes ? NEVER : world->fault_round;
 }
 
 /* --- what nodes do ---------------------------------------------------------------------------- */
@@ -221,8 +225,8 @@ static void advance_job(struct world *world, size_t index)
     for (size_t slot = move->slots.first; slot <= move->slots.last; slot++) {
         world->holders[slot] = move->to;
     }
-    if (world->order == RUN_ORDER_ABORT && world->round > world->ordered_round + 4 &&
-        !world->cancelled[node->move]) {
+    if (world->fault == FAULT_ABORT && world->order == RUN_ORDER_ABORT &&
+        world->round > world->ordered_round + 4 && !world->cancelled[node->move]) {
         breaks(world, "move %zu went on in spite of the abort", node->move);
     }
 }
@@ -293,6 +297,11 @@ static bool do_setslot(struct world *world, const struct run_command *command)
     }
     if (command->version != topology->version + 1) {
         return false;
+    }
+    if (world->strikes && random_below(world, 4) == 0) {
+        world->strikes = false;
+        world->victim = command->node;
+        world->fault_round = world->round + 1;
     }
     topology->version++;
     for (size_t slot = move->slots.first; slot <= move->slots.last; slot++) {
@@ -462,6 +471,10 @@ static void do_fault(struct world *world)
     case FAULT_PAUSE:
         world->order = now ? RUN_ORDER_PAUSE : over ? RUN_ORDER_RUN : world->order;
         world->ordered_round = now ? world->round : world->ordered_round;
+        break;
+    case FAULT_ABORT_SILENCE:
+        world->nodes[world->victim].silent = now || (world->nodes[world->victim].silent && !over);
+        world->order = now ? RUN_ORDER_ABORT : world->order;
         break;
     case FAULT_ABORT:
         world->order = now ? RUN_ORDER_ABORT : world->order;
@@ -639,7 +652,7 @@ static void judge_end(struct world *world)
         break;
     case HAUL_CANCELLED:
         judge_abort(world);
-        expected = world->fault == FAULT_ABORT;
+        expected = world->fault == FAULT_ABORT || world->fault == FAULT_ABORT_SILENCE;
         run_world_tally.aborted++;
         break;
     case HAUL_FENCED:
@@ -647,13 +660,14 @@ static void judge_end(struct world *world)
         run_world_tally.fenced++;
         break;
     case HAUL_UNREACHABLE:
-        expected = world->fault == FAULT_LOST || world->fault == FAULT_SILENCE;
+        expected = world->fault == FAULT_LOST || world->fault == FAULT_SILENCE ||
+                   world->fault == FAULT_ABORT_SILENCE;
         run_world_tally.lost++;
         break;
     case HAUL_STOPPED:
         expected = world->controlled || world->fault == FAULT_BROKEN ||
                    world->fault == FAULT_JOBS || world->fault == FAULT_SILENCE ||
-                   world->fault == FAULT_LOST;
+                   world->fault == FAULT_ABORT_SILENCE || world->fault == FAULT_LOST;
         run_world_tally.failed++;
         break;
     case HAUL_MISMATCH:
