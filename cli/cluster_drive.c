@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cluster_drive.c — the loop around cluster_run: ask, step, send. A round that sent something is
- * followed by the next at once, because its effect is to be seen; others by a pause. */
+/* cluster_drive.c — the loop around cluster_run: ask, step, send. A round that changed something
+ * is followed by the next at once, because its effect is to be seen; others by a pause. */
 #include "cluster_drive.h"
 
 #include <stdio.h>
@@ -232,30 +232,34 @@ static enum haul_status send_command(struct drive *drive, const struct run_comma
                              : status;
 }
 
-static void send_commands(struct drive *drive, const struct run_round *round,
+/* Did a command change anything? */
+static bool send_commands(struct drive *drive, const struct run_round *round,
                           struct cluster_show *show, struct output *output)
 {
+    bool changed = false;
     const struct topology *newest = cluster_run_newest(round);
     for (size_t i = 0; i < drive->run->command_count; i++) {
         struct run_command command = drive->run->commands[i];
         struct haul_error error = {.status = HAUL_OK};
         enum haul_status status = send_command(drive, &command, newest, &error);
+        changed |= status == HAUL_OK;
         if (status == HAUL_OK && command.kind == RUN_MIGRATE) {
             cluster_show_begun(show, command.move);
         } else if (status != HAUL_OK) {
             bool away = drive->controller != NULL && status == HAUL_UNREACHABLE;
-            cluster_run_refused(drive->run, &command, round->now_ms, away ? NULL : error.text);
+            cluster_run_refused(drive->run, &command, round->now_ms, status == HAUL_REFUSED,
+                                away ? NULL : error.text);
             haul_log(&output->log, HAUL_LOG_INFO, "%s: %s", drive->watch->views[command.node].name,
                      error.text);
         }
     }
+    return changed;
 }
 
 /* Until the next round is due, or a signal comes. */
 static void rest(const struct drive *drive, struct signal_watch *signals, uint64_t began_ms)
 {
-    bool sent = drive->run->command_count > 0;
-    while (!sent && now_ms() - began_ms < ROUND_MS && signal_watch_number(signals) == 0) {
+    while (!drive->changed && now_ms() - began_ms < ROUND_MS && signal_watch_number(signals) == 0) {
         nap();
     }
 }
@@ -281,6 +285,7 @@ static enum haul_status do_round(struct drive *drive, const struct drive_options
     if (status != HAUL_OK) {
         return status;
     }
+    drive->changed = false;
     cluster_watch_ask(drive->watch);
     struct run_round round = {.views = drive->watch->views,
                               .count = drive->watch->count,
@@ -294,7 +299,7 @@ static enum haul_status do_round(struct drive *drive, const struct drive_options
     if (status == HAUL_OK) {
         cluster_show_round(show, &shown);
         set_limits(drive, &control);
-        send_commands(drive, &round, show, output);
+        drive->changed = send_commands(drive, &round, show, output);
     }
     if (status == HAUL_OK && measures && drive->run->command_count == 0 && !drive->run->ended) {
         cluster_lines_measure(drive, &control, signals, output);

@@ -19,6 +19,7 @@ struct drive_options {
     struct cluster_options *cluster; /* `nodes` NULL: those of the plan */
     uint32_t parallel_max;           /* 0: no limit */
     struct day_window window;
+    bool aborts;   /* an abort is what is wanted */
     bool no_probe; /* the lines are not measured */
 };
 
@@ -30,6 +31,7 @@ struct drive {
     struct controller *controller; /* NULL: the run publishes by itself */
     uint64_t controller_ms;        /* when it has answered last */
     uint64_t ping_ms;              /* when it was asked last */
+    bool changed;                  /* the last round has changed something */
     bool measured;                 /* the lines: once a process, before a move begins */
     int lock_fd;
     bool locked;

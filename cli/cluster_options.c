@@ -46,8 +46,9 @@ static enum haul_status load_password(struct cluster_options *options, struct ha
     int fd = open(options->password_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         int code = errno;
+        /* Not its name: it may be a password that somebody meant to give. */
         return haul_error_set(error, code == ENOENT ? HAUL_NOT_FOUND : HAUL_IO, "open", code,
-                              "cannot read the password file %s", options->password_file);
+                              "cannot read the file of --password-file");
     }
     enum haul_status status = read_password(fd, options->password_file, options->password, error);
     (void)close(fd);

@@ -20,6 +20,20 @@ static const char *word_of(const struct command *command)
     return strchr(command->name, ' ') + 1;
 }
 
+static int no_command(int argc, char **argv)
+{
+    struct output_options options = {.json = false};
+    struct output output;
+    for (int i = 1; i < argc; i++) {
+        options.json |= strcmp(argv[i], "--json") == 0;
+    }
+    output_init(&output, "cluster", &options);
+    int exit_code =
+        command_missing("COMMAND (check, plan, run, status, pause, resume, abort, rate)", &output);
+    output_fini(&output);
+    return exit_code;
+}
+
 static int run_cluster(const struct command *command, int argc, char **argv)
 {
     const char *word = argc < 2 ? "" : argv[1];
@@ -32,9 +46,7 @@ static int run_cluster(const struct command *command, int argc, char **argv)
             return commands[i]->run(commands[i], argc - 1, argv + 1);
         }
     }
-    (void)fprintf(stderr, "haul: error: cluster needs a command: check, plan, run...: see 'haul "
-                          "cluster --help'\n");
-    return EXIT_CODE_USAGE;
+    return no_command(argc, argv);
 }
 
 const struct command command_cluster = {

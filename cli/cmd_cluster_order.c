@@ -31,7 +31,7 @@ static const struct option_rule abort_rules[] = {CLUSTER_RULES(struct order_opti
 static const struct option_rule rate_rules[] = {
     {.name = "rate",
      .value_name = "SIZE",
-     .help = "bytes a second that one node may send, in whole MB (2^20); 0: no limit",
+     .help = "bytes a second that one node may send, rounded up to whole MB (2^20); 0: no limit",
      .group = "Limits (one that is not given ends)",
      AT(option_size_u64, rate),
      .max = UINT64_C(1) << 50},
@@ -90,15 +90,15 @@ static int give_order(const struct order_options *options, const enum run_order 
 static int abort_plan(struct order_options *options, struct output *output)
 {
     enum run_order order = RUN_ORDER_ABORT;
-    struct drive_options drive = {.plan = options->plan, .cluster = &options->cluster};
+    struct drive_options drive = {
+        .plan = options->plan, .cluster = &options->cluster, .aborts = true};
     if (options->plan == NULL || run_control_is_locked(options->plan)) {
         return give_order(options, &order, output);
     }
-    int exit_code = give_order(options, &order, output);
-    if (exit_code == EXIT_CODE_OK) {
-        exit_code = cmd_cluster_drive(&drive, output);
-    }
-    return exit_code == EXIT_CODE_CANCELLED ? EXIT_CODE_OK : exit_code;
+    struct haul_error error = {.status = HAUL_OK};
+    enum haul_status status = write_order(options, &order, &error);
+    return status == HAUL_OK ? cmd_cluster_drive(&drive, output)
+                             : command_failed(status, &error, 0, output);
 }
 
 static int run_order(const struct command *command, int argc, char **argv)

@@ -38,16 +38,16 @@ static const struct option_rule rules[] = {
      .max = TOPOLOGY_NODE_COUNT_MAX},
     {.name = "rate",
      .value_name = "SIZE",
-     .help = "bytes a second that one node may send, in whole MB (2^20); 'haul cluster rate'\n"
-             "changes it while the plan runs (default: the nodes' own limits)",
+     .help = "bytes a second that one node may send, rounded up to whole MB (2^20); 'haul\n"
+             "cluster rate' changes it while the plan runs (default: the nodes' own limits)",
      AT(option_size_u64, rate),
-     .min = CLUSTER_RATE_UNIT,
+     .min = 1,
      .max = UINT64_C(1) << 50},
     {.name = "rate-total",
      .value_name = "SIZE",
      .help = "bytes a second of all moves together",
      AT(option_size_u64, rate_total),
-     .min = CLUSTER_RATE_UNIT,
+     .min = 1,
      .max = UINT64_C(1) << 50},
     {.name = "window",
      .value_name = "HH:MM-HH:MM",
@@ -57,7 +57,7 @@ static const struct option_rule rules[] = {
     {.name = "controller",
      .value_name = "URL",
      .help = "kvrocks-controller's URL of the cluster: it begins moves and publishes them;\n"
-             "later commands for this plan use it, too",
+             "later commands for this plan use it, too, until --controller ''",
      AT(option_text, controller)},
     {.name = "no-probe",
      .help = "do not measure the lines between the nodes before the first move",
@@ -74,7 +74,7 @@ static const struct option_rule rules[] = {
 
 /* --- --dry-run -------------------------------------------------------------------------------- */
 
-static void print_command(const struct drive *drive, const struct run_command *command,
+static void print_command(FILE *file, const struct drive *drive, const struct run_command *command,
                           const struct topology *topology)
 {
     struct watch_words words;
@@ -82,17 +82,18 @@ static void print_command(const struct drive *drive, const struct run_command *c
     if (cluster_watch_words(command, drive->run->moves, topology, &words, &ignored) != HAUL_OK) {
         return;
     }
-    (void)printf("%s:", drive->watch->views[command->node].name);
+    (void)fprintf(file, "%s:", drive->watch->views[command->node].name);
     for (size_t i = 0; i < words.count; i++) {
-        (void)printf(" %s", words.words[i] == words.text && words.text != NULL ? "<topology>"
-                                                                               : words.words[i]);
+        (void)fprintf(file, " %s",
+                      words.words[i] == words.text && words.text != NULL ? "<topology>"
+                                                                         : words.words[i]);
     }
-    (void)printf("\n");
+    (void)fprintf(file, "\n");
     free(words.text);
 }
 
 /* The commands of one move, as cluster_run.h orders them. */
-static void print_move(const struct drive *drive, size_t index, int64_t version)
+static void print_move(FILE *file, const struct drive *drive, size_t index, int64_t version)
 {
     const struct run_move *move = &drive->run->moves[index];
     size_t from = cluster_watch_find(drive->watch, move->from);
@@ -100,26 +101,27 @@ static void print_move(const struct drive *drive, size_t index, int64_t version)
     if (drive->controller != NULL) {
         char range[TOPOLOGY_RANGE_BYTES_MAX];
         slot_range_format(move->slots, range);
-        (void)printf("the controller: move slots %s to the shard of %s\n", range,
-                     drive->watch->views[to].name);
+        (void)fprintf(file, "the controller: move slots %s to the shard of %s\n", range,
+                      drive->watch->views[to].name);
         return;
     }
     if (move->state == RUN_MOVE_WAITING) {
-        print_command(drive, &(struct run_command){RUN_MIGRATE, from, index, 0}, NULL);
+        print_command(file, drive, &(struct run_command){RUN_MIGRATE, from, index, 0}, NULL);
     }
-    print_command(drive, &(struct run_command){RUN_SETSLOT, to, index, version}, NULL);
+    print_command(file, drive, &(struct run_command){RUN_SETSLOT, to, index, version}, NULL);
     struct run_command spread = {RUN_SETNODES, from, index, version};
-    print_command(drive, &spread, drive->run->topology);
+    print_command(file, drive, &spread, drive->run->topology);
     for (size_t i = 0; i < drive->watch->count; i++) {
         spread.node = i;
         if (i != from && i != to) {
-            print_command(drive, &spread, drive->run->topology);
+            print_command(file, drive, &spread, drive->run->topology);
         }
     }
 }
 
 /* One move after the other, although several may run at once. */
-static enum haul_status dry_run(const struct drive_options *options, struct haul_error *error)
+static enum haul_status print_moves(FILE *file, const struct drive_options *options,
+                                    struct haul_error *error)
 {
     struct drive drive = {0};
     enum haul_status status = cluster_drive_open(&drive, options, false, error);
@@ -133,14 +135,47 @@ static enum haul_status dry_run(const struct drive_options *options, struct haul
     int64_t version = status == HAUL_OK ? drive.run->topology->version : 0;
     for (size_t i = 0; status == HAUL_OK && i < drive.run->move_count; i++) {
         if (drive.run->moves[i].state != RUN_MOVE_DONE) {
-            print_move(&drive, i, ++version);
+            print_move(file, &drive, i, ++version);
         }
     }
     cluster_drive_close(&drive, options->cluster);
     return status;
 }
 
+static enum haul_status dry_run(const struct drive_options *options, const struct output *output,
+                                struct haul_error *error)
+{
+    char *lines = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&lines, &size);
+    enum haul_status status = file == NULL ? HAUL_NO_MEMORY : print_moves(file, options, error);
+    bool complete = file != NULL && fclose(file) == 0;
+    if (status == HAUL_NO_MEMORY || (status == HAUL_OK && !complete)) {
+        status = haul_error_set(error, HAUL_NO_MEMORY, NULL, 0, "no memory for the commands");
+    } else if (status == HAUL_OK && output->options.json) {
+        json_output_cluster_commands(lines);
+    } else if (status == HAUL_OK) {
+        (void)fputs(lines, stdout);
+    }
+    free(lines);
+    return status;
+}
+
 /* --- the run ---------------------------------------------------------------------------------- */
+
+/* Before it is remembered. */
+static enum haul_status check_controller(const struct run_options *options,
+                                         struct haul_error *error)
+{
+    struct controller *controller = NULL;
+    enum haul_status status = controller_open(
+        options->controller, options->cluster.access.timeout_ms, &controller, error);
+    if (status == HAUL_OK) {
+        status = controller_check(controller, error);
+    }
+    controller_close(controller);
+    return status;
+}
 
 /* What this command line has replaces what an earlier one had. */
 static enum haul_status set_control(const struct run_options *options, struct haul_error *error)
@@ -153,16 +188,29 @@ static enum haul_status set_control(const struct run_options *options, struct ha
     }
     if (limits) {
         control.limits = true;
-        control.node_mb = options->rate / CLUSTER_RATE_UNIT;
-        control.total_mb = options->rate_total / CLUSTER_RATE_UNIT;
+        control.node_mb = (options->rate + CLUSTER_RATE_UNIT - 1) / CLUSTER_RATE_UNIT;
+        control.total_mb = (options->rate_total + CLUSTER_RATE_UNIT - 1) / CLUSTER_RATE_UNIT;
     }
     if (options->controller != NULL) {
         if (strlen(options->controller) >= sizeof(control.controller)) {
             return haul_error_set(error, HAUL_INVALID, NULL, 0, "--controller is too long");
         }
+        status = options->controller[0] == '\0' ? HAUL_OK : check_controller(options, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
         memcpy(control.controller, options->controller, strlen(options->controller) + 1);
     }
     return run_control_write(options->plan, &control, error);
+}
+
+static void report_abort(const struct output *output)
+{
+    if (output->options.json) {
+        json_output_cluster_order(output->command, false);
+    } else if (!output->options.quiet) {
+        (void)printf("aborted: no move runs any more\n");
+    }
 }
 
 int cmd_cluster_drive(const struct drive_options *options, struct output *output)
@@ -175,7 +223,9 @@ int cmd_cluster_drive(const struct drive_options *options, struct output *output
         status = cluster_drive_run(&drive, options, output, &signal_number, &error);
     }
     int exit_code = EXIT_CODE_OK;
-    if (status != HAUL_OK) {
+    if (status == HAUL_CANCELLED && options->aborts) {
+        report_abort(output);
+    } else if (status != HAUL_OK) {
         exit_code = command_failed(status, &error, signal_number, output);
     } else if (output->options.json) {
         json_output_cluster_run(drive.plan);
@@ -190,10 +240,11 @@ int cmd_cluster_drive(const struct drive_options *options, struct output *output
 static int run(struct run_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
-    struct drive_options drive = {options->plan, &options->cluster, options->parallel_max,
-                                  options->window, options->no_probe};
+    struct drive_options drive = {
+        options->plan, &options->cluster, options->parallel_max, options->window,
+        false,         options->no_probe};
     enum haul_status status =
-        options->dry_run ? dry_run(&drive, &error) : set_control(options, &error);
+        options->dry_run ? dry_run(&drive, output, &error) : set_control(options, &error);
     if (status != HAUL_OK) {
         return command_failed(status, &error, 0, output);
     }

@@ -40,8 +40,9 @@ static void print_move(const struct drive *drive, size_t index)
     cluster_show_node(drive->plan, planned->from, from);
     cluster_show_node(drive->plan, planned->to, to);
     if (move->state == RUN_MOVE_RUNNING && progress != NULL) {
-        (void)snprintf(figures, sizeof(figures), "%s, %.0f %%, %.1f MB/s", progress->phase,
-                       progress->percent, progress->rate_mb);
+        (void)snprintf(figures, sizeof(figures), "%s, %.0f %%, %.1f MB/s",
+                       progress->phase[0] == '\0' ? "begins" : progress->phase, progress->percent,
+                       progress->rate_mb);
     }
     (void)printf("%-12s %-24s %-24s %-12s %s\n", range, from, to, cluster_show_state(move->state),
                  figures);
@@ -64,11 +65,25 @@ static void print_status(const struct drive *drive, const struct run_control *co
                  running ? "a process runs the plan" : "nobody runs the plan");
 }
 
+/* The first one; OK: all nodes answer. */
+static enum haul_status silent_node(const struct drive *drive, struct haul_error *error)
+{
+    for (size_t i = 0; i < drive->watch->count; i++) {
+        if (!drive->watch->views[i].answers) {
+            haul_error_set(error, HAUL_UNREACHABLE, NULL, 0, "%s does not answer",
+                           drive->watch->views[i].name);
+            haul_error_hint(error, "where its moves are is only known when it does");
+            return HAUL_UNREACHABLE;
+        }
+    }
+    return HAUL_OK;
+}
+
 static void print_json(const struct drive *drive, const struct run_control *control, bool running,
                        struct output *output, int *exit_code)
 {
     const char **states = calloc(drive->run->move_count + 1, sizeof(*states));
-    struct haul_error error;
+    struct haul_error error = {.status = HAUL_OK};
     if (states == NULL) {
         haul_error_set(&error, HAUL_NO_MEMORY, NULL, 0, "no memory for the states");
         *exit_code = command_failed(HAUL_NO_MEMORY, &error, 0, output);
@@ -77,8 +92,9 @@ static void print_json(const struct drive *drive, const struct run_control *cont
     for (size_t i = 0; i < drive->run->move_count; i++) {
         states[i] = cluster_show_state(drive->run->moves[i].state);
     }
+    *exit_code = exit_code_of(silent_node(drive, &error), 0);
     json_output_cluster_status(drive->plan, states, drive->watch, run_order_name(control->order),
-                               running);
+                               running, &error, *exit_code);
     free(states);
 }
 
@@ -106,6 +122,8 @@ static int show_status(struct status_options *options, struct output *output)
         print_json(&drive, &control, run_control_is_locked(options->plan), output, &exit_code);
     } else {
         print_status(&drive, &control, run_control_is_locked(options->plan));
+        status = silent_node(&drive, &error);
+        exit_code = status == HAUL_OK ? exit_code : command_failed(status, &error, 0, output);
     }
     cluster_drive_close(&drive, &options->cluster);
     return exit_code;

@@ -576,6 +576,20 @@ void json_output_cluster_line(const char *event, const char *subject, const char
     end(document);
 }
 
+void json_output_cluster_commands(const char *lines)
+{
+    struct haul_error none = {.status = HAUL_OK};
+    json_t *document = begin("cluster run", &none, EXIT_CODE_OK);
+    json_t *commands = json_array();
+    while (lines[0] != '\0') {
+        size_t size = strcspn(lines, "\n");
+        (void)json_array_append_new(commands, json_stringn(lines, size));
+        lines += size + (lines[size] == '\n');
+    }
+    set(document, "commands", commands);
+    end(document);
+}
+
 void json_output_cluster_run(const struct cluster_plan *plan)
 {
     struct haul_error none = {.status = HAUL_OK};
@@ -593,7 +607,8 @@ void json_output_cluster_order(const char *command, bool running)
 }
 
 void json_output_cluster_status(const struct cluster_plan *plan, const char *const *states,
-                                const struct cluster_watch *watch, const char *order, bool running)
+                                const struct cluster_watch *watch, const char *order, bool running,
+                                const struct haul_error *error, int exit_code)
 {
     json_t *silent = json_array();
     for (size_t i = 0; i < watch->count; i++) {
@@ -601,8 +616,7 @@ void json_output_cluster_status(const struct cluster_plan *plan, const char *con
             (void)json_array_append_new(silent, text_of(watch->views[i].name));
         }
     }
-    struct haul_error none = {.status = HAUL_OK};
-    json_t *document = begin("cluster status", &none, EXIT_CODE_OK);
+    json_t *document = begin("cluster status", error, exit_code);
     json_t *moves = json_array();
     for (size_t i = 0; i < plan->move_count; i++) {
         json_t *move = move_object(plan, i);

@@ -85,6 +85,8 @@ void json_output_cluster_plan(const struct cluster_plan *plan, double seconds, c
  * may be "". */
 void json_output_cluster_event(const char *event, const struct cluster_plan *plan, size_t move,
                                const char *detail);
+/* `lines`: the commands that a run would send. */
+void json_output_cluster_commands(const char *lines);
 /* Every move is done. */
 /* An event of no move, about `subject`. */
 void json_output_cluster_line(const char *event, const char *subject, const char *detail);
@@ -93,7 +95,8 @@ void json_output_cluster_run(const struct cluster_plan *plan);
 void json_output_cluster_order(const char *command, bool running);
 /* `states` of each move, in words. */
 void json_output_cluster_status(const struct cluster_plan *plan, const char *const *states,
-                                const struct cluster_watch *watch, const char *order, bool running);
+                                const struct cluster_watch *watch, const char *order, bool running,
+                                const struct haul_error *error, int exit_code);
 
 /* A job as hexadecimal text. */
 void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_BYTES + 1]);

@@ -45,8 +45,9 @@ static const struct unit no_units[UNIT_COUNT_MAX] = {{"", 1}};
 static enum haul_status bad_value(const struct option_rule *rule, const char *text,
                                   struct haul_error *error)
 {
-    return haul_error_set(error, HAUL_INVALID, NULL, 0, "invalid value '%s' for --%s", text,
-                          rule->name);
+    return haul_error_set(error, HAUL_INVALID, NULL, 0, "invalid value '%s' for %s%s", text,
+                          rule->name == NULL ? "" : "--",
+                          rule->name == NULL ? rule->value_name : rule->name);
 }
 
 /* Parse `text` as number and unit within the rule's range. False: malformed or out of range. */

@@ -22,10 +22,10 @@ enum {
 static void check_answers(const struct node_facts *facts, struct finding_list *findings)
 {
     const struct haul_error *error = &facts->error;
-    const char *remedy = error->status == HAUL_AUTH    ? "give the password: --password-file, or "
+    const char *remedy = error->hint[0] != '\0'        ? error->hint
+                         : error->status == HAUL_AUTH  ? "give its password: --password-file, or "
                                                          "HAUL_CLUSTER_PASSWORD"
                          : error->status == HAUL_AGAIN ? "wait until it has loaded its database"
-                         : error->hint[0] != '\0'      ? error->hint
                                                        : "start it, or take it out of the topology";
     char line[FINDING_TEXT_BYTES_MAX];
     struct haul_error bare = *error;
@@ -147,6 +147,15 @@ static void check_disk(const struct node_facts *facts, struct finding_list *find
     }
 }
 
+static void check_persistence(const struct node_facts *facts, struct finding_list *findings)
+{
+    if (facts->forgets_topology) {
+        finding_add(findings, FINDING_WARNS, facts->name,
+                    "CONFIG SET persist-cluster-nodes-enabled yes, and CONFIG REWRITE",
+                    "forgets the topology when it restarts");
+    }
+}
+
 static void check_role(const struct node_facts *facts, struct finding_list *findings)
 {
     const struct topology *topology = facts->topology;
@@ -174,6 +183,12 @@ static void check_node(const struct node_facts *facts, struct finding_list *find
     check_role(facts, findings);
     check_haul_state(facts, findings);
     check_disk(facts, findings);
+    check_persistence(facts, findings);
+    if (facts->is_replica && !facts->has_haul) {
+        finding_add(findings, FINDING_WARNS, facts->name,
+                    "install Kvrocks with the patch there, too",
+                    "does not know haul: promoted, it would not know which slots have moved");
+    }
     if (!facts->is_replica) {
         check_migrating(facts, findings);
         check_importing(facts, findings);

@@ -35,6 +35,17 @@ stop(struct cluster_run *run, enum haul_status status, const char *hint, const c
     }
 }
 
+/* Nodes that disagree: nobody but their operator knows whose word counts. */
+static void stop_divided(struct cluster_run *run, const char *format, const char *name,
+                         int64_t version)
+{
+    run->foreign = true;
+    stop(run, HAUL_FENCED,
+         "haul cluster check names what differs; send all nodes one topology under the next "
+         "version (CLUSTERX SETNODES), then run the plan again",
+         format, name, version);
+}
+
 static void stop_foreign(struct cluster_run *run, const char *format, const char *name,
                          int64_t version)
 {
@@ -81,6 +92,9 @@ static void note_silence(struct step *step)
     for (size_t i = 0; i < step->round->count; i++) {
         const struct run_view *view = &step->round->views[i];
         uint64_t *since = &run->silent_since_ms[i];
+        if (!view->answers) {
+            run->publications[i].failures = 0; /* it may come back as another process */
+        }
         if (view->answers) {
             *since = UINT64_MAX;
             run->unsure[i] = false;
@@ -93,6 +107,34 @@ static void note_silence(struct step *step)
         }
         if (!view->answers) {
             run->waiting_for = i;
+        }
+    }
+}
+
+/* Does this node not take the topology? */
+static bool refuses(const struct cluster_run *run, size_t view)
+{
+    return run->publications[view].failures >= CLUSTER_RUN_ATTEMPTS_MAX && !RUN_BUG(PUBLISH_EVER);
+}
+
+static void look_at_publications(struct step *step)
+{
+    struct cluster_run *run = step->run;
+    for (size_t i = 0; i < step->round->count; i++) {
+        const struct run_view *view = &step->round->views[i];
+        struct run_publication *publication = &run->publications[i];
+        bool has = view->answers && view->topology->version >= publication->version;
+        if (publication->failures > 0 && has && publication->answered && !RUN_BUG(UNSTORED)) {
+            stop(run, HAUL_REFUSED,
+                 "mend what it names; then send all nodes the topology under the next version "
+                 "(CLUSTERX SETNODES), which stores it, and run the plan again",
+                 "%s did not store the topology: %s", view->name, publication->reason);
+        }
+        if (has) {
+            publication->failures = 0;
+        } else if (refuses(run, i)) {
+            stop(run, HAUL_REFUSED, "mend what it names, then run the plan again",
+                 "%s does not take the topology: %s", view->name, publication->reason);
         }
     }
 }
@@ -187,12 +229,12 @@ static enum haul_status accept_topology(struct step *step)
         const struct run_view *view = &step->round->views[i];
         int64_t moves = 0;
         if (view->answers && !differs_by_moves(run, view->topology, step->newest, &moves)) {
-            stop_foreign(run, "%s knows other nodes or owners than the others, version %" PRId64,
+            stop_divided(run, "%s knows other nodes or owners than the others, version %" PRId64,
                          view->name, view->topology->version);
             return HAUL_OK;
         }
         if (view->answers && view->topology->version == step->newest->version && moves > 0) {
-            stop_foreign(run, "%s knows other owners under the same version %" PRId64, view->name,
+            stop_divided(run, "%s knows other owners under the same version %" PRId64, view->name,
                          view->topology->version);
             return HAUL_OK;
         }
@@ -337,7 +379,7 @@ static bool spread(struct step *step)
     givers &= !RUN_BUG(OTHERS_FIRST);
     for (size_t i = 0; i < step->round->count && !RUN_BUG(NO_SPREAD); i++) {
         const struct run_view *view = &step->round->views[i];
-        if (is_behind(step, view) && (!givers || is_giver(step, view))) {
+        if (is_behind(step, view) && !refuses(step->run, i) && (!givers || is_giver(step, view))) {
             send(step, RUN_SETNODES, view->id, SIZE_MAX, step->newest->version);
         }
     }
@@ -357,6 +399,9 @@ static bool is_destination(const struct cluster_run *run, const char *id)
 static bool may_publish(const struct step *step)
 {
     for (size_t i = 0; i < step->round->count; i++) {
+        if (refuses(step->run, i)) {
+            return false;
+        }
         if (step->run->unsure[i] && is_destination(step->run, step->round->views[i].id) &&
             !RUN_BUG(VERSION_TWICE)) {
             return false;
@@ -494,18 +539,10 @@ static bool all_done(const struct step *step)
     return true;
 }
 
-/* Nobody knows what a silent node does with a move that is not done: it may be running. */
+/* Nobody knows what a silent node does: a move may be running there, or a version be missing. */
 static bool is_in_the_dark(const struct step *step)
 {
-    const struct cluster_run *run = step->run;
-    for (size_t i = 0; i < run->move_count; i++) {
-        const struct run_move *move = &run->moves[i];
-        if (move->state != RUN_MOVE_DONE &&
-            (!answers(step->round, move->from) || !answers(step->round, move->to))) {
-            return !RUN_BUG(ABORT_IN_THE_DARK);
-        }
-    }
-    return false;
+    return step->run->waiting_for < step->run->view_count && !RUN_BUG(ABORT_IN_THE_DARK);
 }
 
 static void end_if_over(struct step *step)
@@ -555,6 +592,7 @@ enum haul_status cluster_run_step(struct cluster_run *run, const struct run_roun
     run->command_count = 0;
     run->waiting_for = run->view_count;
     note_silence(&step);
+    look_at_publications(&step);
     if (step.newest == NULL) {
         run->ended = run->stop.status != HAUL_OK;
         return HAUL_OK;
@@ -570,9 +608,24 @@ enum haul_status cluster_run_step(struct cluster_run *run, const struct run_roun
     return HAUL_OK;
 }
 
-void cluster_run_refused(struct cluster_run *run, const struct run_command *command,
-                         uint64_t now_ms, const char *reason)
+static void note_refusal(struct cluster_run *run, const struct run_command *command, bool answered,
+                         const char *reason)
 {
+    struct run_publication *publication = &run->publications[command->node];
+    publication->failures =
+        publication->version == command->version ? publication->failures + 1 : 1;
+    publication->version = command->version;
+    publication->answered = answered;
+    (void)snprintf(publication->reason, sizeof(publication->reason), "%s",
+                   reason == NULL ? "no answer" : reason);
+}
+
+void cluster_run_refused(struct cluster_run *run, const struct run_command *command,
+                         uint64_t now_ms, bool answered, const char *reason)
+{
+    if (command->kind == RUN_SETSLOT || command->kind == RUN_SETNODES) {
+        note_refusal(run, command, answered, reason);
+    }
     if (command->kind != RUN_MIGRATE) {
         return;
     }
@@ -597,9 +650,11 @@ enum haul_status cluster_run_create(const struct cluster_plan *plan, size_t view
         created->commands = calloc(plan->move_count + view_count + 1, sizeof(*created->commands));
         created->silent_since_ms = calloc(view_count + 1, sizeof(uint64_t));
         created->unsure = calloc(view_count + 1, sizeof(bool));
+        created->publications = calloc(view_count + 1, sizeof(*created->publications));
     }
     if (created == NULL || created->moves == NULL || created->commands == NULL ||
-        created->silent_since_ms == NULL || created->unsure == NULL) {
+        created->silent_since_ms == NULL || created->unsure == NULL ||
+        created->publications == NULL) {
         cluster_run_destroy(created);
         return haul_error_set(error, HAUL_NO_MEMORY, NULL, 0, "no memory for a run");
     }
@@ -626,6 +681,7 @@ void cluster_run_destroy(struct cluster_run *run)
         free(run->commands);
         free(run->silent_since_ms);
         free(run->unsure);
+        free(run->publications);
         free(run);
     }
 }

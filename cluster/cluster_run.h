@@ -28,8 +28,11 @@
  * Steps 2 and 3 send the newest topology to whoever lacks it, whatever the reason. Before every
  * node that answers has it, nothing else is published, and no move begins.
  *
- * The run stops when a move fails too often, a node stays silent, or the topology is not what the
- * run has made of it: another version, owner, node or role. Then no move begins; those that run
+ * A node that refuses a topology three times stops the run, and so does one that refuses it and has
+ * it nevertheless: it could not store it, and forgets it when it starts again.
+ *
+ * The run stops also when a move fails too often, a node stays silent, or the topology is not what
+ * the run has made of it: another version, owner, node or role. Then no move begins; those that run
  * come to their end, and are published, unless somebody else changes the topology as well, or a
  * silent destination forbids it.
  *
@@ -47,7 +50,7 @@
 #include "topology.h"
 
 enum {
-    CLUSTER_RUN_ATTEMPTS_MAX = 3,       /* of one move, in one run */
+    CLUSTER_RUN_ATTEMPTS_MAX = 3,       /* of one move in one run; to publish at a node */
     CLUSTER_RUN_RETRY_MS = 5000,        /* between two attempts */
     CLUSTER_RUN_SILENCE_MS_MAX = 15000, /* of a node; a restart of Kvrocks takes seconds */
     CLUSTER_RUN_CANCEL_MS = 1000,       /* between two attempts to cancel a job */
@@ -123,6 +126,14 @@ struct run_move {
     char reason[CLUSTER_RUN_REASON_BYTES_MAX]; /* of the last failure */
 };
 
+/* Of a view: what became of the topologies that were sent there. */
+struct run_publication {
+    unsigned failures; /* of the last ones, in a row */
+    bool answered;     /* the last one, by an error */
+    int64_t version;   /* that was sent */
+    char reason[CLUSTER_RUN_REASON_BYTES_MAX];
+};
+
 struct cluster_run {
     struct run_move *moves;
     size_t move_count;
@@ -131,6 +142,7 @@ struct cluster_run {
     struct topology *topology; /* accepted; NULL: none yet */
     uint64_t *silent_since_ms; /* of each view; UINT64_MAX: it answers */
     bool *unsure;              /* of each view: may have a version that no other node has */
+    struct run_publication *publications; /* of each view */
     size_t view_count;
     bool foreign;           /* somebody else changes the topology */
     struct haul_error stop; /* why no move begins any more; OK: they do */
@@ -152,10 +164,10 @@ void cluster_run_destroy(struct cluster_run *run);
 enum haul_status cluster_run_step(struct cluster_run *run, const struct run_round *round,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A command was refused, or got no answer. What it did, the next round shows. `reason` NULL: nobody
- * can take it now, which is no failure of the move. */
+/* A command was `answered` by an error, or not at all. What it did, the next round shows. `reason`
+ * NULL: nobody can take it now, which is no failure of the move. */
 void cluster_run_refused(struct cluster_run *run, const struct run_command *command,
-                         uint64_t now_ms, const char *reason);
+                         uint64_t now_ms, bool answered, const char *reason);
 
 /* The newest topology of the round; NULL: no node answers. */
 const struct topology *cluster_run_newest(const struct run_round *round);

@@ -18,6 +18,8 @@
     X(KEPT_BLOCKS, "a copy that broke off keeps its own move from going on")         \
     X(PARALLEL, "more moves run than may")                                           \
     X(VERSION_TWICE, "a version is made again that a silent destination may have")   \
+    X(PUBLISH_EVER, "a node that refuses the topology gets it without end")          \
+    X(UNSTORED, "a node that could not store the topology does not stop the run")    \
     X(NO_SPREAD, "a node that missed a version keeps its old one")                   \
     X(FOREIGN_VERSION, "a version of somebody else is taken for one of the run")     \
     X(FOREIGN_OWNER, "an owner that somebody else made is overwritten")              \

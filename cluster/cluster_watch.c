@@ -332,6 +332,27 @@ static const struct topology *newest_of(const struct node_facts_list *list)
     return newest;
 }
 
+/* By the first node that says why. */
+static enum haul_status no_topology(const struct node_facts_list *list, struct haul_error *error)
+{
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no node answers with a topology");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct haul_error *reason = &list->nodes[i].error;
+        if (reason->status != HAUL_OK) {
+            enum haul_status status = reason->status == HAUL_AUTH ? HAUL_AUTH : HAUL_UNREACHABLE;
+            haul_error_set(error, status, NULL, 0, "no node answers with a topology; %s: %s",
+                           list->nodes[i].name, reason->text);
+            haul_error_hint(error, "%s",
+                            reason->hint[0] != '\0' ? reason->hint
+                            : status == HAUL_AUTH
+                                ? "give the password: --password-file, or HAUL_CLUSTER_PASSWORD"
+                                : "start the nodes, or name one that answers: --nodes HOST:PORT");
+            break;
+        }
+    }
+    return error->status;
+}
+
 /* Where the tool has reached the node, which may be another address than that of the topology. */
 static void add_node(struct cluster_watch *watch, const struct node_facts_list *list,
                      const struct topology_node *known)
@@ -351,7 +372,7 @@ enum haul_status cluster_watch_open(const struct node_facts_list *list,
 {
     const struct topology *newest = newest_of(list);
     if (newest == NULL) {
-        return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no node answers with a topology");
+        return no_topology(list, error);
     }
     struct cluster_watch *opened = calloc(1, sizeof(*opened));
     if (opened != NULL) {

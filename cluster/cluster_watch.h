@@ -33,7 +33,7 @@ struct cluster_watch {
 
 /* Watch the nodes of `list` that have answered with a topology; a node of a topology that has not
  * is watched as well, and silent. Ownership: `*watch` is the caller's (cluster_watch_close).
- * Errors: NOT_FOUND (no topology), NO_MEMORY. */
+ * Errors: NOT_FOUND (no topology), UNREACHABLE and AUTH (no node answers), NO_MEMORY. */
 enum haul_status cluster_watch_open(const struct node_facts_list *list,
                                     const struct node_access *access, struct cluster_watch **watch,
                                     struct haul_error *error) HAUL_MUST_CHECK;

@@ -123,31 +123,48 @@ static int find_master(const json_t *shards, const char *master)
     return -1;
 }
 
+/* Its shards, of `*answer`, which is the caller's. */
+static enum haul_status get_shards(struct controller *controller, json_t **answer,
+                                   const json_t **shards, struct haul_error *error)
+{
+    long code = 0;
+    enum haul_status status = request(controller, "", NULL, answer, &code, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    *shards =
+        json_object_get(json_object_get(json_object_get(*answer, "data"), "cluster"), "shards");
+    if (code != HTTP_OK) {
+        return haul_error_set(error, code == HTTP_NOT_FOUND ? HAUL_NOT_FOUND : HAUL_REFUSED, NULL,
+                              0, "the controller refuses (HTTP code %ld): %s", code,
+                              message_of(*answer));
+    }
+    return json_is_array(*shards) ? HAUL_OK
+                                  : haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                                                   "the answer of the controller is no cluster");
+}
+
+enum haul_status controller_check(struct controller *controller, struct haul_error *error)
+{
+    json_t *answer = NULL;
+    const json_t *shards = NULL;
+    enum haul_status status = get_shards(controller, &answer, &shards, error);
+    json_decref(answer);
+    return status;
+}
+
 enum haul_status controller_find_shard(struct controller *controller, const char *master,
                                        int *shard, struct haul_error *error)
 {
     json_t *answer = NULL;
-    long code = 0;
-    enum haul_status status = request(controller, "", NULL, &answer, &code, error);
-    if (status != HAUL_OK) {
-        return status;
+    const json_t *shards = NULL;
+    enum haul_status status = get_shards(controller, &answer, &shards, error);
+    int found = status == HAUL_OK ? find_master(shards, master) : -1;
+    if (status == HAUL_OK && found < 0) {
+        status = haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
+                                "the controller's cluster has no master %s", master);
     }
-    const json_t *shards =
-        json_object_get(json_object_get(json_object_get(answer, "data"), "cluster"), "shards");
-    if (code != HTTP_OK) {
-        status =
-            haul_error_set(error, code == HTTP_NOT_FOUND ? HAUL_NOT_FOUND : HAUL_REFUSED, NULL, 0,
-                           "the controller refuses (HTTP code %ld): %s", code, message_of(answer));
-    } else if (!json_is_array(shards)) {
-        status = haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                                "the answer of the controller is no cluster");
-    } else {
-        int found = find_master(shards, master);
-        status = found >= 0 ? HAUL_OK
-                            : haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
-                                             "the controller's cluster has no master %s", master);
-        *shard = found >= 0 ? found : *shard;
-    }
+    *shard = found >= 0 ? found : *shard;
     json_decref(answer);
     return status;
 }

@@ -22,6 +22,11 @@ enum haul_status controller_open(const char *url, uint32_t timeout_ms,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 void controller_close(struct controller *controller);
 
+/* Is this the URL of a cluster of kvrocks-controller? Errors: UNREACHABLE, NOT_FOUND (no such
+ * cluster), REFUSED (with its words), PROTOCOL. */
+enum haul_status controller_check(struct controller *controller,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
 /* The index of the shard whose master is this node. Errors: UNREACHABLE (no answer), NOT_FOUND (no
  * such cluster, or no such master in it), PROTOCOL (no answer of kvrocks-controller). */
 enum haul_status controller_find_shard(struct controller *controller, const char *master,

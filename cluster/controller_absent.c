@@ -18,6 +18,12 @@ void controller_close(struct controller *controller)
     (void)controller;
 }
 
+enum haul_status controller_check(struct controller *controller, struct haul_error *error)
+{
+    (void)controller;
+    return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "this build has no libcurl");
+}
+
 enum haul_status controller_find_shard(struct controller *controller, const char *master,
                                        int *shard, struct haul_error *error)
 {

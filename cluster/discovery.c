@@ -261,6 +261,11 @@ static bool ask_settings(struct question *question)
         facts->replicates_by_tls = tls != NULL && strcmp(tls, "yes") == 0;
         free(tls);
     }
+    if (facts->error.status == HAUL_OK) {
+        char *kept = ask(question, "CONFIG", "GET", "persist-cluster-nodes-enabled");
+        facts->forgets_topology = kept != NULL && strcmp(kept, "no") == 0;
+        free(kept);
+    }
     return facts->error.status == HAUL_OK;
 }
 

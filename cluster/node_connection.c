@@ -35,7 +35,8 @@ void node_connection_close(struct node_connection *connection)
 static enum haul_status status_of(const char *text)
 {
     if (strncmp(text, "NOAUTH", 6) == 0 || strncmp(text, "WRONGPASS", 9) == 0 ||
-        strstr(text, "invalid password") != NULL) {
+        strcasestr(text, "invalid password") != NULL ||
+        strstr(text, "no password is set") != NULL) {
         return HAUL_AUTH;
     }
     return strncmp(text, "LOADING", 7) == 0 ? HAUL_AGAIN : HAUL_REFUSED;
@@ -179,6 +180,10 @@ static enum haul_status authenticate(struct node_connection *connection, const c
     struct node_answer answer = {NULL, 0};
     enum haul_status status = node_connection_call(connection, words, 2, &answer, error);
     free(answer.text);
+    if (status == HAUL_AUTH) {
+        haul_error_hint(error, "correct the password (--password-file, HAUL_CLUSTER_PASSWORD), or "
+                               "leave it out");
+    }
     return status;
 }
 

@@ -39,6 +39,7 @@ struct node_facts {
     char queued[NODE_FACTS_VALUE_BYTES_MAX];
     char kept[NODE_FACTS_VALUE_BYTES_MAX];
     bool replicates_by_tls;
+    bool forgets_topology;                    /* persist-cluster-nodes-enabled no */
     char release[NODE_FACTS_VALUE_BYTES_MAX]; /* git revision of Kvrocks */
     uint64_t log_ttl_s;                       /* NODE_FACTS_UNKNOWN, as all numbers */
     uint64_t log_size_mb;

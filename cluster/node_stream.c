@@ -21,11 +21,18 @@ enum { POLL_MS_MAX = 60000, PORT_BYTES = 8 };
 struct node_stream {
     int fd;
     uint32_t timeout_ms;
-    SSL_CTX *context; /* NULL: no TLS */
+    uint64_t deadline_ns; /* of the request that was sent last, and its answer */
+    SSL_CTX *context;     /* NULL: no TLS */
     SSL *tls;
 };
 
 /* --- waiting ---------------------------------------------------------------------------------- */
+
+static enum haul_status too_late(const struct node_stream *stream, struct haul_error *error)
+{
+    return haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "no answer within %u ms",
+                          stream->timeout_ms);
+}
 
 static enum haul_status wait_for(const struct node_stream *stream, short events,
                                  uint64_t deadline_ns, struct haul_error *error)
@@ -40,8 +47,7 @@ static enum haul_status wait_for(const struct node_stream *stream, short events,
             return haul_error_set(error, HAUL_IO, "poll", errno, "cannot wait for the node");
         }
         if (clock_now_ns(&clock_monotonic) >= deadline_ns) {
-            return haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "no answer within %u ms",
-                                  stream->timeout_ms);
+            return too_late(stream, error);
         }
     }
 }
@@ -110,7 +116,9 @@ static enum haul_status tls_wait(struct node_stream *stream, int result, uint64_
     case SSL_ERROR_SYSCALL:
         return socket_failed(error, "TLS", code == 0 ? ECONNRESET : code);
     default:
-        return tls_failed(error, HAUL_AUTH, "TLS failed");
+        (void)tls_failed(error, HAUL_AUTH, "TLS failed");
+        haul_error_hint(error, "check that this port of the node speaks TLS, and --tls-ca");
+        return HAUL_AUTH;
     }
 }
 
@@ -254,12 +262,12 @@ static enum haul_status write_some(struct node_stream *stream, const char *data,
 enum haul_status node_stream_write(struct node_stream *stream, const void *data, size_t size,
                                    struct haul_error *error)
 {
-    uint64_t deadline_ns = deadline_of(stream);
     const char *rest = data;
     enum haul_status status = HAUL_OK;
+    stream->deadline_ns = deadline_of(stream);
     while (size > 0 && status == HAUL_OK) {
         size_t written = 0;
-        status = write_some(stream, rest, size, deadline_ns, &written, error);
+        status = write_some(stream, rest, size, stream->deadline_ns, &written, error);
         rest += written;
         size -= written;
     }
@@ -288,11 +296,11 @@ static enum haul_status read_some(struct node_stream *stream, void *data, size_t
 enum haul_status node_stream_read(struct node_stream *stream, void *data, size_t size_max,
                                   size_t *size, struct haul_error *error)
 {
-    uint64_t deadline_ns = deadline_of(stream);
     enum haul_status status = HAUL_OK;
+    bool late = clock_now_ns(&clock_monotonic) >= stream->deadline_ns;
     *size = 0;
-    while (*size == 0 && status == HAUL_OK) {
-        status = read_some(stream, data, size_max, deadline_ns, size, error);
+    while (*size == 0 && status == HAUL_OK && !late) {
+        status = read_some(stream, data, size_max, stream->deadline_ns, size, error);
     }
-    return status;
+    return late ? too_late(stream, error) : status;
 }

@@ -16,7 +16,7 @@ struct node_access {
     const char *ca_file;     /* NULL: the system's authorities */
     const char *certificate; /* of this side, with `private_key`; NULL: none */
     const char *private_key;
-    uint32_t timeout_ms; /* for each wait: connect, handshake, request, answer */
+    uint32_t timeout_ms; /* to connect, for the handshake, and for a request with its answer */
 };
 
 struct node_stream;
@@ -29,11 +29,12 @@ enum haul_status node_stream_open(const char *host, uint16_t port, const struct 
                                   struct haul_error *error) HAUL_MUST_CHECK;
 void node_stream_close(struct node_stream *stream);
 
-/* Write all bytes. Errors: TIMEOUT, CLOSED, IO. */
+/* Write all bytes of a request. Its time, and that of its answer, begins here. Errors: TIMEOUT,
+ * CLOSED, IO. */
 enum haul_status node_stream_write(struct node_stream *stream, const void *data, size_t size,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Read at least one byte. Errors: TIMEOUT, CLOSED, IO. */
+/* Read at least one byte of an answer. Errors: TIMEOUT, CLOSED, IO. */
 enum haul_status node_stream_read(struct node_stream *stream, void *data, size_t size_max,
                                   size_t *size, struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -166,6 +166,52 @@ static enum haul_status read_ranges(struct builder *builder)
     }
 }
 
+/* Does the weight "NODE=W" name this node? */
+static bool is_weight_of(const char *weight, const struct topology *topology,
+                         const struct topology_node *node)
+{
+    char name[TOPOLOGY_NAME_BYTES_MAX];
+    const char *equals = strrchr(weight, '=');
+    size_t size = equals == NULL ? 0 : (size_t)(equals - weight);
+    if (size == 0 || size >= sizeof(name)) {
+        return false;
+    }
+    memcpy(name, weight, size);
+    name[size] = '\0';
+    return topology_find(topology, name) == node;
+}
+
+static unsigned count_named(const struct name_span *span, const struct topology *topology,
+                            const struct topology_node *node)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < span->count; i++) {
+        count += topology_find(topology, span->names[i]) == node;
+    }
+    return count;
+}
+
+/* A node has one wish. */
+static enum haul_status check_wishes(const struct builder *builder)
+{
+    const struct plan_goal *goal = builder->goal;
+    for (size_t i = 0; i < builder->topology->node_count; i++) {
+        const struct topology_node *node = &builder->topology->nodes[i];
+        unsigned wishes = count_named(&goal->added, builder->topology, node) +
+                          count_named(&goal->drained, builder->topology, node);
+        for (size_t k = 0; k < goal->weights.count; k++) {
+            wishes += is_weight_of(goal->weights.names[k], builder->topology, node);
+        }
+        if (wishes > 1) {
+            char name[TOPOLOGY_NAME_BYTES_MAX];
+            topology_node_name(node, name);
+            return haul_error_set(builder->error, HAUL_INVALID, NULL, 0,
+                                  "more than one of --weight, --add and --drain for %s", name);
+        }
+    }
+    return HAUL_OK;
+}
+
 static enum haul_status check_goal(const struct plan_goal *goal, struct haul_error *error)
 {
     bool ranges = goal->from != NULL || goal->to != NULL || goal->slots != NULL;
@@ -217,6 +263,7 @@ static enum haul_status run_planner(struct builder *builder, struct planner_resu
     enum haul_status status = HAUL_OK;
     if (goal->from == NULL) {
         status = read_weights(builder);
+        status = status == HAUL_OK ? check_wishes(builder) : status;
         status = status != HAUL_OK ? status
                                    : planner_balance(&cluster, goal->measure, &goal->limits, result,
                                                      &full, builder->error);

@@ -390,8 +390,9 @@ static enum haul_status read_text(const char *path, char *text, size_t *size,
     enum haul_status status = part < 0 ? fail(error, "read", "read", path) : HAUL_OK;
     (void)close(fd);
     if (status == HAUL_OK && *size > PLAN_FILE_BYTES_MAX) {
-        status =
-            haul_error_set(error, HAUL_LIMIT, NULL, 0, "%s is larger than a plan can be", path);
+        (void)haul_error_set(error, HAUL_LIMIT, NULL, 0, "%s is larger than a plan can be", path);
+        haul_error_hint(error, "name a file of haul cluster plan");
+        status = HAUL_LIMIT;
     }
     return status;
 }

@@ -72,12 +72,39 @@ static void check_masters(const struct topology *topology, struct finding_list *
     }
 }
 
+/* Commands to one of them would reach the other. */
+static void check_addresses(const struct topology *topology, struct finding_list *findings)
+{
+    for (size_t i = 0; i < topology->node_count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            const struct topology_node *a = &topology->nodes[j];
+            const struct topology_node *b = &topology->nodes[i];
+            char name[TOPOLOGY_NAME_BYTES_MAX];
+            if (a->port == b->port && strcmp(a->host, b->host) == 0) {
+                topology_node_name(b, name);
+                finding_add(findings, FINDING_BLOCKS, name,
+                            "correct one of them in the topology (CLUSTERX SETNODES)",
+                            "is the address of two nodes, %s and %s", a->id, b->id);
+            }
+        }
+    }
+}
+
 static void check_self(const struct topology_view *view, struct finding_list *findings)
 {
     if (view->topology->self == view->topology->node_count) {
         finding_add(findings, FINDING_BLOCKS, view->name,
                     "set its id (CLUSTERX SETNODEID) and send the topology again",
                     "is not in the topology that it has");
+        return;
+    }
+    const struct topology_node *named = topology_find(view->topology, view->name);
+    const struct topology_node *self = &view->topology->nodes[view->topology->self];
+    if (named != NULL && named != self) {
+        finding_add(findings, FINDING_BLOCKS, view->name,
+                    "correct the addresses in the topology (CLUSTERX SETNODES)",
+                    "is node %s, and its address in the topology that of node %s", self->id,
+                    named->id);
     }
 }
 
@@ -166,6 +193,7 @@ void topology_view_compare(const struct topology_view *views, size_t count,
     }
     check_owned(newest->topology, findings);
     check_masters(newest->topology, findings);
+    check_addresses(newest->topology, findings);
     check_ids(views, count, findings);
     for (size_t i = 0; i < count; i++) {
         check_self(&views[i], findings);

@@ -19,8 +19,8 @@ struct topology_view {
 const struct topology *topology_view_newest(const struct topology_view *views, size_t count);
 
 /* Append what a migration must not start with: versions, nodes or owners that differ between the
- * views, slots without an owner, replicas without a master, a view without the
- * node that gave it. */
+ * views, slots without an owner, replicas without a master, an address of two
+ * nodes or of another one, a view without the node that gave it. */
 void topology_view_compare(const struct topology_view *views, size_t count,
                            struct finding_list *findings);
 

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import random
+import shutil
 import subprocess
 import time
 import unittest
@@ -135,9 +136,9 @@ class ClusterRun(unittest.TestCase):
         self.assertEqual((code, document["status"]), (0, "ok"), document)
         return events
 
-    def status(self):
+    def status(self, expected=0):
         code, output = self.tool("status", "--json", self.plan)
-        self.assertEqual(code, 0, output)
+        self.assertEqual(code, expected, output)
         return json.loads(output.splitlines()[-1])
 
     def states(self):
@@ -288,7 +289,7 @@ class ClusterRun(unittest.TestCase):
         process = self.start("--parallel", "1")
         self.wait_event(process, "begun")
         self.nodes["d"].kill()
-        self.assertEqual(self.status()["silent"], [self.name("d")])
+        self.assertEqual(self.status(5)["silent"], [self.name("d")])
         self.wait_event(process, "waiting for a node that does not answer")
         self.slow(0)
         code, events, document = self.finish(process)
@@ -298,6 +299,57 @@ class ClusterRun(unittest.TestCase):
         self.nodes["d"].start()
         self.run_to_end()
         self.check_done()
+
+    def forbid_storing(self, node):
+        """As with a full disk: the node cannot replace nodes.conf."""
+        file = os.path.join(node.directory, "nodes.conf")
+        os.rename(file, file + ".old")
+        os.makedirs(os.path.join(file, "full"))
+
+    def allow_storing(self, node):
+        file = os.path.join(node.directory, "nodes.conf")
+        shutil.rmtree(file)
+        os.rename(file + ".old", file)
+
+    def test_run__a_node_cannot_store_the_topology__stops_and_nothing_is_lost(self):
+        """Kvrocks has the topology nevertheless, until it starts again."""
+        for stubborn in "agb":
+            with self.subTest(stubborn):
+                self.make(masters="ab")
+                self.fill()
+                node = self.nodes[stubborn]
+                self.forbid_storing(node)
+                code, _, document = self.finish(self.start("--parallel", "1"))
+                self.assertEqual((code, document["error"]["code"]), (5, "REFUSED"), document)
+                self.assertIn(self.name(stubborn), document["error"]["message"])
+                self.assertIn("did not store", document["error"]["message"])
+                self.allow_storing(node)
+                node.kill()
+                node.start()
+                code, _, document = self.finish(self.start())
+                self.assertEqual(code, 0, document)
+                self.check_done()
+                self.cluster.close()
+
+    def test_abort__a_source_hangs__no_word_of_success(self):
+        self.make(masters="ab")
+        self.fill()
+        self.slow()
+        process = self.start("--parallel", "1")
+        self.wait_copying(process)
+        source = next(self.nodes[name] for name in "ab" if self.nodes[name].cluster_info().get("migrating_state"))
+        source.pause()
+        code, output = self.tool("abort", "--json", self.plan)
+        self.assertEqual(code, 0, output)
+        code, _, document = self.finish(process)
+        self.assertEqual((code, document["error"]["code"]), (5, "UNREACHABLE"), document)
+        source.resume()
+        code, output = self.tool("abort", "--json", self.plan)
+        self.assertEqual((code, output.count('"exit_code":0')), (0, 1), output)
+        self.slow(0)
+        self.assertIn(source.cluster_info()["migrating_state"], ("fail", "success"))
+        self.assertNotIn("running", self.states())
+        self.assertNotIn("handed over", self.states())
 
     def test_run__the_source_is_killed__continues_when_it_is_back(self):
         self.make(masters="ab")

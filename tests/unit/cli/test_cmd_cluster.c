@@ -278,7 +278,7 @@ static void test_orders__no_plan__usage(void)
         check_equal(run(commands[i], "--help"), EXIT_CODE_OK);
     }
     check_equal(run(&command_cluster_run, "--window 25:00-26:00 p"), EXIT_CODE_USAGE);
-    check_equal(run(&command_cluster_run, "--rate 1K p"), EXIT_CODE_USAGE);
+    check_equal(run(&command_cluster_run, "--rate 0 p"), EXIT_CODE_USAGE);
 }
 
 /* A run relies on hand-overs that only haul keeps. */

@@ -6,6 +6,7 @@
 #include <hiredis/hiredis.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -59,6 +60,7 @@ static void send_reply(const struct fake_node *node, int fd, const char *reply)
     size_t left = strlen(reply);
     while (left > 0) {
         size_t size = node->piece_bytes == 0 || node->piece_bytes > left ? left : node->piece_bytes;
+        (void)poll(NULL, 0, node->piece_ms);
         if (send(fd, reply, size, MSG_NOSIGNAL) != (ssize_t)size) {
             return;
         }

@@ -19,6 +19,7 @@ struct fake_node {
     struct fake_answer answers[FAKE_NODE_ANSWER_COUNT_MAX];
     size_t answer_count;
     size_t piece_bytes; /* a reply comes in pieces of so many bytes; 0: at once */
+    int piece_ms;       /* before each piece */
     int listener;
     pthread_t thread;
 };

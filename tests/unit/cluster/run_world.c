@@ -34,6 +34,8 @@ enum fault {
     FAULT_PAUSE,
     FAULT_ABORT,
     FAULT_ABORT_SILENCE, /* an abort, and a node that is away for some rounds */
+    FAULT_REFUSES,       /* a node takes no topology for some rounds */
+    FAULT_UNSTORED,      /* a node takes a topology, and says that it could not store it */
     FAULT_COUNT,
 };
 
@@ -54,6 +56,8 @@ struct world {
     size_t victim;
     bool strikes; /* a silence begins at a destination, right behind its SETSLOT */
     bool kills;
+    unsigned refusals; /* of a topology, in this process of the tool */
+    bool unstored;     /* in this process of the tool a node has said so */
     bool foreign_seen; /* by a round of this process */
     bool controlled;   /* a controller publishes */
     bool registered[MOVES_MAX];
@@ -492,6 +496,8 @@ static void start_tool(struct world *world)
     struct haul_error error;
     cluster_run_destroy(world->run);
     memset(world->attempts, 0, sizeof(world->attempts));
+    world->unstored = false;
+    world->refusals = 0;
     check_or_stop(cluster_run_create(&world->plan, world->node_count, world->parallel_max,
                                      &world->run, &error) == HAUL_OK);
     world->run->controlled = world->controlled;
@@ -548,6 +554,30 @@ static void judge_command(struct world *world, const struct run_command *command
     }
 }
 
+/* A node that cannot write its file: true, if the answer is an error. */
+static bool is_refused(struct world *world, const struct run_command *command)
+{
+    bool refused = world->fault == FAULT_REFUSES && command->node == world->victim &&
+                   (command->kind == RUN_SETSLOT || command->kind == RUN_SETNODES) &&
+                   world->round >= world->fault_round &&
+                   world->round < world->fault_round + world->fault_rounds;
+    world->refusals += refused;
+    if (refused && world->refusals > 3) {
+        breaks(world, "node %zu gets a topology without end", command->node);
+    }
+    return refused;
+}
+
+/* It has done what it says that it could not do. */
+static bool is_unstored(struct world *world, const struct run_command *command)
+{
+    bool unstored = world->fault == FAULT_UNSTORED && world->round >= world->fault_round &&
+                    (command->kind == RUN_SETSLOT || command->kind == RUN_SETNODES);
+    world->fault_round = unstored ? NEVER : world->fault_round;
+    world->unstored |= unstored;
+    return unstored;
+}
+
 static bool execute(struct world *world, const struct run_command *command,
                     const struct topology *newest)
 {
@@ -555,7 +585,7 @@ static bool execute(struct world *world, const struct run_command *command,
     if (world->controlled && (command->kind == RUN_SETSLOT || command->kind == RUN_SETNODES)) {
         breaks(world, "command %d beside the controller", (int)command->kind);
     }
-    if (world->nodes[command->node].silent) {
+    if (world->nodes[command->node].silent || is_refused(world, command)) {
         return false;
     }
     switch (command->kind) {
@@ -595,8 +625,10 @@ static bool do_round(struct world *world)
     for (size_t i = 0; i < world->run->command_count && alive && !world->broken; i++) {
         struct run_command command = world->run->commands[i];
         alive = !is_killed(world);
-        if (alive && !execute(world, &command, copy)) {
-            cluster_run_refused(world->run, &command, round.now_ms, "refused");
+        bool done = alive && execute(world, &command, copy);
+        if (alive && (!done || is_unstored(world, &command))) {
+            bool answered = !world->nodes[command.node].silent;
+            cluster_run_refused(world->run, &command, round.now_ms, answered, "refused");
         } else if (alive && random_below(world, 30) == 0) {
             alive = !is_killed(world);
         }
@@ -648,6 +680,9 @@ static void judge_end(struct world *world)
     switch (status) {
     case HAUL_OK:
         judge_all_done(world);
+        if (world->unstored) {
+            breaks(world, "it ends well, and a node has not stored the topology");
+        }
         run_world_tally.completed++;
         break;
     case HAUL_CANCELLED:
@@ -663,6 +698,10 @@ static void judge_end(struct world *world)
         expected = world->fault == FAULT_LOST || world->fault == FAULT_SILENCE ||
                    world->fault == FAULT_ABORT_SILENCE;
         run_world_tally.lost++;
+        break;
+    case HAUL_REFUSED:
+        expected = world->fault == FAULT_REFUSES || world->unstored;
+        run_world_tally.refused++;
         break;
     case HAUL_STOPPED:
         expected = world->controlled || world->fault == FAULT_BROKEN ||

@@ -21,6 +21,7 @@ struct run_world_tally {
     unsigned lost;
     unsigned failed;
     unsigned misfit;
+    unsigned refused;
     unsigned kills;
     unsigned moves;
 };

@@ -102,8 +102,10 @@ static void test_check__what_haul_reports__blocks_or_warns(void)
     check(only(A, FINDING_WARNS, "migrate-transport redis"));
     set_up(0)->replicates_by_tls = true;
     check(only(A, FINDING_BLOCKS, "tls-replication"));
-    set_up(2)->has_haul = false; /* a replica takes part in no migration */
-    check(nothing());
+    set_up(2)->has_haul = false; /* a replica takes part in no migration, until it is promoted */
+    check(only(C, FINDING_WARNS, "does not know haul"));
+    set_up(1)->forgets_topology = true;
+    check(only("127.0.0.1:6667", FINDING_WARNS, "forgets the topology"));
 }
 
 static void test_check__log_and_disk__by_their_limits(void)

@@ -25,16 +25,18 @@ static void test_run__random_worlds__no_invariant_breaks(void)
 static void test_run__random_worlds__reach_every_end(void)
 {
     const struct run_world_tally *tally = &run_world_tally;
-    (void)printf("  %u completed, %u aborted, %u fenced, %u lost a node, %u failed, %u misfits; "
+    (void)printf("  %u completed, %u aborted, %u fenced, %u lost a node, %u failed, %u misfits, "
+                 "%u refused; "
                  "%u kills, %u moves\n",
                  tally->completed, tally->aborted, tally->fenced, tally->lost, tally->failed,
-                 tally->misfit, tally->kills, tally->moves);
+                 tally->misfit, tally->refused, tally->kills, tally->moves);
     check(tally->completed > WORLD_COUNT / 2);
     check(tally->aborted > WORLD_COUNT / 40);
     check(tally->fenced > WORLD_COUNT / 40);
     check(tally->lost > WORLD_COUNT / 40);
     check(tally->failed > WORLD_COUNT / 40);
     check(tally->misfit > WORLD_COUNT / 40);
+    check(tally->refused > WORLD_COUNT / 40);
     check(tally->kills > WORLD_COUNT);
     check(tally->moves > 4 * WORLD_COUNT);
 }

@@ -8,7 +8,7 @@
 #include "cluster_run_bug.h"
 #include "run_world.h"
 
-enum { WORLD_COUNT = 300 };
+enum { WORLD_COUNT = 600 };
 
 enum run_bug run_bug = RUN_BUG_NONE;
 

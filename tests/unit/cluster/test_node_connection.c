@@ -92,6 +92,21 @@ static void test_call__no_or_half_an_answer__timeout(void)
     }
 }
 
+/* Each byte is in time, the answer is not. */
+static void test_call__an_answer_that_drips__timeout(void)
+{
+    char *text = NULL;
+    fake_node_listen(&node);
+    node.piece_bytes = 1;
+    node.piece_ms = TIMEOUT_MS / 4;
+    fake_node_answer(&node, "GET x", "$10\r\n0123456789\r\n");
+    check_status(open_with(NULL, TIMEOUT_MS), HAUL_OK);
+    check_error(get(&text), HAUL_TIMEOUT, error);
+    check(text == NULL);
+    tear_down();
+    node.piece_ms = 0;
+}
+
 static void test_open__password__sent_first_or_refused(void)
 {
     fake_node_listen(&node);
@@ -121,6 +136,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_call__every_kind_of_answer__text_or_nothing),
     CHECK_TEST(test_call__error_answers__by_their_words),
     CHECK_TEST(test_call__no_or_half_an_answer__timeout),
+    CHECK_TEST(test_call__an_answer_that_drips__timeout),
     CHECK_TEST(test_open__password__sent_first_or_refused),
     CHECK_TEST(test_open__nobody_listens_or_no_such_host__said),
 };

@@ -87,6 +87,22 @@ static void test_build__by_bytes_that_nobody_reports__invalid(void)
     list.nodes[1].database_bytes = kept / 2;
 }
 
+static void test_build__two_wishes_for_one_node__refused(void)
+{
+    const char *twice[] = {"127.0.0.1:6666=2", ID_A "=3"};
+    const char *added = ID_A;
+    struct plan_goal goals[] = {
+        {.weights = {twice, 2}},
+        {.weights = {twice, 1}, .drained = {&added, 1}},
+        {.weights = {twice, 1}, .added = {&added, 1}},
+        {.added = {&added, 1}, .drained = {&added, 1}},
+    };
+    for (size_t i = 0; i < CHECK_COUNT(goals); i++) {
+        check_error(build(&goals[i]), HAUL_INVALID, error);
+        check(strstr(error.text, "127.0.0.1:6666") != NULL);
+    }
+}
+
 static void test_build__weights__checked(void)
 {
     check_status(build_weight("127.0.0.1:6666=3"), HAUL_OK);
@@ -135,6 +151,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_build__by_bytes__size_of_the_database_decides),
     CHECK_TEST(test_build__by_bytes__a_node_that_tells_sizes_is_believed),
     CHECK_TEST(test_build__by_bytes_that_nobody_reports__invalid),
+    CHECK_TEST(test_build__two_wishes_for_one_node__refused),
     CHECK_TEST(test_build__weights__checked),
     CHECK_TEST(test_build__ranges__between_two_nodes),
     CHECK_TEST(test_build__no_disk__names_the_node),

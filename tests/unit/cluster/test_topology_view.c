@@ -103,6 +103,24 @@ static void test_compare__no_self_or_the_same_self__named(void)
     check(found("second:2", "has the id of first:1"));
 }
 
+static void test_compare__one_address_for_two_nodes__named(void)
+{
+    compare(LINE_A("5", "0-16383") ID_B " h:1@4 master - 1 2 5 connected\n", NULL, NULL);
+    check(found("h:1", "is the address of two nodes"));
+}
+
+static void test_compare__the_address_of_another_node__named(void)
+{
+    compare(ID_A " first:2@4 myself,master - 1 2 5 connected 0-16383\n" ID_B
+                 " first:1@4 master - 1 2 5 connected\n",
+            NULL, NULL);
+    check(found("first:1", "its address in the topology"));
+    compare(ID_A " first:1@4 myself,master - 1 2 5 connected 0-16383\n" ID_B
+                 " first:2@4 master - 1 2 5 connected\n",
+            NULL, NULL);
+    check_equal(findings.count, 0);
+}
+
 static void test_findings__more_than_the_list_holds__counted(void)
 {
     memset(&findings, 0, sizeof(findings));
@@ -122,6 +140,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_compare__slots_without_owner__counted),
     CHECK_TEST(test_compare__replica_of_nobody__named),
     CHECK_TEST(test_compare__no_self_or_the_same_self__named),
+    CHECK_TEST(test_compare__one_address_for_two_nodes__named),
+    CHECK_TEST(test_compare__the_address_of_another_node__named),
     CHECK_TEST(test_findings__more_than_the_list_holds__counted),
 };
 
