@@ -492,7 +492,7 @@ class ClusterRun(unittest.TestCase):
             node.call("config", "set", "masterauth", "secret")
             node.call("config", "set", "requirepass", "secret")
             node.password = "secret"
-        self.assertEqual(self.tool("run", self.plan)[0], 3, "no node answers with a topology")
+        self.assertEqual(self.tool("run", self.plan)[0], 4, "they want a password")
         path = os.path.join(self.cluster.directory, "password")
         with open(path, "w", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write("secret\n")
