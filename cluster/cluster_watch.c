@@ -20,7 +20,7 @@ struct watched_node {
     struct node_connection *connection; /* NULL: to be opened */
     struct topology *topology;
     char failure[CLUSTER_RUN_REASON_BYTES_MAX];
-    int64_t rate_mb; /* CLUSTER_WATCH_RATE_UNKNOWN: not set from here */
+    int64_t rate_mb; /* CLUSTER_WATCH_RATE_UNKNOWN: not set over this connection */
 };
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -44,6 +44,7 @@ static enum haul_status call(struct cluster_watch *watch, struct watched_node *n
     if (status != HAUL_OK && status != HAUL_REFUSED && status != HAUL_AGAIN) {
         node_connection_close(node->connection);
         node->connection = NULL;
+        node->rate_mb = CLUSTER_WATCH_RATE_UNKNOWN; /* a restart forgets CONFIG SET */
     }
     return status;
 }

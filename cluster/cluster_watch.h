@@ -65,7 +65,8 @@ enum haul_status cluster_watch_send(struct cluster_watch *watch, const struct ru
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Limit what the source sends, in MB (2^20) a second; 0: no limit. Nothing is sent if the node has
- * this limit from here already. Errors: those of node_connection. */
+ * this limit over this connection already: a restart forgets it, and ends the connection. Errors:
+ * those of node_connection. */
 enum haul_status cluster_watch_limit(struct cluster_watch *watch, size_t node, int64_t rate_mb,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -55,6 +55,12 @@ void fake_node_answer_text(struct fake_node *node, const char *command, const ch
     fake_node_answer(node, command, reply);
 }
 
+unsigned fake_node_count(struct fake_node *node, const char *command)
+{
+    struct fake_answer *answer = find(node, command);
+    return answer == NULL ? 0 : atomic_load(&answer->count);
+}
+
 static void send_reply(const struct fake_node *node, int fd, const char *reply)
 {
     size_t left = strlen(reply);
@@ -77,7 +83,14 @@ static void answer(struct fake_node *node, int fd, const redisReply *command)
         size += (size_t)snprintf(words + size, sizeof(words) - size, "%s%s", i == 0 ? "" : " ",
                                  command->element[i]->str);
     }
-    const struct fake_answer *found = find(node, words);
+    struct fake_answer *found = find(node, words);
+    if (found != NULL) {
+        atomic_fetch_add(&found->count, 1);
+    }
+    if (found != NULL && strcmp(found->reply, FAKE_NODE_HANG_UP) == 0) {
+        (void)shutdown(fd, SHUT_RDWR);
+        return;
+    }
     send_reply(node, fd, found == NULL ? "-ERR unknown command\r\n" : found->reply);
 }
 

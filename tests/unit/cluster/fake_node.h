@@ -4,14 +4,19 @@
 #define HAUL_TESTS_FAKE_NODE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum { FAKE_NODE_ANSWER_COUNT_MAX = 16, FAKE_NODE_BYTES_MAX = 2048 };
 
+/* As a reply: the connection ends instead. */
+#define FAKE_NODE_HANG_UP "!"
+
 struct fake_answer {
     const char *command;             /* the words, separated by spaces */
     char reply[FAKE_NODE_BYTES_MAX]; /* the bytes of the protocol; "": none comes */
+    atomic_uint count;               /* how often it was asked for */
 };
 
 struct fake_node {
@@ -30,6 +35,9 @@ void fake_node_listen(struct fake_node *node);
 /* Add an answer, or replace it: `reply` as it is, or as a bulk string. Not while it serves. */
 void fake_node_answer(struct fake_node *node, const char *command, const char *reply);
 void fake_node_answer_text(struct fake_node *node, const char *command, const char *text);
+
+/* How often a command of the table has come. */
+unsigned fake_node_count(struct fake_node *node, const char *command);
 
 /* Serve one connection after the other, until stopped. */
 void fake_node_start(struct fake_node *node);

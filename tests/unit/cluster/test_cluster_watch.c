@@ -164,6 +164,24 @@ static void test_limit__the_same_again__nothing_sent(void)
     end();
 }
 
+/* A restart forgets what CONFIG SET has set. */
+static void test_limit__the_connection_was_lost__sent_again(void)
+{
+    const char *const set = "CONFIG SET migrate-rdma-rate-limit-mb 5";
+    struct run_command command = {RUN_MIGRATE, 0, 0, 0};
+    begin();
+    fake_node_answer(&node, set, "+OK\r\n");
+    fake_node_answer(&node, "CLUSTERX MIGRATE 0-99 " ID_B " ASYNC", FAKE_NODE_HANG_UP);
+    fake_node_start(&node);
+    check_status(cluster_watch_limit(watch, 0, 5, &error), HAUL_OK);
+    check_status(cluster_watch_limit(watch, 0, 5, &error), HAUL_OK);
+    check_equal(fake_node_count(&node, set), 1);
+    check(cluster_watch_send(watch, &command, &move, NULL, &error) != HAUL_OK);
+    check_status(cluster_watch_limit(watch, 0, 5, &error), HAUL_OK);
+    check_equal(fake_node_count(&node, set), 2);
+    end();
+}
+
 static void test_share__the_smaller_limit_counts(void)
 {
     check_equal(cluster_watch_share_mb(0, 0, 3), 0);
@@ -235,6 +253,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_words__each_command),
     CHECK_TEST(test_send__refused__with_the_node_s_words),
     CHECK_TEST(test_limit__the_same_again__nothing_sent),
+    CHECK_TEST(test_limit__the_connection_was_lost__sent_again),
     CHECK_TEST(test_probe__measuring_and_measured__told_apart),
     CHECK_TEST(test_probe__another_answer__named),
     CHECK_TEST(test_setting__a_number_and_anything_else__told_apart),
