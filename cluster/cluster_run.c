@@ -260,8 +260,12 @@ static void note_failure(struct cluster_run *run, struct run_move *move, uint64_
     }
     move->failures++;
     move->retry_ms = now_ms + CLUSTER_RUN_RETRY_MS;
-    (void)snprintf(move->reason, sizeof(move->reason), "%s",
-                   reason == NULL || reason[0] == '\0' ? "its source names no reason" : reason);
+    if (reason == NULL || reason[0] == '\0') {
+        reason = move->owner_was_silent
+                     ? "its source did not answer meanwhile; a restart ends a move"
+                     : "its source names no reason";
+    }
+    (void)snprintf(move->reason, sizeof(move->reason), "%s", reason);
     slot_range_format(move->slots, range);
     if (move->failures >= CLUSTER_RUN_ATTEMPTS_MAX && !RUN_BUG(RETRY_EVER)) {
         stop(run, HAUL_STOPPED, "mend what the reason names, then run the plan again",
@@ -304,9 +308,11 @@ static void look_at_job(struct step *step, struct run_move *move, const struct r
     }
     move->state = RUN_MOVE_WAITING;
     if (move->begun) {
+        bool forgotten = !own || owner->job != RUN_JOB_FAIL;
         note_failure(step->run, move, step->round->now_ms,
-                     own && owner->job == RUN_JOB_FAIL ? owner->failure
-                                                       : "its source has forgotten it");
+                     !forgotten               ? owner->failure
+                     : move->owner_was_silent ? ""
+                                              : "its source has forgotten it");
     }
     if (strcmp(owner->id, move->from) != 0 && !RUN_BUG(MISFIT)) {
         stop_misfit(step->run, move, "slots %s belong to %s, not to their source of the plan",
@@ -327,8 +333,9 @@ static void look_at_move(struct step *step, struct run_move *move)
         stop_misfit(step->run, move, "the destination of slots %s%s is no master any more", "");
     } else if (owner->answers) {
         look_at_job(step, move, owner);
-    } else if (move->state == RUN_MOVE_DONE) {
-        move->state = RUN_MOVE_WAITING;
+    } else {
+        move->owner_was_silent = true;
+        move->state = move->state == RUN_MOVE_DONE ? RUN_MOVE_WAITING : move->state;
     }
 }
 
@@ -484,6 +491,7 @@ static void begin_moves(struct step *step)
             send(step, RUN_MIGRATE, move->from, i, 0);
             move->begun = true;
             move->cancelled = false;
+            move->owner_was_silent = false;
         }
     }
 }

@@ -121,6 +121,7 @@ struct run_move {
     enum run_move_state state;
     bool begun;                                /* by this run */
     bool cancelled;                            /* by this run */
+    bool owner_was_silent;                     /* since it was begun */
     unsigned failures;                         /* in this run */
     uint64_t retry_ms;                         /* not before */
     char reason[CLUSTER_RUN_REASON_BYTES_MAX]; /* of the last failure */
