@@ -52,10 +52,12 @@ static bool owns_first(const struct node_facts *facts, const char *slots)
 static void check_migrating(const struct node_facts *facts, struct finding_list *findings)
 {
     const struct node_job *job = &facts->migrating;
+    char remedy[FINDING_TEXT_BYTES_MAX];
     if (strcmp(job->state, "start") == 0) {
-        finding_add(findings, FINDING_BLOCKS, facts->name,
-                    "wait for its end, or cancel it: HAUL CANCEL SLOTS on this node",
-                    "gives slots %s to another node", job->slots);
+        (void)snprintf(remedy, sizeof(remedy),
+                       "wait for its end, or cancel it: HAUL CANCEL %s on this node", job->slots);
+        finding_add(findings, FINDING_BLOCKS, facts->name, remedy, "gives slots %s to another node",
+                    job->slots);
     } else if (strcmp(job->state, "success") == 0 && owns_first(facts, job->slots)) {
         finding_add(findings, FINDING_BLOCKS, facts->name,
                     "publish their new owner (the controller, or CLUSTERX SETSLOT)",
@@ -63,12 +65,43 @@ static void check_migrating(const struct node_facts *facts, struct finding_list 
     }
 }
 
-static void check_importing(const struct node_facts *facts, struct finding_list *findings)
+/* Does the owner of the slots answer, and move other ones or none? */
+static bool has_stopped_giving(const struct node_facts_list *list, const struct topology *topology,
+                               const char *slots)
 {
-    if (strcmp(facts->importing.state, "start") == 0) {
-        finding_add(findings, FINDING_BLOCKS, facts->name,
-                    "wait for its end, or cancel it: CLUSTER IMPORT SLOTS 2 on this node",
-                    "takes slots %s from another node", facts->importing.slots);
+    struct slot_range range;
+    uint16_t owner = slot_range_parse(slots, strlen(slots), &range) ? topology->owners[range.first]
+                                                                    : TOPOLOGY_NO_OWNER;
+    const struct node_facts *giver =
+        owner == TOPOLOGY_NO_OWNER ? NULL : node_facts_find(list, topology->nodes[owner].id);
+    return giver != NULL && giver->error.status == HAUL_OK &&
+           (strcmp(giver->migrating.state, "start") != 0 ||
+            strcmp(giver->migrating.slots, slots) != 0);
+}
+
+/* When its source breaks off, a node keeps what has arrived, and shows the import as before. */
+static void check_importing(const struct node_facts_list *list, const struct node_facts *facts,
+                            struct finding_list *findings)
+{
+    const struct node_job *job = &facts->importing;
+    char remedy[FINDING_TEXT_BYTES_MAX];
+    if (strcmp(job->state, "start") != 0) {
+        return;
+    }
+    if (has_stopped_giving(list, facts->topology, job->slots)) {
+        (void)snprintf(remedy, sizeof(remedy),
+                       "continue it with the plan that has it, or the same CLUSTERX MIGRATE; or "
+                       "drop it: CLUSTER IMPORT %s 2 on this node; else it ends after eleven "
+                       "minutes",
+                       job->slots);
+        finding_add(findings, FINDING_BLOCKS, facts->name, remedy,
+                    "keeps what has arrived of slots %s, whose migration broke off", job->slots);
+    } else {
+        (void)snprintf(remedy, sizeof(remedy),
+                       "wait for its end, or cancel it: CLUSTER IMPORT %s 2 on this node",
+                       job->slots);
+        finding_add(findings, FINDING_BLOCKS, facts->name, remedy,
+                    "takes slots %s from another node", job->slots);
     }
 }
 
@@ -86,7 +119,7 @@ static void check_haul_state(const struct node_facts *facts, struct finding_list
     }
     if (facts->queued[0] != '\0') {
         finding_add(findings, FINDING_BLOCKS, facts->name,
-                    "wait for them, or take them off the queue: HAUL CANCEL SLOTS on this node",
+                    "wait for them, or take each off the queue: HAUL CANCEL SLOTS on this node",
                     "has slots %s queued for migration", facts->queued);
     }
     if (facts->kept[0] != '\0') {
@@ -174,7 +207,8 @@ static void check_role(const struct node_facts *facts, struct finding_list *find
     }
 }
 
-static void check_node(const struct node_facts *facts, struct finding_list *findings)
+static void check_node(const struct node_facts_list *list, const struct node_facts *facts,
+                       struct finding_list *findings)
 {
     check_answers(facts, findings);
     if (facts->error.status != HAUL_OK || facts->topology == NULL) {
@@ -191,7 +225,7 @@ static void check_node(const struct node_facts *facts, struct finding_list *find
     }
     if (!facts->is_replica) {
         check_migrating(facts, findings);
-        check_importing(facts, findings);
+        check_importing(list, facts, findings);
         check_haul_support(facts, findings);
         check_log(facts, findings);
     }
@@ -251,7 +285,7 @@ enum haul_status cluster_check(const struct node_facts_list *list, struct findin
         return haul_error_set(error, HAUL_NO_MEMORY, NULL, 0, "no memory for the check");
     }
     for (size_t i = 0; i < list->count; i++) {
-        check_node(&list->nodes[i], findings);
+        check_node(list, &list->nodes[i], findings);
     }
     check_releases(list, findings);
     topology_view_compare(views, count, findings);

@@ -31,12 +31,29 @@ static bool only(const char *node, enum finding_level level, const char *part)
     return found;
 }
 
-static bool nothing(void)
+/* The number of findings. */
+static size_t run(void)
 {
     struct haul_error error;
     memset(&findings, 0, sizeof(findings));
     check_status(cluster_check(&list, &findings, &error), HAUL_OK);
-    return findings.count == 0;
+    return findings.count;
+}
+
+static bool nothing(void)
+{
+    return run() == 0;
+}
+
+/* Is a finding about this node, with this text, among those of the last run? */
+static bool finds(const char *node, const char *part)
+{
+    bool found = false;
+    for (size_t i = 0; i < findings.count; i++) {
+        const struct finding *finding = &findings.items[i];
+        found |= strcmp(finding->node, node) == 0 && strstr(finding->text, part) != NULL;
+    }
+    return found;
 }
 
 static void put(char *member, const char *value)
@@ -45,6 +62,7 @@ static void put(char *member, const char *value)
 }
 
 #define A "127.0.0.1:6666"
+#define B "127.0.0.1:6667"
 #define C "127.0.0.1:6668"
 
 static void test_check__sound_cluster__no_finding(void)
@@ -77,12 +95,37 @@ static void test_check__jobs__block_until_published(void)
     put(facts->migrating.state, "success");
     check(only(A, FINDING_BLOCKS, "handed slots 0-99 over"));
     put(facts->migrating.slots, "9000-9001"); /* published: another node has them */
-    put(facts->importing.slots, "7");
-    put(facts->importing.state, "start");
-    check(only(A, FINDING_BLOCKS, "takes slots 7"));
-    put(facts->importing.state, "success");
     put(facts->migrating.state, "fail");
     put(list.nodes[2].migrating.state, "start"); /* a replica shows its master's */
+    check(nothing());
+}
+
+static bool remedy_has(const char *text)
+{
+    return findings.count == 1 && strstr(findings.items[0].remedy, text) != NULL;
+}
+
+/* The fixture's second node owns slots 8192 to 16383. */
+static void test_check__an_import__told_from_one_that_broke_off(void)
+{
+    struct node_facts *facts = set_up(0);
+    struct node_facts *owner = &list.nodes[1];
+    put(facts->importing.slots, "9000-9001");
+    put(facts->importing.state, "start");
+    check(only(A, FINDING_BLOCKS, "keeps what has arrived of slots 9000-9001"));
+    check(remedy_has("CLUSTER IMPORT 9000-9001 2"));
+    put(owner->migrating.state, "fail");
+    put(owner->migrating.slots, "9000-9001");
+    check(only(A, FINDING_BLOCKS, "broke off"));
+    put(owner->migrating.state, "start");
+    check(run() == 2 && finds(A, "takes slots 9000-9001") && finds(B, "gives slots 9000-9001"));
+    put(owner->migrating.slots, "9005");
+    check(run() == 2 && finds(A, "broke off") && finds(B, "gives slots 9005"));
+    haul_error_set(&owner->error, HAUL_TIMEOUT, NULL, 0, "no answer"); /* nobody knows */
+    check(run() == 2 && finds(A, "takes slots 9000-9001") && finds(B, "no answer"));
+    owner->error.status = HAUL_OK;
+    put(owner->migrating.state, "fail");
+    put(facts->importing.state, "success");
     check(nothing());
 }
 
@@ -146,6 +189,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_check__sound_cluster__no_finding),
     CHECK_TEST(test_check__node_that_does_not_answer__blocks),
     CHECK_TEST(test_check__jobs__block_until_published),
+    CHECK_TEST(test_check__an_import__told_from_one_that_broke_off),
     CHECK_TEST(test_check__what_haul_reports__blocks_or_warns),
     CHECK_TEST(test_check__log_and_disk__by_their_limits),
     CHECK_TEST(test_check__roles_and_releases__compared),
