@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """cluster_client.py: a client of a cluster: it knows slots, follows MOVED and ASK, and tells "refused" from "unknown"."""
+import binascii
 import random
 
 from kvrocks_node import Client, Error
@@ -11,21 +12,12 @@ LATER = ("ASK ", "TRYAGAIN")
 ANSWER_S = 5
 
 
-def crc16(data):
-    crc = 0
-    for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
-    return crc
-
-
 def slot_of(key):
     """The slot of a key, by its hash tag if it has one."""
     start = key.find("{")
     end = key.find("}", start + 1)
     tag = key[start + 1 : end] if start >= 0 and end > start + 1 else key
-    return crc16(tag.encode()) % 16384
+    return binascii.crc_hqx(tag.encode(), 0) % 16384
 
 
 class Refused(Exception):
@@ -39,6 +31,7 @@ class Moved(Refused):
 class ClusterClient:
     def __init__(self, nodes):
         self.ports = [node.port for node in nodes]
+        self.hosts = {node.port: node.host for node in nodes}
         self.connections = {}
         self.owners = {}
         # The port that has answered last.
@@ -46,7 +39,7 @@ class ClusterClient:
 
     def connection(self, port):
         if port not in self.connections:
-            self.connections[port] = Client(port, ANSWER_S)
+            self.connections[port] = Client(port, ANSWER_S, self.hosts[port])
         return self.connections[port]
 
     def drop(self, port):

@@ -22,6 +22,7 @@ from controller import Controller, Shard
 from kvrocks_node import DEADLINE_S, TRANSPORT, Cluster, Error
 from ledger import Ledger, Loss
 from marks import Marks
+from slot_owners import wrong_owners
 
 BINARY = os.environ.get("KVROCKS_BIN", "")
 SHARDS = 3
@@ -220,23 +221,8 @@ class ControlledCluster:
         return [] if len(views) == 1 else ["the nodes do not agree on the slots"]
 
     def check_owners(self):
-        """Each slot has a key here: exactly one master takes a write to it, and it is the one of the topology."""
-        tags = {}
-        number = 0
-        while len(tags) < 16384:
-            tags.setdefault(slot_of(str(number)), str(number))
-            number += 1
-        problems = []
-        answers = []
-        for shard in self.controller.shards:
-            client = shard.master.client()
-            answers.append(client.pipeline([("incr", f"{{{tags[slot]}}}owner") for slot in range(16384)]))
-            client.close()
-        for slot in range(16384):
-            takers = [i for i, replies in enumerate(answers) if not isinstance(replies[slot], Error)]
-            if len(takers) != 1 or slot not in self.controller.shards[takers[0]].slots:
-                problems.append(f"slot {slot} is served by {[self.controller.shards[i].master.name for i in takers]}")
-        return problems[:5] + ([f"... {len(problems)} such slots"] if len(problems) > 5 else [])
+        owners = {slot: shard.master.id for shard in self.controller.shards for slot in shard.slots}
+        return wrong_owners([shard.master for shard in self.controller.shards], owners)
 
     def check_fill(self):
         missing = []

@@ -12,7 +12,7 @@
 import threading
 import time
 
-from kvrocks_node import ADDRESS, Error
+from kvrocks_node import Error
 
 ANSWER_S = 3
 
@@ -105,7 +105,7 @@ class Controller:
             for node in shard.nodes:
                 role = "master -" if node is shard.master else f"slave {shard.master.id}"
                 slots = ranges_text(shard.slots) if node is shard.master else ""
-                lines.append(f"{node.id} {ADDRESS} {node.port} {role} {slots}".strip())
+                lines.append(f"{node.id} {node.address} {node.port} {role} {slots}".strip())
         return "\n".join(lines)
 
     def nodes(self):

@@ -5,7 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from controller import ranges_text
-from kvrocks_node import ADDRESS, Error
+from kvrocks_node import Error
 
 PATH = "/api/v1/namespaces/ns/clusters/main"
 # Here it answers as one that is not the leader: with the leader's URL.
@@ -21,10 +21,10 @@ class ControllerHttp:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
-                outer.answer(self, None)
+                outer.serve(self, None)
 
             def do_POST(self):
-                outer.answer(self, self.rfile.read(int(self.headers["Content-Length"])))
+                outer.serve(self, self.rfile.read(int(self.headers["Content-Length"])))
 
             def log_message(self, *_):
                 pass
@@ -39,11 +39,17 @@ class ControllerHttp:
         self.server.server_close()
 
     def cluster(self):
-        shards = [{"nodes": [{"id": node.id, "addr": f"{ADDRESS}:{node.port}",
+        shards = [{"nodes": [{"id": node.id, "addr": f"{node.address}:{node.port}",
                               "role": "master" if node is shard.master else "slave"} for node in shard.nodes],
                    "slot_ranges": ranges_text(shard.slots).split(), "target_shard_index": -1, "migrating_slot": None}
                   for shard in self.controller.shards]
         return {"cluster": {"name": "main", "version": self.controller.version, "shards": shards}}
+
+    def serve(self, request, body):
+        try:
+            self.answer(request, body)
+        except ConnectionError:  # a client that was killed
+            request.close_connection = True
 
     def answer(self, request, body):
         if self.down:

@@ -29,8 +29,8 @@ class Error(Exception):
 class Client:
     """One connection; replies are bytes, int, list or None."""
 
-    def __init__(self, port, timeout=DEADLINE_S):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port, timeout=DEADLINE_S, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout=timeout)
         self.file = self.socket.makefile("rb")
 
     def close(self):
@@ -90,6 +90,10 @@ class Client:
         return replies
 
 
+# Nodes of other network namespaces have ports that look free here.
+ports_given = set()
+
+
 def free_port():
     """A port that is free, and so is the default of migrate-rdma-listen. Both lie below the system's range of
     ephemeral ports, so that they are still free when a killed node comes back."""
@@ -101,7 +105,9 @@ def free_port():
                 high.bind(("127.0.0.1", port + LISTEN_ABOVE))
             except OSError:
                 continue
-            return port
+            if port not in ports_given:
+                ports_given.add(port)
+                return port
 
 
 def free_high_port():
@@ -120,13 +126,16 @@ class Node:
     # What every node gets in its environment besides.
     environment = {}
 
-    def __init__(self, binary, directory, name, settings=None):
+    def __init__(self, binary, directory, name, settings=None, place=None):
+        """`place`: (address, network namespace or None) of a node that is not reached by the loopback device."""
         self.binary, self.name = binary, name
+        self.host, self.namespace = place or ("127.0.0.1", None)
+        self.address = self.host if place else ADDRESS
         self.id = (name * 40)[:40]
         self.port = free_port()
         self.directory = os.path.join(directory, name)
         self.settings = {
-            "bind": "127.0.0.1" if TRANSPORT == "tcp" else f"127.0.0.1 {ADDRESS}",
+            "bind": " ".join(dict.fromkeys((self.host, self.address))),
             "port": self.port,
             "dir": self.directory,
             "cluster-enabled": "yes",
@@ -149,9 +158,10 @@ class Node:
             for key, value in self.settings.items():
                 if value is not None:
                     file.write(f"{key} {value}\n")
+        there = ["ip", "netns", "exec", self.namespace] if self.namespace else []
         with open(os.path.join(self.directory, "output"), "ab") as output:
             self.process = subprocess.Popen(
-                [self.binary, "-c", path], stdout=output, stderr=subprocess.STDOUT,
+                [*there, self.binary, "-c", path], stdout=output, stderr=subprocess.STDOUT,
                 env={**os.environ, **Node.environment}
             )
         self.wait_for(lambda: self.call("ping") == b"PONG")
@@ -172,7 +182,7 @@ class Node:
         raise AssertionError(f"{self.name}: {what} did not come: {self.log()[-3000:]}")
 
     def client(self, timeout=DEADLINE_S):
-        client = Client(self.port, timeout)
+        client = Client(self.port, timeout, self.host)
         if self.password:
             client.call("auth", self.password)
         return client
@@ -238,7 +248,8 @@ class Cluster:
         self.replica_of = replica_of or {}
         # Ports that a node is told instead of the real ones: {node: {other node: port}}.
         self.ports_told = {}
-        self.address = ADDRESS
+        # If set: what all nodes are told as the address of all.
+        self.address = None
         # Does migrate() raise the version? False: as if the controller ended in between.
         self.raises = True
         self.lock = threading.RLock()
@@ -250,9 +261,9 @@ class Cluster:
         if self.nodes:
             self.tell()
 
-    def add_node(self, name, settings=None, binary=None):
+    def add_node(self, name, settings=None, binary=None, place=None):
         """A running node that no topology names yet."""
-        node = Node(binary or self.binary, self.directory, name, settings)
+        node = Node(binary or self.binary, self.directory, name, settings, place)
         self.nodes.append(node.start())
         return node
 
@@ -284,7 +295,8 @@ class Cluster:
             master = self.replica_of.get(node.name)
             role = f"slave {(master * 40)[:40]}" if master else "master -"
             slots = "" if master else self.slots.get(node.id, "")
-            lines.append(f"{node.id} {self.address} {told.get(node, node.port)} {role} {slots}".strip())
+            address = self.address or node.address
+            lines.append(f"{node.id} {address} {told.get(node, node.port)} {role} {slots}".strip())
         return "\n".join(lines)
 
     def migrate(self, source, target, slots="0-16383", mode="async"):
