@@ -23,6 +23,16 @@ static bool is_there(const struct rocks_store *store, const char *name)
     return found;
 }
 
+/* The first place without a family. */
+static size_t free_place(const struct rocks_store *store)
+{
+    size_t at = 0;
+    while (at < store->family_count && !rocks_family_is_gone(&store->families[at])) {
+        at++;
+    }
+    return at;
+}
+
 static enum haul_status check_new_name(const struct rocks_store *store, const char *name,
                                        struct haul_error *error)
 {
@@ -37,7 +47,7 @@ static enum haul_status check_new_name(const struct rocks_store *store, const ch
     if (is_there(store, name)) {
         return haul_error_set(error, HAUL_EXISTS, NULL, 0, "column family '%s' exists", name);
     }
-    if (store->family_count == HAUL_FAMILY_COUNT_MAX) {
+    if (free_place(store) == HAUL_FAMILY_COUNT_MAX) {
         return haul_error_set(error, HAUL_LIMIT, NULL, 0, "more than %d column families",
                               HAUL_FAMILY_COUNT_MAX);
     }
@@ -58,10 +68,10 @@ static enum haul_status create(struct rocks_store *store, struct rocks_family *f
     }
     family->family.id = rocksdb_column_family_handle_get_id(family->handle);
     store->stored_now_ns = 0; /* RocksDB has rewritten its options */
-    /* Complete it before the count makes it visible to other threads. */
-    store->families[store->family_count] = *family;
     (void)pthread_rwlock_wrlock(&store->families_lock);
-    store->family_count++;
+    size_t at = free_place(store);
+    store->families[at] = *family;
+    store->family_count = at == store->family_count ? at + 1 : store->family_count;
     (void)pthread_rwlock_unlock(&store->families_lock);
     *created = family->family;
     return HAUL_OK;
@@ -210,6 +220,16 @@ enum haul_status rocks_family_create_like(struct haul_store *base, const char *n
 
 /* --- removing --------------------------------------------------------------------------------- */
 
+/* The others keep their places: threads that work for other jobs point at them. */
+static void leave_place(struct rocks_store *store, size_t index)
+{
+    memset(&store->families[index], 0, sizeof(store->families[index]));
+    while (store->family_count > 0 &&
+           rocks_family_is_gone(&store->families[store->family_count - 1])) {
+        store->family_count--;
+    }
+}
+
 enum haul_status rocks_family_drop(struct haul_store *base, const char *name,
                                    struct haul_error *error)
 {
@@ -233,9 +253,7 @@ enum haul_status rocks_family_drop(struct haul_store *base, const char *name,
         return status;
     }
     (void)pthread_rwlock_wrlock(&store->families_lock);
-    store->family_count--;
-    memmove(&store->families[index], &store->families[index + 1],
-            (store->family_count - index) * sizeof(store->families[0]));
+    leave_place(store, index);
     (void)pthread_rwlock_unlock(&store->families_lock);
     rocksdb_column_family_handle_destroy(family.handle);
     rocksdb_options_destroy(family.options);

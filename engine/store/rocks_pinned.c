@@ -43,7 +43,8 @@ static uint64_t live_blob_bytes(const struct rocks_store *store)
     uint64_t bytes = 0;
     for (size_t i = 0; i < store->family_count; i++) {
         uint64_t found = 0;
-        if (rocksdb_property_int_cf(store->db, store->families[i].handle,
+        if (store->families[i].handle != NULL &&
+            rocksdb_property_int_cf(store->db, store->families[i].handle,
                                     "rocksdb.live-blob-file-size", &found) == 0) {
             bytes += found;
         }

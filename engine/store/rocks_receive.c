@@ -87,6 +87,9 @@ static void look_at_buffers(struct rocks_store *store, struct haul_space *space)
     (void)pthread_rwlock_rdlock(&store->families_lock);
     for (size_t i = 0; i < store->family_count && !store->lost; i++) {
         rocksdb_options_t *options = store->families[i].options;
+        if (options == NULL) {
+            continue; /* dropped */
+        }
         uint64_t buffer = rocksdb_options_get_write_buffer_size(options);
         int count = rocksdb_options_get_max_write_buffer_number(options);
         uint64_t memory = buffer * (uint64_t)(count < 1 ? 1 : count);
@@ -199,11 +202,13 @@ enum haul_status rocks_receive_check(struct haul_store *base, const char *name, 
     }
     bool is_made = !store->attached;
     enum haul_status status = check_database(store, error);
+    (void)pthread_rwlock_rdlock(&store->families_lock); /* none is dropped meanwhile */
     for (size_t i = 0; i < store->family_count && status == HAUL_OK; i++) {
         if (strcmp(store->families[i].family.name, name) == 0) {
             is_made = is_made && rocks_is_unwritten(store);
             status = check_family(store, &store->families[i], options, error);
         }
     }
+    (void)pthread_rwlock_unlock(&store->families_lock);
     return status == HAUL_OK && is_made ? rocks_known_check(name, options, error) : status;
 }

@@ -128,7 +128,9 @@ enum haul_status rocks_family(struct rocks_store *store, uint32_t family_id,
     }
     (void)pthread_rwlock_rdlock(&store->families_lock);
     for (size_t i = 0; i < store->family_count && family == NULL; i++) {
-        family = store->families[i].family.id == family_id ? &store->families[i] : NULL;
+        const struct rocks_family *one = &store->families[i];
+        bool its = one->family.id == family_id && !rocks_family_is_gone(one);
+        family = its ? one : NULL;
     }
     (void)pthread_rwlock_unlock(&store->families_lock);
     if (family == NULL) {
@@ -206,7 +208,7 @@ enum haul_status rocks_note_families(struct rocks_store *store, struct haul_erro
 /* RocksDB's own family holds no user data. */
 static bool is_listed(const struct rocks_family *family)
 {
-    return strcmp(family->family.name, STATISTICS_FAMILY) != 0;
+    return !rocks_family_is_gone(family) && strcmp(family->family.name, STATISTICS_FAMILY) != 0;
 }
 
 static enum haul_status store_families(struct haul_store *base, struct haul_family *families,
@@ -214,30 +216,34 @@ static enum haul_status store_families(struct haul_store *base, struct haul_fami
 {
     struct rocks_store *store = rocks_of(base);
     size_t listed = 0;
-    for (size_t i = 0; i < store->family_count; i++) {
-        if (!is_listed(&store->families[i])) {
-            continue;
+    bool fits = true;
+    (void)pthread_rwlock_rdlock(&store->families_lock);
+    for (size_t i = 0; i < store->family_count && fits; i++) {
+        bool wanted = is_listed(&store->families[i]);
+        fits = !wanted || listed < capacity;
+        if (wanted && fits) {
+            families[listed++] = store->families[i].family;
         }
-        if (listed == capacity) {
-            return haul_error_set(error, HAUL_LIMIT, NULL, 0, "more than %zu column families",
-                                  capacity);
-        }
-        families[listed++] = store->families[i].family;
     }
+    (void)pthread_rwlock_unlock(&store->families_lock);
     *count = listed;
-    return HAUL_OK;
+    return fits ? HAUL_OK
+                : haul_error_set(error, HAUL_LIMIT, NULL, 0, "more than %zu column families",
+                                 capacity);
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
 enum { LOG_DATA_RECORD_BYTES_MAX = RAW_LOG_DATA_HEAD_BYTES_MAX + HAUL_LOG_DATA_BYTES_MAX };
 
-static bool has_domains(const struct rocks_store *store)
+static bool has_domains(struct rocks_store *store)
 {
     bool found = false;
+    (void)pthread_rwlock_rdlock(&store->families_lock);
     for (size_t i = 0; i < store->family_count; i++) {
         found = found || store->families[i].domain != NULL;
     }
+    (void)pthread_rwlock_unlock(&store->families_lock);
     return found;
 }
 
@@ -375,9 +381,12 @@ static enum haul_status store_flush(struct haul_store *base, struct haul_error *
     struct rocks_store *store = rocks_of(base);
     enum haul_status status =
         store->lost ? rocks_lost(store, error) : rocks_place_check(base, error);
+    (void)pthread_rwlock_rdlock(&store->families_lock); /* none is dropped meanwhile */
     for (size_t i = 0; i < store->family_count && status == HAUL_OK; i++) {
-        status = rocks_flush_family(store, &store->families[i], error);
+        bool gone = rocks_family_is_gone(&store->families[i]);
+        status = gone ? HAUL_OK : rocks_flush_family(store, &store->families[i], error);
     }
+    (void)pthread_rwlock_unlock(&store->families_lock);
     return status;
 }
 
@@ -431,7 +440,9 @@ static void close_database(struct rocks_store *store)
     }
     rocks_tidy(store);
     for (size_t i = 0; i < store->family_count; i++) {
-        rocksdb_options_destroy(store->families[i].options);
+        if (store->families[i].options != NULL) {
+            rocksdb_options_destroy(store->families[i].options);
+        }
     }
 }
 

@@ -49,6 +49,12 @@ struct rocks_family {
     bool drops_records; /* its compactions may remove live records: rocks_view.h */
 };
 
+/* Dropped: its place is free for the next one. */
+static inline bool rocks_family_is_gone(const struct rocks_family *family)
+{
+    return family->family.name[0] == '\0';
+}
+
 struct rocks_store {
     struct haul_store base;
     rocksdb_t *db;
@@ -76,7 +82,8 @@ struct rocks_store {
     uint64_t stored_now_ns;
     rocksdb_writeoptions_t *write_options;
     rocksdb_writeoptions_t *write_options_no_wal;
-    pthread_rwlock_t families_lock; /* a family may be created while readers look one up */
+    pthread_rwlock_t families_lock; /* families are created and dropped while others look them up;
+                                     * each keeps its place */
     pthread_mutex_t ingest_lock;    /* makes an ingestion and its count atomic */
     struct read_ahead read_ahead;   /* of scans; a view begins it anew */
     uint64_t own_ingests;

@@ -164,15 +164,46 @@ static void test_rocks_family_create_like__options_of_its_own__taken_over(void)
     rocks_fixture_close(&fixture);
 }
 
+/* Threads that work for another job point at its family. */
+static void test_rocks_family_drop__one_before_others__they_keep_their_places(void)
+{
+    const struct rocks_family *before = NULL;
+    const struct rocks_family *after = NULL;
+    rocks_fixture_open(&fixture);
+    struct rocks_store *store = rocks_of(fixture.store);
+    check_status(create("passing"), HAUL_OK);
+    uint32_t behind = rocks_fixture_family(&fixture, "behind");
+    check_status(rocks_family(store, behind, &before, &error), HAUL_OK);
+    check_status(drop("passing"), HAUL_OK);
+    check_status(rocks_family(store, behind, &after, &error), HAUL_OK);
+    check(before == after);
+    check_text(before->family.name, "behind");
+    rocks_fixture_put(&fixture, behind, text_slice("k"), text_slice("v"));
+    rocks_fixture_put(&fixture, 0, text_slice("k"), text_slice("v"));
+    check_status(fixture.store->ops->flush(fixture.store, &error), HAUL_OK);
+    check_equal(family_count(), 2);
+    check_status(create("next"), HAUL_OK); /* in the place that is free */
+    check_equal(store->family_count, 3);
+    check_equal(family_count(), 3);
+    check_equal(rocks_fixture_count(&fixture, "behind"), 1);
+    rocks_fixture_close(&fixture);
+}
+
 static void test_rocks_family_create__as_many_as_there_can_be__limit(void)
 {
     rocks_fixture_open(&fixture);
     struct rocks_store *store = rocks_of(fixture.store);
     size_t count = store->family_count;
-    store->family_count = HAUL_FAMILY_COUNT_MAX; /* the rest has no names */
+    store->family_count = HAUL_FAMILY_COUNT_MAX;
+    for (size_t i = count; i < HAUL_FAMILY_COUNT_MAX; i++) {
+        store->families[i].family.name[0] = '?';
+    }
     check_error(create("one too many"), HAUL_LIMIT, error);
     check_error(create_like("one too many", ""), HAUL_LIMIT, error);
     check_error(create("default"), HAUL_EXISTS, error);
+    for (size_t i = count; i < HAUL_FAMILY_COUNT_MAX; i++) {
+        store->families[i].family.name[0] = '\0';
+    }
     store->family_count = count;
     check_status(create("another"), HAUL_OK);
     rocks_fixture_close(&fixture);
@@ -182,6 +213,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_family_create__as_many_as_there_can_be__limit),
     CHECK_TEST(test_rocks_family_create__name_that_is_there__exists),
     CHECK_TEST(test_rocks_family_create__lengths_of_a_name__at_their_limits),
+    CHECK_TEST(test_rocks_family_drop__one_before_others__they_keep_their_places),
     CHECK_TEST(test_rocks_family_drop__made_and_removed_ten_times__gone_each_time),
     CHECK_TEST(test_rocks_family_create_like__default_of_a_new_database__made_anew),
     CHECK_TEST(test_rocks_family_create_like__default_of_a_database_in_use__exists),
