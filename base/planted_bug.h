@@ -77,7 +77,13 @@
     X(OWNED_AT_FIRST, "a waiting source does not check again whether its ranges moved")  \
     X(COPY_TRUSTED, "the record of a copied database passes for its own")                \
     X(END_UNASKED, "a decided job is ended without its target and without asking")       \
-    X(NAME_KEPT, "a job begins with an identity that was forgotten meanwhile")
+    X(NAME_KEPT, "a job begins with an identity that was forgotten meanwhile")           \
+    X(STAGING_OF_ALL, "a job removes the table files of all jobs")                       \
+    X(CANCEL_OF_ALL, "cancelling one job of a target cancels all")                       \
+    X(RUNNING_IGNORED, "a source ignores the ranges of its other jobs that run")         \
+    X(OVERLAPS_ADMITTED, "jobs with common ranges run at the same time")                 \
+    X(PLACE_KEPT, "a job that has ended keeps its place")                                \
+    X(HOOKS_AT_ONCE, "hooks of several jobs run at the same time")
 
 enum haul_planted_bug {
 #define HAUL_PLANTED_BUG_ENUM(name, sentence) HAUL_PLANTED_##name,

@@ -165,6 +165,18 @@ static enum haul_status keep_journal(struct job_journals *found, struct journal 
     return status;
 }
 
+static enum haul_status keep_running(struct job_journals *found, const uint8_t *job,
+                                     struct haul_error *error)
+{
+    uint8_t(*kept)[HAUL_JOB_BYTES] =
+        append_item(&found->running, &found->running_count, sizeof(*found->running));
+    if (kept == NULL) {
+        return no_memory(error);
+    }
+    memcpy(kept, job, HAUL_JOB_BYTES);
+    return HAUL_OK;
+}
+
 /* There can be many jobs that were given up, and only their names matter: do not open them for
  * writing, which would write and sync each of them again. */
 static enum haul_status look_at(struct job_journals *found, struct journal_config *config,
@@ -186,6 +198,7 @@ static enum haul_status look_at(struct job_journals *found, struct journal_confi
     }
     /* Its process may have finished it meanwhile. */
     return status == HAUL_OK          ? keep_journal(found, journal, error)
+           : status == HAUL_BUSY      ? keep_running(found, config->job_id, error)
            : status == HAUL_NOT_FOUND ? HAUL_OK
                                       : status;
 }
@@ -230,6 +243,7 @@ void job_journals_close(struct job_journals *found)
     }
     free(found->journals);
     free(found->aborted);
+    free(found->running);
     memset(found, 0, sizeof(*found));
 }
 

@@ -58,11 +58,13 @@ struct job_journals {
     size_t count;
     struct job_left *aborted;
     size_t aborted_count;
+    /* Those that another job has open: they run, or are that one's to end. */
+    uint8_t (*running)[HAUL_JOB_BYTES];
+    size_t running_count;
 };
 
 /* Find them; jobs that are DONE, or have promised nothing (NEW), are removed on the way. Errors:
- * BUSY (the process of one is running), NO_MEMORY, and those of journal_open; nothing is open
- * then. */
+ * NO_MEMORY, and those of journal_open except BUSY; nothing is open then. */
 enum haul_status job_journals_find(const struct haul_store *store, enum journal_role role,
                                    struct job_journals *found,
                                    struct haul_error *error) HAUL_MUST_CHECK;

@@ -136,9 +136,30 @@ bool migration_take_rate(struct haul_migration *migration, uint64_t *bytes_per_s
 
 void migration_publish(struct haul_migration *migration, const struct haul_progress *progress)
 {
+    migration_publish_jobs(migration, progress, NULL, 0);
+}
+
+void migration_publish_jobs(struct haul_migration *migration, const struct haul_progress *progress,
+                            const struct haul_job_progress *jobs, size_t count)
+{
     (void)pthread_mutex_lock(&migration->lock);
     migration->progress = *progress;
+    for (size_t i = 0; i < count; i++) {
+        migration->jobs[i] = jobs[i];
+    }
+    migration->job_count = count;
     (void)pthread_mutex_unlock(&migration->lock);
+}
+
+bool migration_take_cancel(struct haul_migration *migration, uint8_t job[HAUL_JOB_BYTES])
+{
+    (void)pthread_mutex_lock(&migration->lock);
+    bool any = migration->cancel_count > 0;
+    if (any) {
+        memcpy(job, migration->cancels[--migration->cancel_count], HAUL_JOB_BYTES);
+    }
+    (void)pthread_mutex_unlock(&migration->lock);
+    return any;
 }
 
 /* --- public ----------------------------------------------------------------------------------- */
@@ -153,6 +174,46 @@ void haul_migration_progress(struct haul_migration *migration, struct haul_progr
     (void)pthread_mutex_lock(&migration->lock);
     *progress = migration->progress;
     (void)pthread_mutex_unlock(&migration->lock);
+}
+
+size_t haul_migration_jobs(struct haul_migration *migration, struct haul_job_progress *jobs,
+                           size_t count_max)
+{
+    (void)pthread_mutex_lock(&migration->lock);
+    size_t count = migration->job_count < count_max ? migration->job_count : count_max;
+    for (size_t i = 0; i < count; i++) {
+        jobs[i] = migration->jobs[i];
+    }
+    (void)pthread_mutex_unlock(&migration->lock);
+    return count;
+}
+
+/* With the lock held. */
+static void note_cancel(struct haul_migration *migration, const uint8_t job[HAUL_JOB_BYTES])
+{
+    bool noted = migration->cancel_count == HAUL_TARGET_JOBS_MAX; /* the caller may try again */
+    for (size_t i = 0; i < migration->cancel_count; i++) {
+        noted = noted || memcmp(migration->cancels[i], job, HAUL_JOB_BYTES) == 0;
+    }
+    if (!noted) {
+        memcpy(migration->cancels[migration->cancel_count++], job, HAUL_JOB_BYTES);
+    }
+}
+
+enum haul_status haul_migration_cancel_job(struct haul_migration *migration,
+                                           const uint8_t job[HAUL_JOB_BYTES])
+{
+    bool runs = false;
+    (void)pthread_mutex_lock(&migration->lock);
+    for (size_t i = 0; i < migration->job_count; i++) {
+        runs = runs || memcmp(migration->jobs[i].job, job, HAUL_JOB_BYTES) == 0;
+    }
+    if (runs) {
+        note_cancel(migration, job);
+    }
+    (void)pthread_mutex_unlock(&migration->lock);
+    (void)eventfd_write(migration->request_fd, 1);
+    return runs ? HAUL_OK : HAUL_NOT_FOUND;
 }
 
 /* Safe in a signal handler. */

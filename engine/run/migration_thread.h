@@ -26,8 +26,12 @@ struct haul_migration {
     pthread_t thread;
     bool started;
     bool joined;
-    pthread_mutex_t lock; /* for `progress` */
+    pthread_mutex_t lock; /* for the next members */
     struct haul_progress progress;
+    struct haul_job_progress jobs[HAUL_TARGET_JOBS_MAX]; /* a target's */
+    size_t job_count;
+    uint8_t cancels[HAUL_TARGET_JOBS_MAX][HAUL_JOB_BYTES]; /* jobs that are to be cancelled */
+    size_t cancel_count;
     struct haul_result result;    /* the loop's until the end, then readable by all */
     struct option_report options; /* the result borrows its items */
     atomic_int request;           /* enum migration_request; only grows */
@@ -64,6 +68,11 @@ void migration_report_options(struct haul_migration *migration, struct option_re
 /* Make `request_fd` unreadable again. */
 void migration_drain_request(struct haul_migration *migration);
 void migration_publish(struct haul_migration *migration, const struct haul_progress *progress);
+/* The same with the jobs of a target, at most HAUL_TARGET_JOBS_MAX. */
+void migration_publish_jobs(struct haul_migration *migration, const struct haul_progress *progress,
+                            const struct haul_job_progress *jobs, size_t count);
+/* True: this job is to be cancelled. */
+bool migration_take_cancel(struct haul_migration *migration, uint8_t job[HAUL_JOB_BYTES]);
 
 /* Bytes from the system's random source. Errors: IO. */
 enum haul_status migration_random(uint8_t *bytes, size_t size_bytes) HAUL_MUST_CHECK;

@@ -8,6 +8,7 @@
 #include "config_version.h"
 #include "instance.h"
 #include "message.h"
+#include "planted_bug.h"
 
 enum { TOLD_COUNT_MAX = MESSAGE_BYTES_MAX / HAUL_JOB_BYTES };
 
@@ -364,6 +365,56 @@ enum haul_status source_earlier_check_decided(const struct source_earlier *earli
     return HAUL_IN_DOUBT;
 }
 
+/* --- side by side ----------------------------------------------------------------------------- */
+
+static enum haul_status refuse_running(const uint8_t *job, struct haul_error *error)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    journal_name_format(JOURNAL_SOURCE, job, name);
+    haul_error_set(error, HAUL_BUSY, NULL, 0, "another job of this database runs: %s", name);
+    haul_error_hint(error, "try again when it has ended");
+    return HAUL_BUSY;
+}
+
+enum haul_status source_earlier_check_alone(const struct source_earlier *earlier,
+                                            struct haul_error *error)
+{
+    const struct job_journals *left = &earlier->left_over;
+    return left->running_count == 0 ? HAUL_OK : refuse_running(left->running[0], error);
+}
+
+/* One that has no plan yet is just beginning, and may be about anything. */
+static enum haul_status check_running_one(const struct source_earlier *earlier, const uint8_t *job,
+                                          const struct plan *plan, struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    struct plan theirs;
+    enum haul_status status =
+        job_journal_look(earlier->source->store, JOURNAL_SOURCE, job, &journal, error);
+    if (status != HAUL_OK) {
+        return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* it has ended */
+    }
+    status = job_journal_read_plan(journal, &theirs, error);
+    bool meets = status == HAUL_NOT_FOUND;
+    if (status == HAUL_OK) {
+        meets = plan_overlaps(&theirs, plan) && !HAUL_PLANTED_BUG(RUNNING_IGNORED);
+        plan_fini(&theirs);
+    }
+    journal_close(journal);
+    return meets ? refuse_running(job, error) : status;
+}
+
+enum haul_status source_earlier_check_running(const struct source_earlier *earlier,
+                                              const struct plan *plan, struct haul_error *error)
+{
+    const struct job_journals *left = &earlier->left_over;
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < left->running_count && status == HAUL_OK; i++) {
+        status = check_running_one(earlier, left->running[i], plan, error);
+    }
+    return status;
+}
+
 /* Nothing of the job has arrived anywhere, it is over, or `plan` moves its ranges. Errors:
  * NO_MEMORY. */
 static enum haul_status look_ends(const struct source_earlier *earlier,
@@ -391,6 +442,20 @@ size_t source_earlier_count_apart(const struct source_earlier *earlier, const st
         count += status == HAUL_OK && !ends ? 1 : 0;
     }
     return count;
+}
+
+void source_earlier_leave_apart(struct source_earlier *earlier, const struct plan *plan)
+{
+    struct job_journals *left = &earlier->left_over;
+    job_journals_close(&earlier->decided);
+    for (size_t i = left->count; i-- > 0;) {
+        struct haul_error ignored; /* one that stays blocks others of its ranges, no more */
+        bool ends = true;
+        enum haul_status status = look_ends(earlier, left->journals[i], plan, &ends, &ignored);
+        if (status == HAUL_OK && !ends && !journal_state(left->journals[i])->restored) {
+            journal_close(job_journals_take(left, i));
+        }
+    }
 }
 
 bool source_earlier_is_of_nobody(const struct journal *journal)
@@ -500,7 +565,8 @@ static enum haul_status drop_told(struct source_earlier *earlier, const uint8_t 
     if (status == HAUL_OK) {
         status = source_earlier_drop(journal, HAUL_CANCELLED, "superseded by a new job", error);
     }
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    /* Another job that runs here has told of it, too. */
+    return status == HAUL_NOT_FOUND || status == HAUL_BUSY ? HAUL_OK : status;
 }
 
 enum haul_status source_earlier_were_told(struct source_earlier *earlier, struct haul_error *error)

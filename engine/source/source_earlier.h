@@ -25,8 +25,8 @@ struct source_earlier {
 void source_earlier_init(struct source_earlier *earlier, const struct haul_source_options *source);
 void source_earlier_fini(struct source_earlier *earlier);
 
-/* Read the journals. Jobs whose target was last seen at this job's address come first.
- * Errors: those of job_journals_find. */
+/* Read the journals. Jobs whose target was last seen at this job's address come first. Those that
+ * another job of this database has open are left to it. Errors: those of job_journals_find. */
 enum haul_status source_earlier_find(struct source_earlier *earlier,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -42,6 +42,16 @@ enum haul_status source_earlier_look_decided(struct haul_store *store,
 enum haul_status source_earlier_check_whole(const struct haul_source_options *source,
                                             const struct journal *journal, const struct plan *plan,
                                             struct haul_error *error) HAUL_MUST_CHECK;
+/* No other job of the database runs. Errors: BUSY. */
+enum haul_status source_earlier_check_alone(const struct source_earlier *earlier,
+                                            struct haul_error *error) HAUL_MUST_CHECK;
+/* No other job that runs has a part of the plan. Errors: BUSY, those of journals. */
+enum haul_status source_earlier_check_running(const struct source_earlier *earlier,
+                                              const struct plan *plan,
+                                              struct haul_error *error) HAUL_MUST_CHECK;
+/* The job has begun: leave those that it neither continues nor ends, and those that were decided,
+ * to others. */
+void source_earlier_leave_apart(struct source_earlier *earlier, const struct plan *plan);
 /* Check that no decided job has moved, or may have moved, a part of the plan that the record does
  * not show as ours again: such a job must be resolved first. Errors: IN_DOUBT, NO_MEMORY. */
 enum haul_status source_earlier_check_decided(const struct source_earlier *earlier,

@@ -242,6 +242,14 @@ static enum haul_status check_owned(const struct source_intent *intent, struct h
                : status;
 }
 
+/* Checks the other jobs that this database gives its ranges by. */
+static enum haul_status check_others(const struct source_intent *intent, struct haul_error *error)
+{
+    const struct source_earlier *earlier = &intent->journal.earlier;
+    enum haul_status status = source_earlier_check_running(earlier, &intent->plan, error);
+    return status == HAUL_OK ? source_earlier_check_decided(earlier, &intent->plan, error) : status;
+}
+
 /* Determine our identity before anything is promised or reported. */
 static enum haul_status take_name(struct source_intent *intent, struct haul_error *error)
 {
@@ -288,7 +296,7 @@ enum haul_status source_intent_begin(struct source_intent *intent, struct haul_e
         status = check_resumed(intent, error);
     }
     if (status == HAUL_OK) {
-        status = source_earlier_check_decided(&intent->journal.earlier, &intent->plan, error);
+        status = check_others(intent, error);
     }
     if (status == HAUL_OK) {
         status = check_owned(intent, error);
@@ -296,7 +304,13 @@ enum haul_status source_intent_begin(struct source_intent *intent, struct haul_e
     if (status == HAUL_OK) {
         status = take_name(intent, error);
     }
-    return status == HAUL_OK ? begin_or_continue(intent, error) : status;
+    if (status == HAUL_OK) {
+        status = begin_or_continue(intent, error);
+    }
+    if (status == HAUL_OK) {
+        source_earlier_leave_apart(&intent->journal.earlier, &intent->plan);
+    }
+    return status;
 }
 
 enum haul_status source_intent_check_again(const struct source_intent *intent,
@@ -359,7 +373,7 @@ enum haul_status haul_source_check(const struct haul_source_options *options,
         status = plan_sample(&intent.plan, intent.options.store, NULL, error);
     }
     if (status == HAUL_OK) {
-        status = source_earlier_check_decided(&intent.journal.earlier, &intent.plan, error);
+        status = check_others(&intent, error);
     }
     if (status == HAUL_OK) {
         status = check_owned(&intent, error);

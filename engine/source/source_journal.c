@@ -84,6 +84,9 @@ enum haul_status source_journal_adopt(struct source_journal *journal, struct pla
                                       struct haul_error *error)
 {
     enum haul_status status = source_earlier_find(&journal->earlier, error);
+    if (status == HAUL_OK) {
+        status = source_earlier_check_alone(&journal->earlier, error);
+    }
     if (status == HAUL_OK && journal->earlier.decided.count == 0) {
         status = source_left_over_adopt(journal, error);
         return status == HAUL_NOT_FOUND ? source_done_adopt(journal, error) : status;

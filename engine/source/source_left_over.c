@@ -240,6 +240,10 @@ enum haul_status source_left_over_plan(const struct source_journal *journal, str
 {
     const struct journal *file = first_left_over(journal);
     if (file == NULL) {
+        enum haul_status status = source_earlier_check_alone(&journal->earlier, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "this database has no job to continue");
         source_done_hint(journal, error);
         return HAUL_NOT_FOUND;

@@ -372,7 +372,8 @@ static enum haul_status init_streams(struct applier *applier, const struct appli
                                              .lane = apply_lane_table(HAUL_LANE_WRITE_BATCH),
                                              .staging_stem = "",
                                              .position = &position,
-                                             .limits = &applier->limits};
+                                             .limits = &applier->limits,
+                                             .ledger_bytes_max = options->ledger_bytes_max};
         status = apply_stream_init(&applier->streams[applier->stream_count], &delta, error);
     }
     return status;

@@ -28,8 +28,9 @@ struct applier_options {
     uint32_t slot_size_bytes;
     uint32_t block_count_max; /* blocks lent at the same time, at most */
     uint64_t table_size_bytes;
-    const char *staging_directory;           /* exists */
-    const char *job;                         /* hexadecimal, for file names */
+    uint64_t ledger_bytes_max;     /* of the keys that deltas touch; 0: the ledger's default */
+    const char *staging_directory; /* exists */
+    const char *job;               /* hexadecimal, for file names */
     const struct stream_position *positions; /* one a stream of the plan, or NULL */
     /* Digests of the present range, one a family, when it may contain deltas already; NULL: the sum
      * of the streams' digests counts. Borrowed. */

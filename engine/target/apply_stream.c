@@ -38,12 +38,13 @@ static enum haul_status remember_key(struct apply_stream *stream, struct haul_sl
     return HAUL_OK;
 }
 
-static enum haul_status init_delta(struct apply_stream *stream, struct haul_error *error)
+static enum haul_status init_delta(struct apply_stream *stream, uint64_t ledger_bytes_max,
+                                   struct haul_error *error)
 {
     stream->base = (struct ledger_base){.store = stream->store};
     struct digest_ledger_base base = ledger_base_callbacks(&stream->base);
     base.key = &stream->plan->digest_key;
-    enum haul_status status = digest_ledger_create(&base, 0, &stream->ledger);
+    enum haul_status status = digest_ledger_create(&base, ledger_bytes_max, &stream->ledger);
     return status == HAUL_OK
                ? status
                : haul_error_set(error, status, NULL, 0, "no memory for the delta stream");
@@ -74,7 +75,7 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
                                       .staging_stem = options->staging_stem,
                                       .tables = limits == NULL ? NULL : &limits->tables};
     if (stream->stream == NULL) {
-        enum haul_status status = init_delta(stream, error);
+        enum haul_status status = init_delta(stream, options->ledger_bytes_max, error);
         return status == HAUL_OK ? options->lane->create(&lane, &stream->lane, error) : status;
     }
     const struct plan_family *family = &stream->plan->families[stream->stream->family];

@@ -74,6 +74,7 @@ struct apply_stream_options {
     const char *staging_stem;               /* for lanes that stage files */
     const struct stream_position *position; /* continue from here; NULL: from the start */
     struct apply_limits *limits;            /* shared by the streams of a session; NULL: none */
+    uint64_t ledger_bytes_max;              /* of the delta stream; 0: the ledger's default */
     const struct haul_hooks *hooks;         /* borrowed; NULL: none */
 };
 

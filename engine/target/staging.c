@@ -61,14 +61,18 @@ static void remove_files(const char *path, const char *prefix)
     (void)closedir(directory);
 }
 
-void staging_empty(const char *path)
+void staging_empty(const char *path, const uint8_t job[HAUL_JOB_BYTES])
 {
-    remove_files(path, "");
+    char prefix[2 * HAUL_JOB_BYTES + 1];
+    for (size_t i = 0; i < HAUL_JOB_BYTES; i++) {
+        (void)snprintf(prefix + 2 * i, 3, "%02x", job[i]);
+    }
+    remove_files(path, HAUL_PLANTED_BUG(STAGING_OF_ALL) ? "" : prefix);
 }
 
 void staging_remove(const char *path, const struct haul_log *log)
 {
-    staging_empty(path);
+    remove_files(path, "");
     if (path[0] != '\0' && rmdir(path) != 0 && errno != ENOENT) {
         /* Harmless for the next job, which uses and removes the directory; but log it. */
         haul_log(log, HAUL_LOG_WARNING, "the staging directory %s stays: %s", path,
@@ -80,15 +84,11 @@ enum haul_status staging_remove_of(const struct haul_store *store,
                                    const uint8_t job[HAUL_JOB_BYTES], struct haul_error *error)
 {
     char path[STAGING_PATH_BYTES_MAX];
-    char prefix[2 * HAUL_JOB_BYTES + 1];
     enum haul_status status = staging_name(store, path, error);
     if (status != HAUL_OK) {
         return status;
     }
-    for (size_t i = 0; i < HAUL_JOB_BYTES; i++) {
-        (void)snprintf(prefix + 2 * i, 3, "%02x", job[i]);
-    }
-    remove_files(path, prefix);
+    staging_empty(path, job);
     (void)rmdir(path); /* fails when it holds somebody else's files */
     return HAUL_OK;
 }

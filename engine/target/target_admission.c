@@ -65,8 +65,9 @@ static enum haul_status check_resumed(struct target_journal *journal, struct pla
     if (status == HAUL_OK) {
         /* After a failed attempt the journal may hold a plan whose families were dropped with the
          * refusal. */
-        status =
-            as_changed_since(target_plan_make(store, &journal->plan, journal->steps, error), error);
+        status = as_changed_since(
+            target_plan_make(store, &journal->plan, journal->steps, !journal->beside_others, error),
+            error);
     }
     if (status == HAUL_OK) {
         status = as_changed_since(target_plan_check_names(store, plan, error), error);
@@ -121,7 +122,8 @@ static enum haul_status make_families(struct target_journal *journal, struct hau
         status = name_families(journal, error);
         ownership_unlock(haul_files_of(store), lock_fd);
     }
-    return status == HAUL_OK ? target_plan_make(store, &journal->plan, journal->steps, error)
+    return status == HAUL_OK ? target_plan_make(store, &journal->plan, journal->steps,
+                                                !journal->beside_others, error)
                              : status;
 }
 
@@ -193,7 +195,7 @@ static enum haul_status check_new(struct target_journal *journal, struct plan *p
     }
     if (status == HAUL_OK) {
         status = target_plan_look(journal->target->store, &journal->plan, others.plans,
-                                  others.count, error);
+                                  others.count, !journal->beside_others, error);
     }
     if (status == HAUL_OK) {
         status = target_overwrite_check(journal->target, &journal->plan, others.plans, others.count,
@@ -277,7 +279,7 @@ static enum haul_status check_plan(struct target_journal *journal, struct plan *
     }
     if (status == HAUL_OK && apply_lane_table(journal->lane)->stages_files) {
         status = staging_make(journal->target->store, journal->staging, error);
-        staging_empty(journal->staging);
+        staging_empty(journal->staging, journal->job); /* of an earlier attempt */
     }
     return status;
 }

@@ -36,6 +36,24 @@ void target_answer_welcome(const struct target_greeting *greeting, struct messag
     welcome->peer_timeout_ms = target->link.peer_timeout_ms;
 }
 
+void target_answer_session(const struct target_greeting *greeting,
+                           struct target_session_options *options)
+{
+    const struct haul_target_options *target = greeting->target;
+    struct target_greeting complete = *greeting;
+    complete.version = (struct version_claim){.version = target->config_version,
+                                              .authoritative = target->keep_versions};
+    *options = (struct target_session_options){
+        .version = complete.version,
+        .peer_timeout_ms = target->link.peer_timeout_ms,
+        .secret = target->secret,
+        .wire = target->wire,
+        .has_key = target->keys != NULL,
+        .answers_verify = target->answers_verify,
+    };
+    target_answer_welcome(&complete, &options->welcome);
+}
+
 static enum haul_status add_positions(const struct target_journal *journal,
                                       haul_control_PlanAccepted *accepted)
 {

@@ -7,6 +7,7 @@
 #include "haul/migration.h"
 #include "message.h"
 #include "target_journal.h"
+#include "target_session.h"
 #include "version_claim.h"
 
 /* The content of a Welcome that does not come from the target's options. */
@@ -17,10 +18,14 @@ struct target_greeting {
     const uint8_t *session_id;                 /* MESSAGE_SESSION_BYTES */
     const haul_control_TransportOffer *offers; /* at most HAUL_TRANSPORT_LIST_MAX */
     size_t offer_count;
-    struct version_claim version;
+    struct version_claim version; /* the operator's */
 };
 
 void target_answer_welcome(const struct target_greeting *greeting, struct message *message);
+
+/* The options of a session that greets so; `version` is that of the target's options. */
+void target_answer_session(const struct target_greeting *greeting,
+                           struct target_session_options *options);
 
 /* PlanAccepted: lane, family ids and, for a source that comes back, the streams' positions.
  * Errors: NO_MEMORY. */

@@ -131,6 +131,27 @@ void target_calls_submit(struct target_calls *calls, enum target_call number)
     call_worker_submit(calls->worker, &calls->calls[number]);
 }
 
+void target_calls_move(struct target_calls *calls, struct call_worker *worker)
+{
+    if (worker != NULL && !target_calls_any(calls)) {
+        calls->worker = worker;
+    }
+}
+
+enum haul_status target_calls_take_plan(struct target_calls *calls, const struct message *message,
+                                        struct haul_error *error)
+{
+    enum haul_status status = plan_from_message(&calls->incoming_plan, message, error);
+    if (status == HAUL_OK) {
+        status = target_done_note_plan(&calls->journal, &message->as.plan, error);
+    }
+    if (status != HAUL_OK) {
+        plan_fini(&calls->incoming_plan);
+        error->status = status;
+    }
+    return status;
+}
+
 enum haul_status target_calls_note_abort(struct target_calls *calls, const struct message *message,
                                          struct haul_error *error)
 {
@@ -182,13 +203,15 @@ bool target_calls_any(const struct target_calls *calls)
     return any;
 }
 
-uint64_t target_calls_activity(const struct target_calls *calls)
+uint64_t target_calls_activity(struct target_calls *calls, uint64_t *all)
 {
     uint64_t done = 0;
     for (size_t i = 0; i < TARGET_CALL_COUNT; i++) {
         done += call_steps_done(&calls->steps[i]);
     }
-    return done;
+    *all += done - calls->steps_seen;
+    calls->steps_seen = done;
+    return target_calls_any(calls) ? *all : done;
 }
 
 /* --- ending ----------------------------------------------------------------------------------- */

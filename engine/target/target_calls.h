@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target_calls.h — the slow calls of a target's job: those that wait for the disk, for the
- * embedder's hooks or for the store. The call worker runs them one after another, for all jobs.
+ * embedder's hooks or for the store. A worker runs them one after another: that of all callers
+ * until the plan is accepted, then that of the job's place.
  *
  * While a call runs, the members marked below belong to the call worker; the loop reads and changes
  * them only between calls. Thread: the loop's. */
@@ -45,6 +46,7 @@ struct target_calls {
     struct source_proof abort_proof;
     struct call calls[TARGET_CALL_COUNT];
     struct call_steps steps[TARGET_CALL_COUNT];
+    uint64_t steps_seen; /* the loop's */
     /* These belong to the call worker while a call runs. */
     struct target_journal journal;
     struct plan incoming_plan;        /* waits for its check */
@@ -61,7 +63,13 @@ void target_calls_init(struct target_calls *calls, struct target_driver *driver,
 /* No call may be under way. */
 void target_calls_fini(struct target_calls *calls);
 
+/* Later calls go to this worker (NULL: the present one), unless one is under way: no two may run at
+ * the same time. */
+void target_calls_move(struct target_calls *calls, struct call_worker *worker);
 void target_calls_submit(struct target_calls *calls, enum target_call number);
+/* Keep a Plan for its check. Errors: those of plan_from_message and target_done_note_plan. */
+enum haul_status target_calls_take_plan(struct target_calls *calls, const struct message *message,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
 /* If the message is an Abort: keep its proof, and the jobs that it lists, for the call that clears.
  * Errors: NO_MEMORY, PROTOCOL. */
 enum haul_status target_calls_note_abort(struct target_calls *calls, const struct message *message,
@@ -74,8 +82,9 @@ void target_calls_note_stop(struct target_calls *calls, const struct message *me
 struct target_driver *target_calls_driver(const struct call *call);
 enum target_call target_calls_number(const struct target_calls *calls, const struct call *call);
 bool target_calls_any(const struct target_calls *calls);
-/* Steps done so far by all calls: while the number grows, they make progress. */
-uint64_t target_calls_activity(const struct target_calls *calls);
+/* Steps done so far: while the number grows, they make progress. A call may wait for those of other
+ * jobs, so their steps count while it is under way; `*all` adds up the steps of all of them. */
+uint64_t target_calls_activity(struct target_calls *calls, uint64_t *all);
 
 /* End long calls soon: one; all; those whose result the session does not need in its present
  * state. */

@@ -40,9 +40,12 @@ enum haul_status target_commit_take(struct haul_store *store, const struct haul_
     return config_version_move(store, hooks, &move, error);
 }
 
-static enum haul_status tell(const struct haul_hooks *hooks, uint64_t new_version,
-                             struct haul_error *error)
+static enum haul_status tell(const struct haul_hooks *hooks, const struct journal *journal,
+                             uint64_t new_version, struct haul_error *error)
 {
+    if (hooks->own_job != NULL) {
+        return hooks->own_job(hooks->context, journal_job_id(journal), new_version, error);
+    }
     return hooks->own == NULL ? HAUL_OK : hooks->own(hooks->context, new_version, error);
 }
 
@@ -53,7 +56,7 @@ enum haul_status target_commit_own(struct haul_store *store, const struct haul_h
 {
     enum haul_status status =
         target_commit_take(store, hooks, journal, committed, plan, NULL, error);
-    return status == HAUL_OK ? tell(hooks, committed->new_version, error) : status;
+    return status == HAUL_OK ? tell(hooks, journal, committed->new_version, error) : status;
 }
 
 /* --- finishing -------------------------------------------------------------------------------- */
@@ -71,7 +74,7 @@ static enum haul_status finish_owning(struct haul_store *store, const struct hau
         return status;
     }
     status = config_version_check(store, hooks, plan, error);
-    return status == HAUL_OK         ? tell(hooks, committed.new_version, error)
+    return status == HAUL_OK         ? tell(hooks, journal, committed.new_version, error)
            : status == HAUL_MISMATCH ? HAUL_OK
                                      : status;
 }

@@ -9,6 +9,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "digest_ledger.h"
 #include "family_results.h"
 #include "haul_folder.h"
 #include "planted_bug.h"
@@ -28,6 +29,8 @@ void target_copy_init(struct target_copy *copy, const struct haul_target_options
     copy->target = target;
     copy->journal = journal;
     copy->group = group;
+    copy->jobs = 1;
+    copy->applier_count = target->applier_count;
     receiver_links_init(&copy->links, group, config, target->log);
 }
 
@@ -40,6 +43,18 @@ void target_copy_fini(struct target_copy *copy)
     receiver_links_fini(&copy->links);
     position_queue_fini(&copy->positions);
     free(copy->recorded);
+}
+
+static uint32_t share_of(uint32_t total, uint32_t jobs)
+{
+    return total / jobs > 0 ? total / jobs : 1;
+}
+
+void target_copy_share(struct target_copy *copy, uint32_t jobs)
+{
+    copy->jobs = jobs;
+    copy->applier_count = share_of(copy->target->applier_count, jobs);
+    copy->links.config.options.slot_count = share_of(copy->target->link.slot_count, jobs);
 }
 
 /* The journal has the stream up to `digest`. */
@@ -88,10 +103,11 @@ enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[H
         .store = target->store,
         .plan = &journal->plan,
         .lane = journal->lane,
-        .thread_count = target->applier_count,
+        .thread_count = copy->applier_count,
         .slot_size_bytes = link->slot_size_bytes,
         .block_count_max = link->slot_count * RECEIVER_LINK_COUNT_MAX,
         .table_size_bytes = target->table_size_bytes,
+        .ledger_bytes_max = DIGEST_LEDGER_MEMORY_BYTES_DEFAULT / copy->jobs,
         .staging_directory = journal->staging,
         .job = text,
         .positions = journal->positions,
@@ -222,15 +238,19 @@ static uint64_t now_ns(const struct target_copy *copy)
     return clock_now_ns(clock == NULL ? &clock_monotonic : clock);
 }
 
+bool target_copy_is_violation(const struct haul_error *failed)
+{
+    return failed->status == HAUL_PROTOCOL || failed->status == HAUL_FENCED ||
+           failed->status == HAUL_VERSION;
+}
+
 bool target_copy_poll_links(struct target_copy *copy, struct haul_error *failed)
 {
     if (copy->starves_since_ns != 0) {
         copy->starved_ns += now_ns(copy) - copy->starves_since_ns;
     }
     bool any = receiver_links_poll(&copy->links, copy->started ? copy->applier : NULL, failed);
-    bool violated = failed->status == HAUL_PROTOCOL || failed->status == HAUL_FENCED ||
-                    failed->status == HAUL_VERSION;
-    if (violated && copy->links.config.sealed) {
+    if (target_copy_is_violation(failed) && copy->links.config.sealed) {
         failed->status = HAUL_CORRUPT; /* headers have no tag: somebody on the path did it */
     }
     bool starves = copy->started && !any && receiver_links_unapplied(&copy->links) == 0;

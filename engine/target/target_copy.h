@@ -23,6 +23,8 @@ struct target_copy {
     const struct haul_target_options *target; /* borrowed, like the next two */
     const struct target_journal *journal;
     struct poll_group *group;
+    uint32_t jobs;          /* of which this is one */
+    uint32_t applier_count; /* the job's share */
     struct receiver_links links;
     struct applier *applier;
     struct applier *stopping;        /* the same, from target_copy_stop to target_copy_stopped */
@@ -57,6 +59,10 @@ void target_copy_init(struct target_copy *copy, const struct haul_target_options
                       const struct link_config *config);
 void target_copy_fini(struct target_copy *copy);
 
+/* `jobs` run on the receiver now, with this one: take a share of its slots (of each link), of its
+ * appliers, at least 1, and of the memory for touched keys. So the first job has all, and one that
+ * joins n others an (n + 1)th. */
+void target_copy_share(struct target_copy *copy, uint32_t jobs);
 /* The plan is accepted: count the streams that are finished by the journal. */
 void target_copy_count_finished(struct target_copy *copy);
 /* Start the appliers, which open blocks with `key`, and accept links. Errors: NO_MEMORY, LIMIT. */
@@ -85,6 +91,8 @@ enum target_copy_news {
 /* Take one note of the appliers. */
 enum target_copy_news target_copy_next(struct target_copy *copy, struct haul_error *error);
 
+/* Has the peer broken the rules of the link? */
+bool target_copy_is_violation(const struct haul_error *failed);
 /* Poll the links. The time since the last poll counts as starved if that one had found nothing, and
  * everything was applied that had come. `*failed`: see receiver_links_poll; of sealed links CORRUPT
  * instead of a violation. True: something happened. */

@@ -45,6 +45,10 @@ enum haul_status target_done_look(struct target_journal *journal, const haul_con
 
 void target_done_tell(const struct target_journal *journal, struct target_event *event)
 {
+    event->knowledge = journal->knowledge;
+    event->returned = journal->returned;
+    event->epoch = journal->epoch;
+    event->identity = journal->name;
     event->given_back_by =
         slice_of(journal->given_back_by, journal->has_given_back ? HAUL_JOB_BYTES : 0);
     event->between = job_list_slice(&journal->between);

@@ -13,7 +13,7 @@
  * record. */
 enum haul_status target_done_look(struct target_journal *journal, const haul_control_Hello *hello,
                                   struct haul_error *error) HAUL_MUST_CHECK;
-/* Put what target_done_look found into the session's event; borrowed. */
+/* Put what was found out about the job into the session's event; borrowed. */
 void target_done_tell(const struct target_journal *journal, struct target_event *event);
 
 /* Put what a refusal of the plan names into the session's event; borrowed. */

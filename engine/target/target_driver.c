@@ -47,6 +47,11 @@ static uint64_t now_ns(const struct target_driver *driver)
     return clock_now_ns(driver->options.clock);
 }
 
+static const uint8_t *job_of(const struct target_driver *driver)
+{
+    return target_session_hello(driver->session)->job.bytes;
+}
+
 static void feed(struct target_driver *driver, struct target_event *event)
 {
     target_session_event(driver->session, event, now_ns(driver));
@@ -63,9 +68,9 @@ static void feed_error(struct target_driver *driver, enum target_event_type type
 /* An attempt counts once, and only when some of its data has arrived. */
 static void note_damage(struct target_driver *driver)
 {
-    struct target_slot *slot = driver->options.slot;
-    if (slot->holder == driver && !driver->damage_noted) {
-        target_damages_add(&slot->damages, target_session_hello(driver->session)->job.bytes);
+    struct target_places *places = driver->options.places;
+    if (target_places_holds(places, driver) && !driver->damage_noted) {
+        target_damages_add(&places->damages, job_of(driver));
         driver->damage_noted = true;
     }
 }
@@ -87,11 +92,7 @@ static void on_looked_up(struct target_driver *driver, const struct haul_error *
     memcpy(driver->options.identity, driver->calls.journal.name, HAUL_IDENTITY_BYTES_MAX);
     struct target_event event = {.type = TARGET_EVENT_LOOKED_UP,
                                  .error = *error,
-                                 .knowledge = driver->calls.journal.knowledge,
-                                 .returned = driver->calls.journal.returned,
                                  .new_version = driver->calls.prepared_version,
-                                 .epoch = driver->calls.journal.epoch,
-                                 .identity = driver->calls.journal.name,
                                  .version = driver->calls.version};
     target_done_tell(&driver->calls.journal, &event);
     feed(driver, &event);
@@ -103,6 +104,7 @@ static void on_checked(struct target_driver *driver, const struct haul_error *er
 {
     if (error->status == HAUL_OK) {
         target_copy_count_finished(&driver->copy);
+        target_calls_move(&driver->calls, target_places_worker(driver->options.places, driver));
     }
     struct target_event event = {.type = TARGET_EVENT_CHECKED,
                                  .error = *error,
@@ -115,8 +117,8 @@ static void on_checked(struct target_driver *driver, const struct haul_error *er
     }
     if (event.error.status == HAUL_OK) {
         option_report_put(&driver->calls.differences, &driver->accepted.as.plan_accepted);
-        driver->accepted.as.plan_accepted.damaged_attempts = target_damages_of(
-            &driver->options.slot->damages, target_session_hello(driver->session)->job.bytes);
+        driver->accepted.as.plan_accepted.damaged_attempts =
+            target_damages_of(&driver->options.places->damages, job_of(driver));
     }
     feed(driver, &event);
 }
@@ -124,12 +126,12 @@ static void on_checked(struct target_driver *driver, const struct haul_error *er
 static void start_copy(struct target_driver *driver)
 {
     struct haul_error error = {0};
-    const haul_control_Hello *hello = target_session_hello(driver->session);
+    target_copy_share(&driver->copy, target_places_others(driver->options.places, driver) + 1);
     enum haul_status status =
         link_admission_open(&driver->admission, driver->peer.channel, driver->calls.journal.epoch,
                             target_session_wire(driver->session), &error);
     if (status == HAUL_OK) {
-        status = target_copy_start(&driver->copy, hello->job.bytes, &driver->admission.keys.block,
+        status = target_copy_start(&driver->copy, job_of(driver), &driver->admission.keys.block,
                                    now_ns(driver), &error);
     }
     if (status != HAUL_OK) {
@@ -153,7 +155,8 @@ static void check_kept(struct target_driver *driver)
     if (driver->keeping && driver->copy.flushes_missing == 0 &&
         !position_queue_is_busy(&driver->copy.positions)) {
         driver->keeping = false;
-        target_copy_leave(&driver->copy, &driver->options.slot->left);
+        target_copy_leave(&driver->copy,
+                          target_lefts_of(&driver->options.places->lefts, job_of(driver)));
         struct target_event event = {.type = TARGET_EVENT_KEPT};
         feed(driver, &event);
     }
@@ -172,7 +175,7 @@ static void keep(struct target_driver *driver)
 static void record_prepared(struct target_driver *driver)
 {
     /* This receiver keeps the database open from here on, whoever commits. */
-    memcpy(driver->options.slot->left.job, driver->calls.journal.job, HAUL_JOB_BYTES);
+    (void)target_lefts_of(&driver->options.places->lefts, driver->calls.journal.job);
     record_positions(driver);
     driver->prepared_waits = position_queue_is_busy(&driver->copy.positions);
     if (!driver->prepared_waits) {
@@ -245,46 +248,46 @@ static void on_news(struct target_driver *driver, enum target_copy_news news,
     }
 }
 
-/* --- the slot --------------------------------------------------------------------------------- */
+/* --- its place -------------------------------------------------------------------------------- */
 
-static void set_busy(struct haul_error *error)
+/* Take a place, and submit a call that changes something. Without a place: feed `otherwise`. */
+static bool submit_in_place(struct target_driver *driver, enum target_call number,
+                            const struct message *plan, enum target_event_type otherwise)
 {
-    haul_error_set(error, HAUL_BUSY, NULL, 0, "another job runs on this receiver");
-    haul_error_hint(error, "try again when it has ended, or raise --retry");
+    struct target_places *places = driver->options.places;
+    struct haul_error error = {0};
+    error.status = target_places_take(places, driver, job_of(driver), plan, &error);
+    if (error.status != HAUL_OK) {
+        feed_error(driver, otherwise, &error);
+        return false;
+    }
+    driver->calls.journal.left = target_lefts_find(&places->lefts, job_of(driver));
+    if (number == TARGET_CALL_CHECK) {
+        driver->calls.journal.beside_others = target_places_others(places, driver) > 0;
+    }
+    target_calls_submit(&driver->calls, number);
+    return true;
 }
 
-/* Submit a call that changes something or reads the journals; while another job runs, feed
- * `otherwise` instead. */
-static void submit_or_refuse(struct target_driver *driver, enum target_call number, bool may,
-                             enum target_event_type otherwise)
+static void look_up(struct target_driver *driver)
 {
-    if (may) {
-        target_calls_submit(&driver->calls, number);
-        return;
-    }
     struct haul_error error = {0};
-    set_busy(&error);
-    feed_error(driver, otherwise, &error);
+    error.status = target_places_check(driver->options.places, driver, job_of(driver), &error);
+    if (error.status == HAUL_OK) {
+        target_calls_submit(&driver->calls, TARGET_CALL_LOOK_UP);
+    } else {
+        feed_error(driver, TARGET_EVENT_LOOKED_UP, &error);
+    }
 }
 
 static void take_plan(struct target_driver *driver, const struct message *message)
 {
     struct haul_error error = {0};
-    error.status = plan_from_message(&driver->calls.incoming_plan, message, &error);
-    if (error.status == HAUL_OK) {
-        error.status = target_done_note_plan(&driver->calls.journal, &message->as.plan, &error);
-    }
-    if (error.status != HAUL_OK) {
-        plan_fini(&driver->calls.incoming_plan);
+    if (target_calls_take_plan(&driver->calls, message, &error) != HAUL_OK) {
         feed_error(driver, TARGET_EVENT_CHECKED, &error);
-        return;
+    } else if (submit_in_place(driver, TARGET_CALL_CHECK, message, TARGET_EVENT_CHECKED)) {
+        target_lefts_of(&driver->options.places->lefts, job_of(driver))->known = false;
     }
-    bool may = target_slot_take(driver->options.slot, driver);
-    if (may) {
-        driver->calls.journal.left = driver->options.slot->left;
-        driver->options.slot->left.known = false;
-    }
-    submit_or_refuse(driver, TARGET_CALL_CHECK, may, TARGET_EVENT_CHECKED);
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -313,7 +316,7 @@ static void verify_on(struct target_driver *driver)
 static void take_verify(struct target_driver *driver, const struct message *message)
 {
     struct haul_error error = {0};
-    if (!target_slot_is_free(driver->options.slot, driver)) {
+    if (target_places_others(driver->options.places, driver) > 0) {
         target_driver_refuse_busy(driver);
     } else if (target_verify_take(&driver->calls.verify, message, &error) != HAUL_OK) {
         feed_error(driver, TARGET_EVENT_FAILED, &error);
@@ -345,8 +348,7 @@ static void perform(struct target_driver *driver, struct target_action *action)
         take_verify(driver, &action->message);
         return;
     case TARGET_ACTION_LOOK_UP:
-        submit_or_refuse(driver, TARGET_CALL_LOOK_UP,
-                         target_slot_is_free(driver->options.slot, driver), TARGET_EVENT_LOOKED_UP);
+        look_up(driver);
         return;
     case TARGET_ACTION_CHECK:
         take_plan(driver, &action->message);
@@ -361,10 +363,8 @@ static void perform(struct target_driver *driver, struct target_action *action)
         record_prepared(driver);
         return;
     case TARGET_ACTION_OWN:
-        driver->calls.journal.left = driver->options.slot->left;
         target_done_note(&driver->calls.journal, &action->message);
-        submit_or_refuse(driver, TARGET_CALL_OWN, target_slot_take(driver->options.slot, driver),
-                         TARGET_EVENT_OWNED);
+        (void)submit_in_place(driver, TARGET_CALL_OWN, NULL, TARGET_EVENT_OWNED);
         return;
     case TARGET_ACTION_KEEP:
         keep(driver);
@@ -376,8 +376,7 @@ static void perform(struct target_driver *driver, struct target_action *action)
         return;
     case TARGET_ACTION_CLEAR:
         target_calls_take_abort(&driver->calls);
-        submit_or_refuse(driver, TARGET_CALL_CLEAR, target_slot_take(driver->options.slot, driver),
-                         TARGET_EVENT_CLEARED);
+        (void)submit_in_place(driver, TARGET_CALL_CLEAR, NULL, TARGET_EVENT_CLEARED);
         return;
     case TARGET_ACTION_END:
         driver->ended = true;
@@ -446,11 +445,9 @@ static bool poll_links(struct target_driver *driver)
 {
     struct haul_error failed = {0};
     bool any = target_copy_poll_links(&driver->copy, &failed);
-    bool violated = failed.status == HAUL_PROTOCOL || failed.status == HAUL_FENCED ||
-                    failed.status == HAUL_VERSION;
     if (failed.status == HAUL_CORRUPT && driver->copy.started) {
         feed_damaged(driver, &failed);
-    } else if (violated && driver->copy.started) {
+    } else if (target_copy_is_violation(&failed) && driver->copy.started) {
         feed_error(driver, TARGET_EVENT_FAILED, &failed);
     } else if (failed.status != HAUL_OK) {
         /* The source notices it too, and comes back or gives up. */
@@ -467,9 +464,10 @@ static bool poll_links(struct target_driver *driver)
 
 static void on_owned(struct target_driver *driver, const struct haul_error *error)
 {
-    struct target_event event = {.type = TARGET_EVENT_OWNED, .error = *error};
-    event.refused = driver->calls.journal.refused;
-    event.warning = driver->calls.journal.warning;
+    struct target_event event = {.type = TARGET_EVENT_OWNED,
+                                 .error = *error,
+                                 .refused = driver->calls.journal.refused,
+                                 .warning = driver->calls.journal.warning};
     feed(driver, &event);
 }
 
@@ -528,8 +526,8 @@ static void note_activity(struct target_driver *driver)
         return;
     }
     driver->looked_ns = now;
-    driver->activity =
-        target_copy_activity(&driver->copy, &driver->idle) + target_calls_activity(&driver->calls);
+    driver->activity = target_copy_activity(&driver->copy, &driver->idle) +
+                       target_calls_activity(&driver->calls, &driver->options.places->steps);
 }
 
 bool target_driver_poll(struct target_driver *driver)
@@ -562,27 +560,26 @@ uint64_t target_driver_deadline_ns(const struct target_driver *driver)
 }
 
 /* The operator requests an end, perhaps again. */
-static void hurry_clear(struct target_driver *driver)
+static void end_by_operator(struct target_driver *driver, enum target_event_type type,
+                            enum haul_status status, const char *text)
 {
+    struct haul_error error = {0};
     if (target_session_state(driver->session) == TARGET_CLEARING) {
         target_calls_end(&driver->calls, TARGET_CALL_CLEAR);
     }
+    haul_error_set(&error, status, NULL, 0, "%s", text);
+    feed_error(driver, type, &error);
 }
 
 void target_driver_stop(struct target_driver *driver)
 {
-    hurry_clear(driver);
-    struct haul_error error = {0};
-    haul_error_set(&error, HAUL_STOPPED, NULL, 0, "stopped; what has arrived is kept");
-    feed_error(driver, TARGET_EVENT_STOP, &error);
+    end_by_operator(driver, TARGET_EVENT_STOP, HAUL_STOPPED, "stopped; what has arrived is kept");
 }
 
 void target_driver_cancel(struct target_driver *driver)
 {
-    hurry_clear(driver);
-    struct haul_error error = {0};
-    haul_error_set(&error, HAUL_CANCELLED, NULL, 0, "cancelled by the target's operator");
-    feed_error(driver, TARGET_EVENT_CANCEL, &error);
+    end_by_operator(driver, TARGET_EVENT_CANCEL, HAUL_CANCELLED,
+                    "cancelled by the target's operator");
 }
 
 void target_driver_end_calls(struct target_driver *driver)
@@ -643,20 +640,24 @@ bool target_driver_compared(const struct target_driver *driver, uint64_t *record
 
 bool target_driver_was_real(const struct target_driver *driver)
 {
-    bool accepted = driver->copy.started_ns > 0;
     return target_session_outcome(driver->session)->status == HAUL_OK ||
-           (accepted && (driver->copy.links.any_bound || driver->was_known));
+           (driver->copy.started_ns > 0 && (driver->copy.links.any_bound || driver->was_known));
 }
 
 void target_driver_refuse_busy(struct target_driver *driver)
 {
     struct haul_error error = {0};
-    set_busy(&error);
+    target_places_explain_full(driver->options.places, &error);
     feed_error(driver, TARGET_EVENT_BUSY, &error);
     perform_all(driver);
 }
 
 /* --- admitting links -------------------------------------------------------------------------- */
+
+bool target_driver_has_session(const struct target_driver *driver, const struct link_ticket *ticket)
+{
+    return memcmp(driver->admission.session, ticket->session, LINK_SESSION_BYTES) == 0;
+}
 
 enum haul_status target_driver_admits(struct target_driver *driver, enum haul_transport transport,
                                       const struct link_ticket *ticket, struct frame_key *frames)
@@ -717,28 +718,19 @@ void target_driver_result(const struct target_driver *driver, struct haul_result
 
 static enum haul_status create_session(struct target_driver *driver, struct haul_error *error)
 {
-    const struct haul_target_options *target = driver->options.target;
-    struct target_session_options options = {
-        .version = {.version = target->config_version, .authoritative = target->keep_versions},
-        .peer_timeout_ms = target->link.peer_timeout_ms,
-        .secret = target->secret,
-        .wire = target->wire,
-        .has_key = target->keys != NULL,
-        .answers_verify = target->answers_verify,
-    };
+    struct target_session_options options;
     if (link_admission_init(&driver->admission) != HAUL_OK) {
         return haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for a token");
     }
-    struct target_greeting greeting = {
-        .target = target,
+    const struct target_greeting greeting = {
+        .target = driver->options.target,
         .identity = driver->options.identity,
         .token = driver->admission.token,
         .session_id = driver->admission.session,
         .offers = driver->options.offers,
         .offer_count = driver->options.offer_count,
-        .version = options.version,
     };
-    target_answer_welcome(&greeting, &options.welcome);
+    target_answer_session(&greeting, &options);
     enum haul_status status = target_session_create(&options, now_ns(driver), &driver->session);
     return status == HAUL_OK ? status
                              : haul_error_set(error, status, NULL, 0, "no memory for a session");
@@ -777,6 +769,18 @@ enum haul_status target_driver_create(const struct target_driver_options *option
     return HAUL_OK;
 }
 
+/* Staging files of jobs that run stay. */
+static void leave_place(struct target_driver *driver)
+{
+    struct target_places *places = driver->options.places;
+    struct target_journal *journal = &driver->calls.journal;
+    journal->beside_others = target_places_others(places, driver) > 0;
+    if (target_places_runs(places, driver, journal->job)) {
+        journal->staging[0] = '\0';
+    }
+    target_places_leave(places, driver);
+}
+
 void target_driver_destroy(struct target_driver *driver)
 {
     if (driver == NULL) {
@@ -785,11 +789,7 @@ void target_driver_destroy(struct target_driver *driver)
     if (target_copy_stop(&driver->copy)) {
         target_copy_join(&driver->copy);
     }
-    if (!target_slot_is_free(driver->options.slot, driver)) {
-        driver->calls.journal.staging[0] = '\0'; /* the files there belong to the running job */
-    } else if (driver->options.slot->holder == driver) {
-        driver->options.slot->holder = NULL;
-    }
+    leave_place(driver);
     peer_channel_close(&driver->peer);
     attempt_keys_wipe(&driver->admission.keys);
     target_session_destroy(driver->session);

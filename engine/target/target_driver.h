@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target_driver.h — drives one job on the target: its channel, session, links and appliers.
- * target_migration.c is the listener around it.
+ * target_migration.c is the listener around all jobs.
  *
- * A connected peer is a caller. The target answers its Hello when no job runs. With its Plan, or
- * the Commit of a prepared job, the caller takes the slot and becomes the job; until then it
- * changes nothing, and costs a socket and some memory. Thread: the loop's. */
+ * A connected peer is a caller. The target answers its Hello while a place for a job is free. With
+ * its Plan, or the Commit of a prepared job, the caller takes a place and becomes a job; until then
+ * it changes nothing, and costs a socket and some memory. Thread: the loop's. */
 #ifndef HAUL_TARGET_DRIVER_H
 #define HAUL_TARGET_DRIVER_H
 
@@ -14,7 +14,7 @@
 #include "message.h"
 #include "option_report.h"
 #include "poll_group.h"
-#include "target_slot.h"
+#include "target_places.h"
 
 struct target_driver;
 
@@ -23,8 +23,8 @@ struct target_driver_options {
     char *identity; /* as peers know the database; borrowed; jobs keep it up to date */
     const struct haul_clock *clock;
     struct poll_group *group;
-    struct call_worker *worker; /* of all jobs; borrowed, like the next */
-    struct target_slot *slot;
+    struct call_worker *worker; /* of all callers; borrowed, like the next */
+    struct target_places *places;
     struct link_address peer;
     const haul_control_TransportOffer *offers; /* borrowed */
     size_t offer_count;
@@ -44,6 +44,9 @@ const haul_control_Hello *target_driver_hello(const struct target_driver *driver
 /* Has it not sent Hello yet? */
 bool target_driver_is_silent(const struct target_driver *driver);
 
+/* Is the ticket of this driver's session? */
+bool target_driver_has_session(const struct target_driver *driver,
+                               const struct link_ticket *ticket);
 /* May a data link with this ticket be admitted? Then the ticket is used up, and `frames` is the
  * link's key. Errors: those of link_admission_take; AUTH before a plan was accepted. */
 enum haul_status target_driver_admits(struct target_driver *driver, enum haul_transport transport,
@@ -62,7 +65,7 @@ uint64_t target_driver_deadline_ns(const struct target_driver *driver);
 void target_driver_end_calls(struct target_driver *driver);
 /* Does a call run or wait? The job must not be destroyed then. */
 bool target_driver_has_calls(const struct target_driver *driver);
-/* Another job has taken the slot: a caller that has sent Hello gets the answer to try again. */
+/* Other jobs have all places: a caller that has sent Hello gets the answer to try again. */
 void target_driver_refuse_busy(struct target_driver *driver);
 /* End the job and keep what has arrived; end the job and discard that. */
 void target_driver_stop(struct target_driver *driver);

@@ -40,7 +40,11 @@ static void free_positions(struct target_journal *journal)
 
 void target_journal_fini(struct target_journal *journal)
 {
-    staging_remove(journal->staging, log_of(journal));
+    if (journal->beside_others) {
+        staging_empty(journal->staging, journal->job);
+    } else {
+        staging_remove(journal->staging, log_of(journal));
+    }
     journal_close(journal->file);
     if (journal->others.looked) {
         target_held_others_renew(&journal->others, journal->target->store);
@@ -338,8 +342,8 @@ enum haul_status target_journal_own(struct target_journal *journal, uint64_t new
                                    &committed.committed, &journal->plan, error);
     }
     if (status == HAUL_OK) {
-        staging_remove(journal->staging,
-                       log_of(journal)); /* before DONE: later steps do not look for files */
+        /* Before DONE: later steps do not look for files. */
+        staging_empty(journal->staging, journal->job);
         status = job_journal_finish(journal->file, error);
         journal->file = NULL;
         instance_note(journal->target->store);

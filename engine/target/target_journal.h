@@ -78,11 +78,13 @@ struct target_journal {
     /* Resumed after the last stream: digests of the present range, one a family; else NULL. */
     struct digest *base_digests;
     char staging[STAGING_PATH_BYTES_MAX]; /* of table files, if the lane ingests */
-    const struct haul_steps *steps;       /* of the running call; NULL: runs to the end */
+    bool beside_others; /* the receiver runs other jobs; set by the loop while no call runs */
+    const struct haul_steps *steps; /* of the running call; NULL: runs to the end */
 };
 
 void target_journal_init(struct target_journal *journal, const struct haul_target_options *target);
-/* Removes staging files; the journal stays as it is. */
+/* Removes the job's staging files, and all of them if it is the only one; the journal stays as it
+ * is. */
 void target_journal_fini(struct target_journal *journal);
 
 /* Did the source that speaks begin the job? Errors: AUTH. */

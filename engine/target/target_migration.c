@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_migration.c — the target: listeners, callers, and one job at a time. */
+/* target_migration.c — the target: listeners, callers, and the jobs that they become. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +10,17 @@
 #include "awaited_job.h"
 #include "call_steps.h"
 #include "call_worker.h"
+#include "hook_gate.h"
 #include "instance.h"
 #include "log_limit.h"
 #include "migration_thread.h"
 #include "poll_group.h"
 #include "sized_options.h"
+#include "staging.h"
 #include "target_callers.h"
 #include "target_commit.h"
 #include "target_driver.h"
+#include "target_jobs.h"
 #include "target_journal.h"
 #include "target_left_over.h"
 #include "target_permit.h"
@@ -35,15 +38,19 @@ struct target_migration {
     struct poll_group *group;
     struct acceptor *acceptor;
     haul_control_TransportOffer offers[HAUL_TRANSPORT_LIST_MAX]; /* for the last caller */
-    struct call_worker *worker;
-    struct target_slot slot;      /* held by `driver`, or by a caller that becomes it */
-    struct target_driver *driver; /* NULL: none */
+    struct hook_gate gate;
+    bool has_gate;
+    struct call_worker *worker;  /* of callers */
+    struct target_places places; /* held by jobs, or by callers that become some */
+    struct target_jobs jobs;
     struct target_callers callers;
     struct log_limit refusals;
-    struct haul_result job_result; /* of the job that ended last */
-    uint64_t crc_errors;           /* of the awaited job, over all attempts */
-    struct awaited_job awaited;    /* `once` */
-    struct call give_up_call;      /* of the awaited job */
+    struct haul_job_progress figures[HAUL_TARGET_JOBS_MAX]; /* of the jobs, for others */
+    struct haul_result job_result;                          /* of the job that ended last */
+    bool keeps_result;   /* the receiver ends, and a job has ended otherwise than requested */
+    uint64_t crc_errors; /* of the awaited job, over all attempts */
+    struct awaited_job awaited; /* `once` */
+    struct call give_up_call;   /* of the awaited job */
     struct call_steps give_up_steps;
     struct call finish_call;        /* of jobs left at COMMITTED */
     enum migration_request request; /* as passed on to the jobs */
@@ -96,7 +103,7 @@ static void take_control(struct target_migration *target, struct acceptor_arriva
         .clock = target->clock,
         .group = target->group,
         .worker = target->worker,
-        .slot = &target->slot,
+        .places = &target->places,
         .peer = *peer,
         .offers = target->offers,
         .offer_count = list_offers(target),
@@ -115,11 +122,7 @@ static void take_control(struct target_migration *target, struct acceptor_arriva
 
 static void take_link(struct target_migration *target, struct acceptor_arrival *arrival)
 {
-    if (target->driver == NULL) {
-        listener_reject(arrival->listener, &arrival->incoming, HAUL_AUTH);
-    } else {
-        target_driver_admit(target->driver, arrival->listener, &arrival->incoming);
-    }
+    target_jobs_admit(&target->jobs, arrival->listener, &arrival->incoming);
 }
 
 static bool poll_arrivals(struct target_migration *target)
@@ -154,11 +157,15 @@ static void call_give_up(void *context, struct haul_error *error)
                                              &options->hooks, &target->give_up_steps.steps, error);
 }
 
-/* Runs before the target answers the first Hello. */
+/* Runs before the target answers the first Hello: no job runs. */
 static void call_finish(void *context, struct haul_error *error)
 {
     struct target_migration *target = context;
     const struct haul_target_options *options = &target->options;
+    char staging[STAGING_PATH_BYTES_MAX];
+    if (staging_name(options->store, staging, error) == HAUL_OK) {
+        staging_remove(staging, options->log);
+    }
     error->status = target_commit_finish_all(options->store, &options->hooks, error);
 }
 
@@ -185,23 +192,31 @@ static void on_given_up(struct target_migration *target)
     target->ended = true;
 }
 
+static void check_cancels(struct target_migration *target)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    while (migration_take_cancel(&target->base, job)) {
+        target_jobs_cancel(&target->jobs, job);
+    }
+}
+
 static void check_request(struct target_migration *target)
 {
     if (poll_group_take_ready(target->group, target->base.request_fd)) {
         migration_drain_request(&target->base);
+        check_cancels(target);
     }
     enum migration_request request = migration_requested(&target->base);
-    bool ends = target->driver != NULL && target_driver_is_ending(target->driver);
-    if (request == target->request || target->ended || ends) {
-        return; /* while a job ends, a later round decides what follows */
+    if (request == target->request || target->ended || target_jobs_all_end(&target->jobs)) {
+        return; /* while the last jobs end, a later round decides what follows */
     }
     target->request = request;
     bool stops = request == MIGRATION_STOPS;
     for (size_t i = 0; i < target->callers.count; i++) {
         target_driver_stop(target->callers.callers[i]);
     }
-    if (target->driver != NULL) {
-        (stops ? target_driver_stop : target_driver_cancel)(target->driver);
+    if (target->jobs.count > 0) {
+        target_jobs_end(&target->jobs, request);
     } else if (!target->awaited.waits) {
         end_listening(target, "listening");
     } else if (stops) {
@@ -254,37 +269,48 @@ static void fill_result(const struct target_driver *driver, struct haul_result *
     target_driver_result(driver, result);
 }
 
-/* The migration continues and does not keep the result of this job. */
+/* Unless the migration ends and keeps the result of this job. */
 static void tell_ended(const struct target_migration *target, const struct haul_result *result)
 {
     const struct haul_hooks *hooks = &target->options.hooks;
-    if (hooks->job_ended != NULL && !target->ended && !target->awaited.waits) {
+    bool kept = target->ended && memcmp(target->base.result.job, result->job, HAUL_JOB_BYTES) == 0;
+    if (hooks->job_ended != NULL && !kept && !target->awaited.waits) {
         hooks->job_ended(hooks->context, result);
     }
 }
 
-/* The job is over: another one may begin. */
-static void end_job(struct target_migration *target)
+/* The receiver ends, and a job has ended. The first that did not end as requested, such as one that
+ * was decided, has the result of the receiver; otherwise the last has it. */
+static void keep_result(struct target_migration *target, const struct haul_result *result)
+{
+    bool as_requested = result->status == HAUL_STOPPED || result->status == HAUL_CANCELLED;
+    if (!target->keeps_result) {
+        target->base.result = *result;
+    }
+    target->keeps_result = target->keeps_result || !as_requested;
+    target->ended = target->jobs.count == 0;
+}
+
+/* A job is over: another one may begin. */
+static void end_job(struct target_migration *target, struct target_driver *driver)
 {
     struct haul_result *result = &target->job_result;
     char line[HAUL_LOG_LINE_BYTES_MAX / 2];
-    fill_result(target->driver, result);
+    fill_result(driver, result);
     format_outcome(result, line, sizeof(line));
     haul_log(target->options.log, result->status == HAUL_OK ? HAUL_LOG_INFO : HAUL_LOG_WARNING,
              "job ended: %s", line);
-    note_result(target, target->driver, result);
-    migration_report_options(&target->base, target_driver_differences(target->driver));
+    note_result(target, driver, result);
+    migration_report_options(&target->base, target_driver_differences(driver));
     result->option_differences = target->base.result.option_differences;
     result->option_difference_count = target->base.result.option_difference_count;
     if (target->request != MIGRATION_GOES_ON) {
-        target->base.result = *result;
-        target->ended = true;
+        keep_result(target, result);
     }
-    if (target_driver_was_real(target->driver)) {
+    if (target_driver_was_real(driver)) {
         tell_ended(target, result);
     }
-    target_driver_destroy(target->driver);
-    target->driver = NULL;
+    target_driver_destroy(driver);
 }
 
 /* The caller never became the job; but it may have learned here that its job is committed. */
@@ -310,38 +336,67 @@ static void end_caller(struct target_migration *target, struct target_driver *ca
     target_driver_destroy(caller);
 }
 
-/* A caller has taken the slot. All others must wait for the end of its job. */
+/* A caller has taken a place. If it was the last, all others must wait; comparisons must in any
+ * case. */
 static void begin_job(struct target_migration *target, struct target_driver *caller)
 {
+    bool full = target_places_others(&target->places, NULL) == target->places.count;
+    uint64_t ignored;
     char peer[LINK_ADDRESS_TEXT_BYTES_MAX];
     struct link_address local;
     link_address_format(target_driver_peer(caller), peer);
     target_driver_address(caller, &local);
     migration_place_near(&target->base, &local, target->options.log);
     haul_log(target->options.log, HAUL_LOG_INFO, "a job begins, from %s", peer);
-    target->driver = caller;
+    target_jobs_add(&target->jobs, caller);
     for (size_t i = 0; i < target->callers.count; i++) {
-        target_driver_refuse_busy(target->callers.callers[i]);
+        struct target_driver *other = target->callers.callers[i];
+        if ((full && !target_places_holds(&target->places, other)) ||
+            target_driver_compared(other, &ignored)) {
+            target_driver_refuse_busy(other);
+        }
     }
+}
+
+static void on_returned(struct target_migration *target, const struct call *call)
+{
+    if (call == &target->give_up_call) {
+        on_given_up(target);
+    } else if (call == &target->finish_call) {
+        on_finished(target);
+    } else {
+        target_driver_returned(call);
+    }
+}
+
+/* The calls of one worker. True: some have returned. */
+static bool take_returned(struct target_migration *target, struct call_worker *worker)
+{
+    bool any = false;
+    const struct call *call;
+    while (worker != NULL && (call = call_worker_result(worker)) != NULL) {
+        on_returned(target, call);
+        any = true;
+    }
+    return any;
+}
+
+static bool poll_calls(struct target_migration *target)
+{
+    bool any = take_returned(target, target->worker);
+    for (uint32_t i = 0; i < target->places.count; i++) {
+        any = take_returned(target, target->places.places[i].worker) || any;
+    }
+    return any;
 }
 
 static bool poll_jobs(struct target_migration *target)
 {
     bool any = target_callers_poll(&target->callers);
-    const struct call *call;
-    while ((call = call_worker_result(target->worker)) != NULL) {
-        if (call == &target->give_up_call) {
-            on_given_up(target);
-        } else if (call == &target->finish_call) {
-            on_finished(target);
-        } else {
-            target_driver_returned(call);
-        }
-        any = true;
-    }
+    any = poll_calls(target) || any;
     for (size_t i = target->callers.count; i-- > 0;) {
         struct target_driver *caller = target->callers.callers[i];
-        if (target->slot.holder == caller) {
+        if (target_places_holds(&target->places, caller)) {
             target_callers_remove(&target->callers, i);
             begin_job(target, caller);
         } else if (target_driver_has_ended(caller)) {
@@ -349,10 +404,10 @@ static bool poll_jobs(struct target_migration *target)
             end_caller(target, caller);
         }
     }
-    if (target->driver != NULL) {
-        any = target_driver_poll(target->driver) || any;
-        if (target_driver_has_ended(target->driver)) {
-            end_job(target);
+    any = target_jobs_poll(&target->jobs) || any;
+    for (size_t i = target->jobs.count; i-- > 0;) {
+        if (target_driver_has_ended(target->jobs.drivers[i])) {
+            end_job(target, target_jobs_take(&target->jobs, i));
         }
     }
     return any;
@@ -363,10 +418,10 @@ static void publish(struct target_migration *target)
     struct haul_progress progress = {
         .phase = HAUL_PHASE_LISTENING,
         .trust = wire_mode_trust(target->options.keys, target->options.insecure)};
-    if (target->driver != NULL) {
-        target_driver_progress(target->driver, &progress);
-    }
-    migration_publish(&target->base, &progress);
+    size_t count = target->jobs.count;
+    target_jobs_figures(&target->jobs, target->figures);
+    target_jobs_sum(target->figures, count, &progress);
+    migration_publish_jobs(&target->base, &progress, target->figures, count);
 }
 
 static uint64_t next_deadline(const struct target_migration *target)
@@ -376,17 +431,14 @@ static uint64_t next_deadline(const struct target_migration *target)
     deadline = arrivals < deadline ? arrivals : deadline;
     uint64_t callers = target_callers_deadline_ns(&target->callers);
     deadline = callers < deadline ? callers : deadline;
-    if (target->driver != NULL) {
-        uint64_t job = target_driver_deadline_ns(target->driver);
-        deadline = job < deadline ? job : deadline;
-    }
-    return deadline;
+    uint64_t jobs = target_jobs_deadline_ns(&target->jobs);
+    return jobs < deadline ? jobs : deadline;
 }
 
 /* The source that `once` waits for has not come back; one that is just sending Hello still may. */
 static void check_awaited(struct target_migration *target)
 {
-    bool busy = target->driver != NULL || target->give_up_call.under_way;
+    bool busy = target->jobs.count > 0 || target->give_up_call.under_way;
     for (size_t i = 0; i < target->callers.count && !busy; i++) {
         const struct target_driver *caller = target->callers.callers[i];
         busy = !target_driver_is_silent(caller) &&
@@ -424,8 +476,15 @@ static void end_calls(struct target_migration *target)
     for (size_t i = 0; i < target->callers.count; i++) {
         target_driver_end_calls(target->callers.callers[i]);
     }
-    if (target->driver != NULL) {
-        target_driver_end_calls(target->driver);
+    target_jobs_end_calls(&target->jobs);
+}
+
+/* After this the calls of its jobs have returned. */
+static void destroy_worker(struct target_migration *target, struct call_worker *worker)
+{
+    if (worker != NULL) {
+        poll_group_remove_fd(target->group, call_worker_fd(worker));
+        call_worker_destroy(worker);
     }
 }
 
@@ -433,12 +492,16 @@ static void destroy_target(struct haul_migration *migration)
 {
     struct target_migration *target = (struct target_migration *)migration;
     end_calls(target);
-    if (target->worker != NULL) {
-        poll_group_remove_fd(target->group, call_worker_fd(target->worker));
-        call_worker_destroy(target->worker); /* after this the jobs' calls have returned */
+    destroy_worker(target, target->worker);
+    for (uint32_t i = 0; i < target->places.count; i++) {
+        destroy_worker(target, target->places.places[i].worker);
     }
     target_callers_fini(&target->callers);
-    target_driver_destroy(target->driver);
+    target_jobs_fini(&target->jobs);
+    target_places_fini(&target->places);
+    if (target->has_gate) {
+        hook_gate_fini(&target->gate);
+    }
     acceptor_destroy(target->acceptor);
     poll_group_destroy(target->group);
     migration_fini(&target->base);
@@ -448,6 +511,22 @@ static void destroy_target(struct haul_migration *migration)
 static uint64_t or_default(uint64_t value, uint64_t otherwise)
 {
     return value == 0 ? otherwise : value;
+}
+
+static enum haul_status resolve_jobs(struct haul_target_options *options, struct haul_error *error)
+{
+    options->jobs_max = (uint32_t)or_default(options->jobs_max, 1);
+    if (options->jobs_max > HAUL_TARGET_JOBS_MAX) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "at most %d jobs at once",
+                              HAUL_TARGET_JOBS_MAX);
+    }
+    bool unnamed = options->hooks.own != NULL && options->hooks.own_job == NULL;
+    if (options->jobs_max > 1 && (options->once || unnamed)) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "several jobs at once, %s",
+                              options->once ? "but `once` takes a single one"
+                                            : "but the hook `own` does not name its job");
+    }
+    return HAUL_OK;
 }
 
 static enum haul_status resolve_options(struct target_migration *target,
@@ -478,7 +557,10 @@ static enum haul_status resolve_options(struct target_migration *target,
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "a secret has at most %d bytes",
                               HAUL_SECRET_BYTES_MAX);
     }
-    status = target_permit_check_options(options, error);
+    status = resolve_jobs(options, error);
+    if (status == HAUL_OK) {
+        status = target_permit_check_options(options, error);
+    }
     if (status != HAUL_OK) {
         return status;
     }
@@ -512,6 +594,25 @@ static enum haul_status listen_all(struct target_migration *target, struct haul_
     return status;
 }
 
+static enum haul_status create_worker(struct target_migration *target, struct call_worker **worker,
+                                      struct haul_error *error)
+{
+    enum haul_status status = call_worker_create(worker, error);
+    return status == HAUL_OK ? poll_group_add_fd(target->group, call_worker_fd(*worker)) : status;
+}
+
+/* One of callers, and one of each place; a single job needs no second one. */
+static enum haul_status create_workers(struct target_migration *target, struct haul_error *error)
+{
+    enum haul_status status = create_worker(target, &target->worker, error);
+    target->places.count = target->options.jobs_max;
+    for (uint32_t i = 0; i < target->places.count && target->places.count > 1 && status == HAUL_OK;
+         i++) {
+        status = create_worker(target, &target->places.places[i].worker, error);
+    }
+    return status;
+}
+
 enum haul_status haul_target_start(const struct haul_target_options *options,
                                    struct haul_migration **migration, struct haul_error *error)
 {
@@ -525,6 +626,10 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
     target->give_up_call = (struct call){.run = call_give_up, .context = target};
     target->finish_call = (struct call){.run = call_finish, .context = target};
     enum haul_status status = resolve_options(target, options, error);
+    if (status == HAUL_OK) {
+        hook_gate_init(&target->gate, &target->options.hooks);
+        target->has_gate = true;
+    }
     target->base.cpu_list = target->options.cpu_list;
     if (status == HAUL_OK) {
         status = migration_init(&target->base, error);
@@ -534,10 +639,7 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
             poll_group_create(link_spin_us(&target->options.link), target->clock, &target->group);
     }
     if (status == HAUL_OK) {
-        status = call_worker_create(&target->worker, error);
-    }
-    if (status == HAUL_OK) {
-        status = poll_group_add_fd(target->group, call_worker_fd(target->worker));
+        status = create_workers(target, error);
     }
     if (status == HAUL_OK) {
         status = listen_all(target, error);

@@ -355,9 +355,11 @@ enum haul_status target_others_refuse_stranger(struct haul_error *error)
     return HAUL_AUTH;
 }
 
-/* `*ends`: the job ends for the plan (NULL: no plan, only jobs that are over end). */
+/* `*ends`: the job ends for the plan (NULL: no plan, only jobs that are over end). `*apart`: it
+ * only does because it is over, and has nothing of the plan. */
 static enum haul_status judge(const struct target_newcomer *newcomer, const struct plan *plan,
-                              const struct journal *other, bool *ends, struct haul_error *error)
+                              const struct journal *other, bool *ends, bool *apart,
+                              struct haul_error *error)
 {
     struct plan theirs;
     enum job_knowledge knowledge = target_others_knowledge(journal_state(other));
@@ -382,6 +384,7 @@ static enum haul_status judge(const struct target_newcomer *newcomer, const stru
      * that does not overlap the plan stays for its own source. */
     bool over = plan != NULL && knowledge == JOB_UNKNOWN;
     *ends = knowledge != JOB_COMMITTED && (over || meets);
+    *apart = over && !meets;
     bool stays = knowledge == JOB_PREPARED && !HAUL_PLANTED_BUG(PREPARED_GIVEN_UP);
     return *ends && !over && (stays || !plan->overwrite) ? busy(newcomer, other, error) : HAUL_OK;
 }
@@ -416,15 +419,19 @@ static enum haul_status look_at(const struct target_newcomer *newcomer, const st
 {
     struct journal *journal = NULL;
     bool ends = false;
+    bool apart = false;
     enum haul_status status =
         job_journal_look(newcomer->store, JOURNAL_TARGET, job, &journal, error);
     if (status == HAUL_OK) {
-        status = judge(newcomer, plan, journal, &ends, error);
+        status = judge(newcomer, plan, journal, &ends, &apart, error);
     }
     journal_close(journal);
     journal = NULL;
     if (status == HAUL_OK && ends) {
         status = job_journal_open_existing(newcomer->store, JOURNAL_TARGET, job, &journal, error);
+    }
+    if (status == HAUL_BUSY && journal == NULL && apart) {
+        return HAUL_OK; /* a job that runs beside this one removes it */
     }
     if (status == HAUL_OK && ends) {
         status = keep_one(others, journal, error);

@@ -65,9 +65,10 @@ static bool may_be_made_anew(const struct haul_store *store, const struct plan *
            strcmp(plan->families[index].family.name, "default") == 0;
 }
 
-/* Fill in ids; with `checks`, compare the names of existing families. */
+/* Fill in ids; with `checks`, compare the names of existing families. `alone`: one that may be
+ * created again need not fit. */
 static enum haul_status find_all(struct haul_store *store, struct plan *plan, bool checks,
-                                 struct haul_error *error)
+                                 bool alone, struct haul_error *error)
 {
     struct haul_family *families = NULL;
     size_t count = 0;
@@ -78,7 +79,8 @@ static enum haul_status find_all(struct haul_store *store, struct plan *plan, bo
         const struct haul_family *found = find_family(families, count, wanted->family.name);
         wanted->target_id = found == NULL ? TARGET_PLAN_NO_FAMILY : found->id;
         missing += found == NULL ? 1 : 0;
-        if (checks && found != NULL && !may_be_made_anew(store, plan, i)) {
+        bool anew = alone && may_be_made_anew(store, plan, i);
+        if (checks && found != NULL && !anew) {
             status = check_names(wanted, found, error);
         }
     }
@@ -96,7 +98,7 @@ static enum haul_status find_all(struct haul_store *store, struct plan *plan, bo
 enum haul_status target_plan_find(struct haul_store *store, struct plan *plan,
                                   struct haul_error *error)
 {
-    return find_all(store, plan, false, error);
+    return find_all(store, plan, false, false, error);
 }
 
 /* A search for a record that blocks a range; `status` is not OK once one is found. */
@@ -198,12 +200,12 @@ enum haul_status target_plan_check_empty(struct haul_store *store, const struct 
 }
 
 enum haul_status target_plan_look(struct haul_store *store, struct plan *plan,
-                                  const struct plan *others, size_t other_count,
+                                  const struct plan *others, size_t other_count, bool alone,
                                   struct haul_error *error)
 {
     enum haul_status status = target_fit_check(store, plan, error);
     if (status == HAUL_OK) {
-        status = find_all(store, plan, true, error);
+        status = find_all(store, plan, true, alone, error);
     }
     return status == HAUL_OK && !plan->overwrite
                ? target_plan_check_empty(store, plan, others, other_count, error)
@@ -239,11 +241,14 @@ enum haul_status target_plan_check_names(struct haul_store *store, const struct 
 }
 
 enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
-                                  const struct haul_steps *steps, struct haul_error *error)
+                                  const struct haul_steps *steps, bool alone,
+                                  struct haul_error *error)
 {
     struct haul_family *families = NULL;
     size_t count = 0;
-    make_unwritten(store, plan);
+    if (alone) {
+        make_unwritten(store, plan);
+    }
     enum haul_status status = list_families(store, &families, &count, error);
     for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
         struct plan_family *wanted = &plan->families[i];

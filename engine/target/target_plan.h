@@ -20,21 +20,22 @@ enum haul_status target_plan_check_empty(struct haul_store *store, const struct 
                                          const struct plan *others, size_t other_count,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 /* Could the store take the plan? Changes nothing in the store, and fills in the target ids. Records
- * in the ranges of `others`, which end for the plan, do not block it.
+ * in the ranges of `others`, which end for the plan, do not block it. `alone`: no other job uses
+ * the store, so that a new database may be created again as the plan needs it.
  * Errors: MISMATCH (comparator, merge operator), NOT_EMPTY (unless the plan overwrites),
  * UNSUPPORTED, LIMIT, and those of the store. */
 enum haul_status target_plan_look(struct haul_store *store, struct plan *plan,
-                                  const struct plan *others, size_t other_count,
+                                  const struct plan *others, size_t other_count, bool alone,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 /* Do the target's existing families still compare and merge like those of a resumed job?
  * Errors: MISMATCH, NO_MEMORY, and those of the store. */
 enum haul_status target_plan_check_names(struct haul_store *store, const struct plan *plan,
                                          struct haul_error *error) HAUL_MUST_CHECK;
-/* Create the missing families, each in a step, and fill in the target ids.
+/* Create the missing families, each in a step, and fill in the target ids. `alone`: as above.
  * Errors: MISMATCH (a created family does not fit: it stays, empty), LIMIT, CLOSED (the steps have
  * ended), and those of the store. */
 enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
-                                  const struct haul_steps *steps,
+                                  const struct haul_steps *steps, bool alone,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
 /* A stretch of one family, in the family's own order; `end` of size 0: to its end. */

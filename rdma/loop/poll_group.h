@@ -19,7 +19,7 @@
 
 struct poll_group;
 
-enum { POLL_GROUP_MEMBERS_MAX = 128 };
+enum { POLL_GROUP_MEMBERS_MAX = 384 };
 
 enum haul_status poll_group_create(uint32_t spin_us, const struct haul_clock *clock,
                                    struct poll_group **group) HAUL_MUST_CHECK;

@@ -90,6 +90,7 @@ suite_of() {
     PREPARED_GIVEN_UP) echo test_target_journal_planted ;;
     EMPTY_KEY_IS_NONE | ARRIVED_BELIEVED) echo test_target_arrived_planted ;;
     ANY_STEP) echo test_version_claim_planted ;;
+    OVERLAPS_ADMITTED) echo test_target_places_planted ;;
     COLUMNS_DROPPED) echo test_wide_column_planted ;;
     DEVICE_STAYS) echo test_verbs_states_planted ;;
     esac

@@ -320,7 +320,9 @@ static bool strike_command(struct sim_world *world, enum sim_fault fault,
         pause(world, command);
     } else if (fault == SIM_FAULT_CANCEL) {
         bool stops = sim_random_below(&world->random, 2) == 0;
-        (stops ? sim_command_stop : sim_command_cancel)(command);
+        if (stops || world->options->jobs_max == 1 || !sim_command_cancel_job(command)) {
+            (stops ? sim_command_stop : sim_command_cancel)(command);
+        }
     } else {
         sim_say("%s of %s will lack memory", command->process->name, command->host->name);
         command->process->heap.fail_in = some(world, 10 * CALLS_MAX);

@@ -119,8 +119,26 @@ void sim_command_cancel(struct sim_command *command)
 {
     if (command->migration != NULL) {
         sim_say("%s cancels %s", command->host->name, command->process->name);
+        command->cancels = true;
         haul_migration_cancel(command->migration);
     }
+}
+
+bool sim_command_cancel_job(struct sim_command *command)
+{
+    struct haul_job_progress jobs[HAUL_TARGET_JOBS_MAX];
+    if (command->migration == NULL) {
+        return false;
+    }
+    size_t count = haul_migration_jobs(command->migration, jobs, HAUL_TARGET_JOBS_MAX);
+    if (count == 0) {
+        return false;
+    }
+    size_t which = sim_random_below(command->host->random, (uint32_t)count);
+    sim_say("%s cancels a job of %s, of %zu", command->host->name, command->process->name, count);
+    memcpy(command->cancelled_jobs[command->cancelled_count++ % SIM_CANCELLED_COUNT],
+           jobs[which].job, HAUL_JOB_BYTES);
+    return haul_migration_cancel_job(command->migration, jobs[which].job) == HAUL_OK;
 }
 
 void sim_command_stop(struct sim_command *command)
@@ -220,6 +238,7 @@ static void run_target(struct sim_command *command)
         .transports = options->transports,
         .link = options->link,
         .once = options->once,
+        .jobs_max = options->jobs_max,
         .allow_overwrite = true,
         .insecure = true, /* the hosts trust each other */
         .resume_wait_ms = RESUME_WAIT_MS,

@@ -37,7 +37,18 @@ enum sim_verb {
 
 const char *sim_verb_name(enum sim_verb verb);
 
-enum { SIM_COMMAND_COUNT = 16, SIM_COMMAND_TEXT_BYTES = 256, SIM_FREEZE_PATIENT_MS = 10000 };
+enum {
+    SIM_COMMAND_COUNT = 16,
+    SIM_COMMAND_TEXT_BYTES = 256,
+    SIM_FREEZE_PATIENT_MS = 10000,
+    SIM_CANCELLED_COUNT = 8
+};
+
+/* Cells that a hook has reserved for a job; 0: free. */
+struct sim_reservation {
+    uint32_t cells;
+    uint8_t job[HAUL_JOB_BYTES];
+};
 
 struct sim_command {
     bool used;
@@ -59,8 +70,11 @@ struct sim_command {
     uint64_t frozen_ns;               /* when that freeze began */
     uint64_t excused_ns;              /* the part of this time that hooks and pauses took */
     uint64_t slow_before_ns;          /* time that slow calls had taken before it */
-    uint32_t reserved;                /* cells that its hook has reserved for a job */
-    uint8_t reserved_for[HAUL_JOB_BYTES];
+    struct sim_reservation reserved[HAUL_TARGET_JOBS_MAX];
+    uint32_t hooks_running; /* of those that run one at a time */
+    bool cancels;           /* its operator has cancelled all of it ... */
+    uint8_t cancelled_jobs[SIM_CANCELLED_COUNT][HAUL_JOB_BYTES]; /* or these jobs last */
+    uint32_t cancelled_count;
     /* ended normally; false: was killed */
     bool finished;
     enum haul_status outcome;
@@ -95,5 +109,7 @@ uint64_t sim_commands_ended(void);
 /* Request an orderly end that keeps what has arrived, or discards it. */
 void sim_command_cancel(struct sim_command *command);
 void sim_command_stop(struct sim_command *command);
+/* Cancel one of the jobs that a receiver runs. False: it runs none, or the command is another. */
+bool sim_command_cancel_job(struct sim_command *command);
 
 #endif

@@ -150,11 +150,47 @@ static uint32_t cells_of_reservation(const struct haul_reservation *wanted)
     return cells;
 }
 
-/* An embedder refuses ranges that it owns, or whose arrival it was not informed of. */
-static enum haul_status hook_reserve(void *context, const struct haul_reservation *wanted,
-                                     struct haul_error *error)
+uint32_t sim_hooks_reserved(const struct sim_command *command)
 {
-    struct sim_command *command = context;
+    uint32_t cells = 0;
+    for (size_t i = 0; i < HAUL_TARGET_JOBS_MAX; i++) {
+        cells |= command->reserved[i].cells;
+    }
+    return cells;
+}
+
+/* The reservation of a job, or a free one, or the first. */
+static struct sim_reservation *reservation_of(struct sim_command *command, const uint8_t *job)
+{
+    struct sim_reservation *found = &command->reserved[0];
+    for (size_t i = HAUL_TARGET_JOBS_MAX; i-- > 0;) {
+        struct sim_reservation *one = &command->reserved[i];
+        bool its = one->cells != 0 && memcmp(one->job, job, HAUL_JOB_BYTES) == 0;
+        if (its) {
+            return one;
+        }
+        found = one->cells == 0 ? one : found;
+    }
+    return found;
+}
+
+/* An embedder with one lock for its hooks relies on it. */
+static void begin_hook(struct sim_command *command)
+{
+    if (++command->hooks_running > 1) {
+        sim_fail("I5", "two hooks of %s run at the same time", command->host->name);
+    }
+}
+
+static void end_hook(struct sim_command *command)
+{
+    command->hooks_running--;
+}
+
+/* An embedder refuses ranges that it owns, or whose arrival it was not informed of. */
+static enum haul_status reserve(struct sim_command *command, const struct haul_reservation *wanted,
+                                struct haul_error *error)
+{
     struct sim_host *host = command->host;
     uint32_t cells = cells_of_reservation(wanted);
     sleep_up_to(command, 20);
@@ -166,23 +202,35 @@ static enum haul_status hook_reserve(void *context, const struct haul_reservatio
     if (fails(command)) {
         return haul_error_set(error, HAUL_STORE, "reserve", 0, "the owner cannot tell");
     }
-    command->reserved = cells;
-    memcpy(command->reserved_for, wanted->job, HAUL_JOB_BYTES);
+    struct sim_reservation *reservation = reservation_of(command, wanted->job);
+    reservation->cells = cells;
+    memcpy(reservation->job, wanted->job, HAUL_JOB_BYTES);
     return HAUL_OK;
+}
+
+static enum haul_status hook_reserve(void *context, const struct haul_reservation *wanted,
+                                     struct haul_error *error)
+{
+    struct sim_command *command = context;
+    begin_hook(command);
+    enum haul_status status = reserve(command, wanted, error);
+    end_hook(command);
+    return status;
 }
 
 /* Also covers jobs of earlier processes. */
 static void hook_unreserve(void *context, const uint8_t job[HAUL_JOB_BYTES])
 {
     struct sim_command *command = context;
+    begin_hook(command);
     sleep_up_to(command, 20);
-    bool ours = memcmp(command->reserved_for, job, HAUL_JOB_BYTES) == 0;
-    command->reserved = ours ? 0 : command->reserved;
+    reservation_of(command, job)->cells = 0;
+    end_hook(command);
 }
 
-static enum haul_status hook_own(void *context, uint64_t new_version, struct haul_error *error)
+static enum haul_status own(struct sim_command *command, uint64_t new_version,
+                            struct haul_error *error)
 {
-    struct sim_command *command = context;
     struct sim_host *host = command->host;
     sleep_up_to(command, 20);
     if (fails(command)) {
@@ -198,6 +246,43 @@ static enum haul_status hook_own(void *context, uint64_t new_version, struct hau
     sleep_up_to(command, 20);
     return fails(command) ? haul_error_set(error, HAUL_STORE, "own", 0, "the owner is not sure")
                           : HAUL_OK;
+}
+
+static enum haul_status hook_own(void *context, uint64_t new_version, struct haul_error *error)
+{
+    struct sim_command *command = context;
+    begin_hook(command);
+    enum haul_status status = own(command, new_version, error);
+    end_hook(command);
+    return status;
+}
+
+static enum haul_status hook_own_job(void *context, const uint8_t job[HAUL_JOB_BYTES],
+                                     uint64_t new_version, struct haul_error *error)
+{
+    const struct sim_command *command = context;
+    const struct sim_records *records = sim_records_of(command->host);
+    const struct sim_job_record *found = sim_records_find(records, JOURNAL_TARGET, job);
+    if (found == NULL || (found->readable && !found->committed)) {
+        sim_fail("I4", "%s is told to own by a job that is not committed", command->host->name);
+    }
+    return hook_own(context, new_version, error);
+}
+
+/* Nobody but the operator ends the jobs of a receiver. */
+static void hook_job_ended(void *context, const struct haul_result *result)
+{
+    const struct sim_command *command = context;
+    bool its = false;
+    for (uint32_t i = 0; i < SIM_CANCELLED_COUNT; i++) {
+        its = its || memcmp(command->cancelled_jobs[i], result->job, HAUL_JOB_BYTES) == 0;
+    }
+    bool cancelled = result->status == HAUL_CANCELLED &&
+                     strstr(result->error.text, "cancelled by the target's operator") != NULL;
+    if (cancelled && !its && !command->cancels) {
+        sim_fail("I6", "%s has cancelled a job of which nobody asked for that",
+                 command->host->name);
+    }
 }
 
 static bool hook_was_owned(void *context, const uint8_t job[HAUL_JOB_BYTES])
@@ -251,11 +336,14 @@ void sim_hooks_of_target(struct sim_command *command, struct haul_hooks *hooks)
 {
     bool reserves = command->host->options->reserve_hook;
     bool registers = command->host->own_register.in_use;
+    bool several = command->host->options->jobs_max > 1;
     *hooks = (struct haul_hooks){
         .context = command,
         .reserve = reserves ? hook_reserve : NULL,
         .unreserve = reserves ? hook_unreserve : NULL,
-        .own = hook_own,
+        .own = several ? NULL : hook_own,
+        .own_job = several ? hook_own_job : NULL,
+        .job_ended = hook_job_ended,
         .was_owned = registers ? hook_was_owned : NULL,
         .version_get = registers ? hook_version_get : NULL,
         .annotate = command->host->options->log_data ? hook_annotate : NULL,

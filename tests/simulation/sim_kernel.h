@@ -14,7 +14,7 @@
 #include "sim_memory.h"
 #include "sim_random.h"
 
-enum { SIM_HOST_COUNT_MAX = 8, SIM_PROCESS_COUNT = 16, SIM_THREAD_COUNT = 160 };
+enum { SIM_HOST_COUNT_MAX = 8, SIM_PROCESS_COUNT = 16, SIM_THREAD_COUNT = 256 };
 
 struct sim_process {
     const char *name;

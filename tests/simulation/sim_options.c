@@ -226,6 +226,24 @@ static void draw_compression(struct sim_options *options)
     options->dense_values = sim_random_below(&random, 3) == 0;
 }
 
+/* From a stream of its own. Receivers that take several jobs at once, and often several senders. */
+static void draw_side_by_side(struct sim_options *options)
+{
+    struct sim_random random = {.state = options->seed ^ UINT64_C(0x51debe51de510b5)};
+    options->jobs_max = 1;
+    if (!SIM_GATE_MANY || options->once || options->faults[SIM_FAULT_FOREIGN] ||
+        sim_random_below(&random, 3) == 0) {
+        return;
+    }
+    options->jobs_max = PICK(&random, 2, 3, 4);
+    if (sim_random_below(&random, 2) == 0) {
+        options->shape = sim_random_below(&random, 3) == 0 ? SIM_SHAPE_MIXED : SIM_SHAPE_FAN_IN;
+        options->host_count = PICK(&random, 3, 4, 5);
+        options->tasks_at_once = PICK(&random, 2, 3, 4);
+        options->task_count = PICK(&random, 3, 4, 6);
+    }
+}
+
 void sim_options_force(struct sim_options *options, const struct haul_transport_list *transports)
 {
     options->transports = *transports;
@@ -249,6 +267,7 @@ void sim_options_draw(struct sim_options *options, uint64_t seed)
     draw_lies(options);
     draw_verbs(options);
     draw_compression(options);
+    draw_side_by_side(options);
 }
 
 static void print_faults(const struct sim_options *options)
@@ -295,11 +314,11 @@ void sim_options_print(const struct sim_options *options)
                                                            : "",
            options->rate_bytes_per_second, (int)options->lane);
     printf("           lag %" PRIu64 ", tables of %" PRIu64 ", freeze %u ms, retry %u ms%s%s%s%s, "
-           "clients every %u steps\n",
+           "clients every %u steps, %u jobs a receiver\n",
            options->lag_bytes_max, options->table_bytes, options->freeze_max_ms,
            options->retry_max_ms, options->reserve_hook ? ", reserves" : "",
            options->once ? ", once" : "", options->read_back ? ", read back" : "",
-           options->log_data ? ", log data" : "", options->client_steps);
+           options->log_data ? ", log data" : "", options->client_steps, options->jobs_max);
     printf("  network  latency %u us, jitter %u us, buffer %u, cut %u, silence %u, refuse %u, "
            "flip %u, replay %u of 10000, within %u bytes\n",
            network->latency_us_max, network->jitter_us_max, network->buffer_bytes,

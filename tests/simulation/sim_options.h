@@ -103,6 +103,7 @@ struct sim_options {
     uint32_t features[SIM_HOST_COUNT_MAX];
     bool reserve_hook;
     bool once;
+    uint32_t jobs_max; /* of a receiver, at once */
     bool read_back;
     bool log_data;
     struct haul_transport_list transports;

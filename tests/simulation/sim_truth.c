@@ -8,6 +8,7 @@
 #include "sim_command.h"
 #include "sim_compare.h"
 #include "sim_gates.h"
+#include "sim_hooks.h"
 #include "sim_report.h"
 
 void sim_truth_init(struct sim_truth *truth, struct sim_host *hosts)
@@ -211,7 +212,7 @@ void sim_truth_check_write(const struct sim_truth *truth, const struct sim_host 
     sim_cells_format(cells, text, sizeof(text));
     const struct sim_command *command = sim_process_current()->on_exit_context;
     bool asked = !host->options->reserve_hook || command->verb != SIM_VERB_RECV ||
-                 command->reserved != 0 || !SIM_GATE_RESERVE;
+                 sim_hooks_reserved(command) != 0 || !SIM_GATE_RESERVE;
     if (!asked && !was_asked_before((struct sim_host *)(uintptr_t)host, cells)) {
         sim_fail("I5", "%s writes to %s before its owner was asked", host->name, text);
     }

@@ -22,7 +22,8 @@ enum {
     HAUL_DIGEST_TEXT_BYTES = 33,  /* hexadecimal; with the NUL */
     HAUL_REASON_BYTES_MAX = 256,
     HAUL_JOB_TEXT_BYTES_MAX = 128,
-    HAUL_LOG_DATA_BYTES_MAX = 256, /* one piece of LogData from a hook or an attached store */
+    HAUL_ADDRESS_TEXT_BYTES_MAX = 128, /* "ADDR:PORT" */
+    HAUL_LOG_DATA_BYTES_MAX = 256,     /* one piece of LogData from a hook or an attached store */
 };
 /* One record with its value (RocksDB's own limit is 4 GiB). */
 #define HAUL_RECORD_BYTES_MAX (UINT64_C(1) << 30)
@@ -35,6 +36,7 @@ enum {
     HAUL_LINK_COUNT_MAX = 16,    /* data links of a job, or of a benchmark */
     HAUL_READER_COUNT_MAX = 64,  /* threads that read a source */
     HAUL_APPLIER_COUNT_MAX = 16, /* threads that write a target */
+    HAUL_TARGET_JOBS_MAX = 16,   /* jobs that a target runs at the same time */
     HAUL_OPTION_DIFFERENCES_MAX = 64,
     HAUL_TRANSPORT_LIST_MAX = 8,
 };
@@ -64,6 +66,7 @@ enum {
     HAUL_FREEZE_MAX_MS_DEFAULT = 500,
     HAUL_RETRY_MAX_MS_DEFAULT = 30000,
     HAUL_LAG_BYTES_MAX_DEFAULT = 1 << 20,
+    HAUL_TARGET_JOBS_DEFAULT = 4, /* of `haul recv`; a program has 1 */
     HAUL_TABLE_SIZE_BYTES_DEFAULT = 64 << 20,
 };
 

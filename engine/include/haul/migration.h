@@ -147,12 +147,12 @@ struct haul_result;
 
 /* What the program does for a migration. A NULL hook succeeds and does nothing.
  *
- * Thread: `freeze`, `unfreeze`, `reserve`, `unreserve`, `own` and `was_owned` run one at a time, on
- * a thread of their own. They may take locks, write to the database, and take as long as their
- * comments allow. `release`, `log_data`, `annotate` and `job_ended` run on threads that move data,
- * possibly at the same time as another hook: they must return at once. `annotate` runs on each
- * applier, for different records at the same time. `version_get` runs on either kind of
- * thread, or within haul_source_start.
+ * Thread: `freeze`, `unfreeze`, `reserve`, `unreserve`, `own`, `own_job` and `was_owned` run one at
+ * a time for each migration, on threads of their own. They may take locks, write to the database,
+ * and take as long as their comments allow. `release`, `log_data`, `annotate` and `job_ended` run
+ * on threads that move data, possibly at the same time as another hook: they must return at once.
+ * `annotate` runs on each applier, for different records at the same time. `version_get` runs on
+ * either kind of thread, or within haul_source_start.
  * Any hook may call haul_migration_stop, _cancel and _progress. None may call haul_migration_ended
  * or _destroy for its own migration: these wait for the hook. */
 struct haul_hooks {
@@ -195,9 +195,9 @@ struct haul_hooks {
     /* Source: a LogData blob that was written to the log during the job. (Whether it is sent, too:
      * `log_data` of the options.) */
     void (*log_data)(void *context, struct haul_slice blob);
-    /* Target: a job has ended, and the next may come. `result` is borrowed for the call;
-     * haul_migration_result later returns that of the last job. The loop waits for this hook, and
-     * another hook may run at the same time: return at once. */
+    /* Target: a job has ended, while others may run, and the next may come. `result` is borrowed
+     * for the call; haul_migration_result later returns that of the last job. The loop waits for
+     * this hook, and another hook may run at the same time: return at once. */
     void (*job_ended)(void *context, const struct haul_result *result);
     /* Target: LogData to put in front of this record of the copy, for readers of the target's log.
      * The hook fills `blob` and returns the size; 0: none. LogData stands for all records behind it
@@ -207,7 +207,11 @@ struct haul_hooks {
      * LogData of the source's log (`log_data` of its options). */
     size_t (*annotate)(void *context, const char *family, struct haul_slice key,
                        struct haul_slice value, uint8_t blob[HAUL_LOG_DATA_BYTES_MAX]);
-    void (*reserved[7])(void);
+    /* Target: like `own`, and called instead of it: it also names the job. A target that runs
+     * several jobs at once (jobs_max) needs this hook to know what it owns. */
+    enum haul_status (*own_job)(void *context, const uint8_t job[HAUL_JOB_BYTES],
+                                uint64_t new_version, struct haul_error *error);
+    void (*reserved[6])(void);
 };
 
 /* A number that is zero stands for its default. Everything pointed to is borrowed until
@@ -273,8 +277,8 @@ struct haul_target_options {
     const char *listen;                    /* ADDR:PORT; default [::]:HAUL_PORT_DEFAULT */
     struct haul_transport_list transports; /* that senders may use; zero: auto */
     struct haul_link_options link;
-    /* End after the first job that ends. A refused source does not count as a job, nor does one
-     * whose plan was accepted and that opened no data link. */
+    /* End after the first job that ends, and run one at a time. A refused source does not count as
+     * a job, nor does one whose plan was accepted and that opened no data link. */
     bool once;
     /* once: how long to wait for a lost source; default: as long as it retries, plus some
      * seconds */
@@ -312,6 +316,14 @@ struct haul_target_options {
     const struct haul_range *only_ranges; /* of each family */
     size_t only_range_count;
     enum haul_wire wire; /* at least this; the peer may insist on more. INVALID: it needs a key */
+    /* Jobs at the same time, at most HAUL_TARGET_JOBS_MAX, of any sources, as long as their ranges
+     * do not overlap. One more waits until another has ended (BUSY). Each has a journal, a
+     * progress, and an end of its own. The first has the slots of each link and the appliers for
+     * itself; one that joins n others gets an (n + 1)th part of them, at least one. Default 1:
+     * `own` does not name its job (own_job). Without `reserve` a target takes the writes of one
+     * job for foreign writes to another, and reads the ranges before their hand-over. INVALID: more
+     * than 1 with `once`, or with `own` alone. */
+    uint32_t jobs_max;
 };
 
 enum haul_phase {
@@ -397,6 +409,14 @@ struct haul_result {
                                               * */
 };
 
+/* Figures of one job of a target. */
+struct haul_job_progress {
+    uint8_t job[HAUL_JOB_BYTES];
+    char peer[HAUL_ADDRESS_TEXT_BYTES_MAX]; /* its source's address: "ADDR:PORT" */
+    struct haul_progress progress;
+    uint64_t reserved[4];
+};
+
 struct haul_migration;
 
 /* Check whether haul_source_start would refuse, before it contacts the peer. Changes nothing.
@@ -405,11 +425,13 @@ enum haul_status haul_source_check(const struct haul_source_options *options,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Start a migration. Everything that can be refused without the peer is refused here.
+ * A database may be the source of several jobs at once, as long as their ranges do not overlap.
  * Errors: INVALID, NOT_FOUND (a family; with `resume` and `resolve`: no such job), MISMATCH (also:
  * the ranges were handed over before), UNSUPPORTED, NO_MEMORY, LIMIT, BUSY (a job runs on these
- * ranges, or would bring them here), IN_DOUBT (an earlier job of these ranges was decided and is
- * not finished: `resolve` it first; or a job that is prepared here would bring a part of them),
- * VERSION (see `resume`), and those of the store and of files. Thread: any. */
+ * ranges, or would bring them here; with `resume`, the only job to continue runs, and with
+ * `resolve` any job does), IN_DOUBT (an earlier job of these ranges was decided and is not
+ * finished: `resolve` it first; or a job that is prepared here would bring a part of them), VERSION
+ * (see `resume`), and those of the store and of files. Thread: any. */
 enum haul_status haul_source_start(const struct haul_source_options *options,
                                    struct haul_migration **migration,
                                    struct haul_error *error) HAUL_MUST_CHECK;
@@ -423,8 +445,19 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
 /* The target's listening address as text, with the real port. Target only. Thread: any. */
 const char *haul_migration_address(const struct haul_migration *migration);
 
-/* Thread: any. */
+/* Of a target: of all its jobs together, in the phase of the oldest. Thread: any. */
 void haul_migration_progress(struct haul_migration *migration, struct haul_progress *progress);
+
+/* The jobs that a target runs, the oldest first, at most `count_max` of them. Returns their number;
+ * of a source 0. Thread: any. */
+size_t haul_migration_jobs(struct haul_migration *migration, struct haul_job_progress *jobs,
+                           size_t count_max);
+
+/* haul_migration_cancel for one job of a target; the others go on, and so does the target. Returns
+ * at once; the hook `job_ended` reports the end. Errors: NOT_FOUND (the target does not run it).
+ * Thread: any. */
+enum haul_status haul_migration_cancel_job(struct haul_migration *migration,
+                                           const uint8_t job[HAUL_JOB_BYTES]) HAUL_MUST_CHECK;
 
 /* Request an orderly end that keeps what has arrived: before the decision the job ends with
  * STOPPED, both sides keep their records of it, and a later haul_source_start continues it; after

@@ -37,12 +37,12 @@ static bool is_there(const char *name)
     return access(file, F_OK) == 0;
 }
 
-static void test_staging_empty__tables_and_other_files__only_tables_go(void)
+static void test_staging_remove__tables_and_other_files__only_tables_go(void)
 {
     start();
     put("00-1.sst");
     put("notes");
-    staging_empty(path);
+    staging_remove(path, NULL);
     check(!is_there("00-1.sst") && is_there("notes"));
     rocks_fixture_close(&fixture);
 }
@@ -54,6 +54,19 @@ static void test_staging_remove__tables__the_directory_goes(void)
     staging_remove(path, NULL);
     check(access(path, F_OK) != 0);
     staging_remove("", NULL); /* none was made */
+    rocks_fixture_close(&fixture);
+}
+
+static void test_staging_empty__two_jobs__the_files_of_the_other_stay(void)
+{
+    static const uint8_t job[HAUL_JOB_BYTES] = {0xab, 1};
+    start();
+    put("ab010000000000000000000000000000-1.sst");
+    put("cd010000000000000000000000000000-1.sst");
+    staging_empty(path, job);
+    check(!is_there("ab010000000000000000000000000000-1.sst"));
+    check(is_there("cd010000000000000000000000000000-1.sst"));
+    staging_empty("", job); /* none was made */
     rocks_fixture_close(&fixture);
 }
 
@@ -70,8 +83,9 @@ static void test_staging_remove_of__two_jobs__the_files_of_the_other_stay(void)
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_staging_empty__tables_and_other_files__only_tables_go),
+    CHECK_TEST(test_staging_remove__tables_and_other_files__only_tables_go),
     CHECK_TEST(test_staging_remove__tables__the_directory_goes),
+    CHECK_TEST(test_staging_empty__two_jobs__the_files_of_the_other_stay),
     CHECK_TEST(test_staging_remove_of__two_jobs__the_files_of_the_other_stay),
 };
 CHECK_MAIN("staging", tests)

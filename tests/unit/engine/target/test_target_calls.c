@@ -215,13 +215,18 @@ static void test_target_calls_end__one_or_all__they_take_no_step(void)
     target_calls_end(&calls, TARGET_CALL_CLEAR);
     check(!goes_on(TARGET_CALL_CLEAR));
     check(goes_on(TARGET_CALL_CHECK) && goes_on(TARGET_CALL_DIGEST) && goes_on(TARGET_CALL_VERIFY));
-    check_equal(target_calls_activity(&calls), 4);
+    uint64_t all = 0;
+    check_equal(target_calls_activity(&calls, &all), 4);
     target_calls_end_all(&calls);
     for (unsigned i = 0; i < TARGET_CALL_COUNT; i++) {
         check(!goes_on((enum target_call)i));
     }
-    check_equal(target_calls_activity(&calls), 4 + TARGET_CALL_COUNT);
+    check_equal(target_calls_activity(&calls, &all), 4 + TARGET_CALL_COUNT);
+    check_equal(all, 4 + TARGET_CALL_COUNT);
+    all += 10; /* steps of others: they count while a call of this job may wait for theirs */
+    check_equal(target_calls_activity(&calls, &all), 14 + TARGET_CALL_COUNT);
     end_none();
+    check_equal(target_calls_activity(&calls, &all), 4 + TARGET_CALL_COUNT);
     check(!target_calls_any(&calls));
     finish();
 }

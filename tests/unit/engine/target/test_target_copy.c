@@ -48,6 +48,23 @@ static void test_target_copy_count_finished__new_job__nothing_is_done(void)
     free(copy.recorded);
 }
 
+/* The first job has everything; whoever joins others has a part of it, and never nothing. */
+static void test_target_copy_share__jobs__parts_of_slots_and_appliers(void)
+{
+    const struct haul_target_options target = {.applier_count = 3, .link = {.slot_count = 16}};
+    struct target_copy copy = {.target = &target};
+    target_copy_share(&copy, 1);
+    check_equal(copy.applier_count, 3);
+    check_equal(copy.links.config.options.slot_count, 16);
+    target_copy_share(&copy, 2);
+    check_equal(copy.applier_count, 1);
+    check_equal(copy.links.config.options.slot_count, 8);
+    target_copy_share(&copy, 17);
+    check_equal(copy.applier_count, 1);
+    check_equal(copy.links.config.options.slot_count, 1);
+    check_equal(copy.jobs, 17);
+}
+
 /* An earlier process has copied: the records say what the database owns by the job. */
 static void test_target_copy_result__owns_without_a_copy__what_the_records_say(void)
 {
@@ -66,6 +83,7 @@ static void test_target_copy_result__owns_without_a_copy__what_the_records_say(v
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_copy_count_finished__goes_on__what_the_records_say),
     CHECK_TEST(test_target_copy_count_finished__new_job__nothing_is_done),
+    CHECK_TEST(test_target_copy_share__jobs__parts_of_slots_and_appliers),
     CHECK_TEST(test_target_copy_result__owns_without_a_copy__what_the_records_say),
 };
 CHECK_MAIN("target_copy", tests)

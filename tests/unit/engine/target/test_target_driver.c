@@ -26,7 +26,7 @@ static struct haul_target_options options;
 static char identity[HAUL_IDENTITY_BYTES_MAX];
 static struct poll_group *group;
 static struct call_worker *worker;
-static struct target_slot slot;
+static struct target_places places;
 static struct control_peer peer;
 static struct target_driver *driver;
 static struct message heard;
@@ -177,7 +177,7 @@ static enum haul_status connect_to(struct control_peer *whose, struct target_dri
                                                       .clock = &clock_monotonic,
                                                       .group = group,
                                                       .worker = worker,
-                                                      .slot = &slot};
+                                                      .places = &places};
     memset(&error, 0, sizeof(error));
     return target_driver_create(&job_options, (struct tls_socket){.fd = control_peer_open(whose)},
                                 made, &error);
@@ -197,7 +197,7 @@ static void open_target(void)
     memcpy(identity, "target/1", sizeof("target/1"));
     own_status = HAUL_OK;
     own_count = 0;
-    slot = (struct target_slot){.holder = NULL};
+    places = (struct target_places){.count = 1};
     check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
     check_or_stop(call_worker_create(&worker, &error) == HAUL_OK);
     check_or_stop(poll_group_add_fd(group, call_worker_fd(worker)) == HAUL_OK);
@@ -279,7 +279,7 @@ static void finish(void)
     message_release(&heard);
     target_driver_destroy(driver);
     control_peer_close(&peer);
-    check(slot.holder == NULL);
+    check(places.places[0].holder == NULL);
     close_target();
 }
 
@@ -403,7 +403,7 @@ static void test_target_driver_poll__hello__welcome_of_this_database(void)
     check_equal(welcome.slot_count, 8);
     check_equal(welcome.peer_timeout_ms, PEER_TIMEOUT_MS);
     check(memcmp(welcome.token.bytes, nothing, sizeof(nothing)) != 0);
-    check(slot.holder == NULL);
+    check(places.places[0].holder == NULL);
     check_equal(job_count(), 0);
     finish();
 }
@@ -435,7 +435,7 @@ static void test_target_driver_poll__body_that_is_no_message__refused(void)
     finish();
 }
 
-static void test_target_driver_poll__plan_without_families__refused_and_slot_is_free(void)
+static void test_target_driver_poll__plan_without_families__refused_and_place_is_free(void)
 {
     struct message said;
     begin();
@@ -446,13 +446,13 @@ static void test_target_driver_poll__plan_without_families__refused_and_slot_is_
     if (hear(MESSAGE_REFUSED)) {
         check_status((enum haul_status)heard.as.refused.status, HAUL_PROTOCOL);
     }
-    check(slot.holder == NULL);
+    check(places.places[0].holder == NULL);
     end_with(HAUL_PROTOCOL);
     check_equal(job_count(), 0);
     finish();
 }
 
-/* Another job took the slot between this one's Welcome and its Plan, or before its Hello. */
+/* Another job took the place between this one's Welcome and its Plan, or before its Hello. */
 static void test_target_driver_poll__another_job_runs__busy(void)
 {
     struct control_peer late;
@@ -467,7 +467,7 @@ static void test_target_driver_poll__another_job_runs__busy(void)
         }
         say_plan(&peer, "k", "l");
         (void)hear(MESSAGE_PLAN_ACCEPTED);
-        check(slot.holder == driver);
+        check(places.places[0].holder == driver);
         if (greeted) {
             say_plan(&late, "m", "n");
         } else {
@@ -478,7 +478,7 @@ static void test_target_driver_poll__another_job_runs__busy(void)
         check(heard.as.refused.hint[0] != '\0');
         target_driver_destroy(second);
         control_peer_close(&late);
-        check(slot.holder == driver);
+        check(places.places[0].holder == driver);
         finish();
     }
 }
@@ -581,7 +581,7 @@ static void test_target_driver_poll__appliers_find_damage__kept_if_of_the_wire(v
     struct haul_result result = {.status = HAUL_OK};
     target_driver_result(driver, &result);
     check_equal(result.crc_errors, 1);
-    check_equal(target_damages_of(&slot.damages, target_driver_hello(driver)->job.bytes), 1);
+    check_equal(target_damages_of(&places.damages, target_driver_hello(driver)->job.bytes), 1);
     check_equal(job_count(), 1);
     finish();
 }
@@ -592,8 +592,8 @@ static void test_target_driver_poll__damaged_before__source_is_told_how_often(vo
     uint8_t job[HAUL_JOB_BYTES];
     memset(job, 1, sizeof(job));
     begin();
-    target_damages_add(&slot.damages, job);
-    target_damages_add(&slot.damages, job);
+    target_damages_add(&places.damages, job);
+    target_damages_add(&places.damages, job);
     greet();
     say_plan(&peer, "k", "l");
     check_or_stop(hear(MESSAGE_PLAN_ACCEPTED));
@@ -611,7 +611,7 @@ static void test_target_driver_stop__while_receiving__kept_and_source_is_told(vo
     (void)hear(MESSAGE_STOP);
     check(heard.as.stop.text[0] != '\0');
     end_with(HAUL_STOPPED);
-    check(slot.left.known);
+    check(target_lefts_find(&places.lefts, target_driver_hello(driver)->job.bytes).known);
     check_equal(job_count(), 1);
     finish();
 }
@@ -751,14 +751,14 @@ static void test_target_driver_poll__source_compares__families_and_nothing_chang
     }
     check(target_driver_compared(driver, &records));
     check_equal(records, 0);
-    check(slot.holder == NULL);
-    slot.holder = (struct target_driver *)(void *)&slot; /* another job begins */
+    check(places.places[0].holder == NULL);
+    places.places[0].holder = (struct target_driver *)(void *)&places; /* another job begins */
     message_init(&said, MESSAGE_VERIFY_LIST);
     control_peer_say(&peer, &said);
     if (hear(MESSAGE_REFUSED)) {
         check_status((enum haul_status)heard.as.refused.status, HAUL_BUSY);
     }
-    slot.holder = NULL;
+    places.places[0].holder = NULL;
     check_equal(job_count(), 0);
     finish();
 }
@@ -768,7 +768,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_driver_poll__hello__welcome_of_this_database),
     CHECK_TEST(test_target_driver_poll__hello__trusted_and_its_timeout_noted),
     CHECK_TEST(test_target_driver_poll__body_that_is_no_message__refused),
-    CHECK_TEST(test_target_driver_poll__plan_without_families__refused_and_slot_is_free),
+    CHECK_TEST(test_target_driver_poll__plan_without_families__refused_and_place_is_free),
     CHECK_TEST(test_target_driver_poll__another_job_runs__busy),
     CHECK_TEST(test_target_driver_admits__tickets__of_this_job_once_its_plan_is_accepted),
     CHECK_TEST(test_target_driver_poll__copy_cannot_start__kept),

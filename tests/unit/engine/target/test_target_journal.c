@@ -121,15 +121,19 @@ static void test_target_journal_own__prepared_by_an_earlier_process__no_staging_
 static void test_target_journal_own__owned__no_staging_files_before_the_end(void)
 {
     char directory[512];
+    char file[600];
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
     check_status(check_range("k", "l", false), HAUL_OK);
     (void)snprintf(directory, sizeof(directory), "%s/haul/staging", target.path);
+    (void)snprintf(file, sizeof(file), "%s/01010101010101010101010101010101-0-0.sst", directory);
     check_equal(mkdir(directory, 0755), 0);
+    check_equal(close(creat(file, 0644)), 0);
     prepare();
     check_status(target_journal_own(&journal, 1, &error), HAUL_OK);
-    check_equal(access(directory, F_OK), -1);
+    check_equal(access(file, F_OK), -1);
     leave();
+    check_equal(access(directory, F_OK), -1);
     finish();
 }
 
