@@ -17,6 +17,7 @@
 #include "migration_options.h"
 #include "option_value.h"
 #include "output.h"
+#include "running_job.h"
 #include "shell_word.h"
 
 enum { ANSWER_TIMEOUT_MS = 5000, WAIT_MS_DEFAULT = 60000 };
@@ -41,8 +42,8 @@ static const struct option_rule rules[] = {
     WAL_DIR_RULE(struct cancel_options),
     {.name = "job",
      .value_name = "ID",
-     .help = "only this job, which no process runs; a unique beginning of its id is\n"
-             "enough",
+     .help = "only this job, of a running receiver or without a process; a unique\n"
+             "beginning of its id is enough",
      .group = "What",
      AT(option_text, job)},
     {.name = "accept-two-owners",
@@ -82,26 +83,74 @@ static enum haul_status cancel_running(const struct cancel_options *options,
     return status;
 }
 
-/* A running command ends everything it does; jobs without a process end one by one, by id. */
-static bool is_about_left_jobs(const struct cancel_options *options)
+/* A running command ends everything it does; single jobs end by their ids. */
+static bool is_about_single_jobs(const struct cancel_options *options)
 {
     return options->job != NULL || options->accept_two_owners;
+}
+
+/* The job that --job names, among those that the receiver runs; "": none, or several. */
+static enum haul_status find_running(const struct cancel_options *options, int fd,
+                                     char id[2 * HAUL_JOB_BYTES + 1], struct haul_error *error)
+{
+    struct running_part parts[HAUL_TARGET_JOBS_MAX];
+    char answer[CONTROL_PACKET_BYTES_MAX];
+    size_t found = 0;
+    id[0] = '\0';
+    enum haul_status status = control_client_ask(fd, "jobs", answer, ANSWER_TIMEOUT_MS, error);
+    size_t count = status == HAUL_OK ? running_jobs_parse(answer, parts, HAUL_TARGET_JOBS_MAX) : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(parts[i].job, options->job, strlen(options->job)) == 0) {
+            (void)snprintf(id, 2 * HAUL_JOB_BYTES + 1, "%s", parts[i].job);
+            found++;
+        }
+    }
+    if (found != 1) {
+        id[0] = '\0';
+    }
+    return status == HAUL_CLOSED ? HAUL_OK : status; /* a command of an earlier release */
+}
+
+/* Cancel one job of a receiver. Errors: TIMEOUT, those of the socket. */
+static enum haul_status cancel_one(const struct cancel_options *options, int fd, const char *id,
+                                   struct control_end *told, struct haul_error *error)
+{
+    char request[CONTROL_REQUEST_BYTES_MAX];
+    char answer[CONTROL_PACKET_BYTES_MAX];
+    uint32_t wait_ms = options->wait_ms == 0 ? (uint32_t)WAIT_MS_DEFAULT : options->wait_ms;
+    (void)snprintf(request, sizeof(request), "cancel %s", id);
+    enum haul_status status = control_client_ask(fd, request, answer, ANSWER_TIMEOUT_MS, error);
+    return status == HAUL_OK ? control_client_wait_job(fd, id, wait_ms, told, error) : status;
 }
 
 static enum haul_status refuse_running(const struct cancel_options *options,
                                        struct haul_error *error)
 {
-    int fd = -1;
-    enum haul_status status = control_client_open(options->database, &fd, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
     char word[SHELL_WORD_BYTES_MAX];
-    (void)close(fd);
     haul_error_set(error, HAUL_BUSY, NULL, 0, "a command runs on %s", options->database);
     haul_error_hint(error, "`haul status --db %s` names it: end it with SIGTERM first",
                     shell_word(options->database, "DIR", word, sizeof(word)));
     return HAUL_BUSY;
+}
+
+/* Errors: NOT_FOUND (no command runs), BUSY (one runs, and not this job), and as above. */
+static enum haul_status cancel_single(const struct cancel_options *options,
+                                      struct control_end *told, struct haul_error *error)
+{
+    int fd = -1;
+    char id[2 * HAUL_JOB_BYTES + 1] = "";
+    enum haul_status status = control_client_open(options->database, &fd, error);
+    if (status == HAUL_OK && options->job != NULL && options->job[0] != '\0') {
+        status = find_running(options, fd, id, error);
+    }
+    if (status == HAUL_OK) {
+        status = id[0] == '\0' ? refuse_running(options, error)
+                               : cancel_one(options, fd, id, told, error);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return status;
 }
 
 /* --- jobs that were left ---------------------------------------------------------------------- */
@@ -389,15 +438,30 @@ static enum haul_status look_how_it_ended(const struct cancel_options *options,
     }
 }
 
+/* One job of a receiver has ended; the receiver still runs. */
+static enum haul_status look_how_one_ended(const struct cancel_options *options,
+                                           const struct control_end *told, size_t *cancelled,
+                                           struct output *output, struct haul_error *error)
+{
+    bool known = told->error.status == HAUL_CANCELLED || told->error.status == HAUL_OK;
+    if (known) {
+        return look_how_it_ended(options, told, cancelled, output, error);
+    }
+    *error = told->error; /* what is left of it is the next attempt's, or the operator's */
+    return error->status;
+}
+
 static int cancel(const struct cancel_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
     struct control_end told;
     size_t cancelled = 0;
-    enum haul_status status = is_about_left_jobs(options) ? refuse_running(options, &error)
-                                                          : cancel_running(options, &told, &error);
+    bool single = is_about_single_jobs(options);
+    enum haul_status status =
+        single ? cancel_single(options, &told, &error) : cancel_running(options, &told, &error);
     if (status == HAUL_OK) {
-        status = look_how_it_ended(options, &told, &cancelled, output, &error);
+        status = (single ? look_how_one_ended : look_how_it_ended)(options, &told, &cancelled,
+                                                                   output, &error);
     } else if (status == HAUL_NOT_FOUND || status == HAUL_CLOSED) { /* it had just ended */
         status = cancel_left(options, &cancelled, output, &error);
     }
@@ -435,8 +499,9 @@ const struct command command_cancel = {
     .details =
         "Ends a running job, and waits until it has ended. Before its decision the source keeps\n"
         "the ranges, and the receiver removes what it has of them; after its decision the job\n"
-        "runs to its end. What other jobs left there stays. A receiver that only listens ends\n"
-        "as well. Then unfinished jobs that no process runs are given up the same way; a\n"
+        "runs to its end. What other jobs left there stays. A receiver ends with all its jobs,\n"
+        "also one that only listens; with --job only that job ends, and the receiver goes on. Then "
+        "unfinished jobs that no process runs are given up the same way; a\n"
         "receiver's committed job needs no source and is finished.\n"
         "\n"
         "Exit code 10: too late, a job is decided or prepared; 'haul resolve' finishes it. If the\n"

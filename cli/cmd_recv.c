@@ -18,6 +18,7 @@ struct recv_options {
     const char *listen;
     struct haul_transport_list transports;
     bool once;
+    uint32_t jobs_max;
     uint32_t resume_wait_ms;
     const char *cpu_list;
     uint32_t applier_count;
@@ -71,6 +72,13 @@ static const struct option_rule rules[] = {
      .help = "exit after the first job that ends; a refused job does not count",
      .group = "How",
      AT(option_flag, once)},
+    {.name = "jobs",
+     .value_name = "N",
+     .help = "jobs at the same time, of one sender or several, as long as their ranges do\n"
+             "not overlap (default 4); one more waits",
+     AT(option_u32, jobs_max),
+     .min = 1,
+     .max = HAUL_TARGET_JOBS_MAX},
     {.name = "retry",
      .value_name = "TIME",
      .help = "with --once: how long to wait for a lost sender (default: as long as it retries)",
@@ -116,7 +124,7 @@ static const struct option_rule rules[] = {
 
 /* The context of the hooks. */
 struct receiver {
-    const struct migration_watch *watch;
+    struct migration_watch *watch;
     struct output *output;
 };
 
@@ -133,6 +141,7 @@ static enum haul_status keep_others_off(void *context, const struct haul_reserva
 static void on_job_ended(void *context, const struct haul_result *result)
 {
     const struct receiver *receiver = context;
+    ended_jobs_put(&receiver->watch->ended, result);
     migration_run_job_ended(result, receiver->watch, receiver->output);
 }
 
@@ -142,6 +151,12 @@ static uint64_t keep_free_of(const struct recv_options *given)
     return given->keep_free_bytes == KEEP_FREE_USUAL ? 0
            : given->keep_free_bytes == 0             ? 1
                                                      : given->keep_free_bytes;
+}
+
+/* `once` takes a single job. */
+static uint32_t jobs_max_of(const struct recv_options *given)
+{
+    return given->jobs_max > 0 ? given->jobs_max : given->once ? 1 : HAUL_TARGET_JOBS_DEFAULT;
 }
 
 /* Listen with an open store, wait, report. Returns the exit code. */
@@ -160,6 +175,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
                  .peer_timeout_ms = given->peer_timeout_ms},
         .answers_verify = true,
         .once = given->once,
+        .jobs_max = jobs_max_of(given),
         .resume_wait_ms = given->resume_wait_ms,
         .cpu_list = given->cpu_list,
         .applier_count = given->applier_count,
@@ -218,9 +234,11 @@ const struct command command_recv = {
     .synopsis = "--db DIR [options]",
     .details =
         "Prints 'haul: listening on ADDR:PORT' on stderr when it is ready. Without --once it\n"
-        "serves one job after another until SIGINT, SIGTERM or SIGHUP, which keep what has\n"
-        "arrived, and prints the figures of each job that ends (--json: one document per job,\n"
-        "and one for its own end). A sender that connects while a job runs retries later.\n"
+        "serves one job after another, up to --jobs at the same time, until SIGINT, SIGTERM or\n"
+        "SIGHUP, which keep what has arrived, and prints the figures of each job that ends\n"
+        "(--json: one document per job, and one for its own end). A sender for which there is\n"
+        "no place, or whose ranges another job brings, retries later. 'haul cancel --job'\n"
+        "ends one job. With --once it takes a single job.\n"
         "\n"
         "Without --allow-overwrite a range that holds records is refused, whatever the sender\n"
         "asks for. With --only-cf and --only-range everything else is refused, before anything\n"
@@ -231,7 +249,8 @@ const struct command command_recv = {
         "  haul recv --db /data/b\n"
         "  haul recv --db /data/b --listen 10.0.0.7:7447 --once --json\n"
         "  haul recv --db /data/b --only-cf default --only-range 'user\\::user;'\n"
-        "  haul recv --db /data/b --lane writebatch --appliers 2\n",
+        "  haul recv --db /data/b --lane writebatch --appliers 2\n"
+        "  haul recv --db /data/b --jobs 8 --appliers 4\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
     .needs_threads = true,

@@ -35,8 +35,26 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
+/* What runs on a database. */
+struct running {
+    struct running_job all;
+    struct running_part parts[HAUL_TARGET_JOBS_MAX]; /* of a receiver */
+    size_t part_count;
+};
+
+/* None if the command has just ended, or is of an earlier release. */
+static void ask_parts(int fd, struct running *running)
+{
+    char answer[CONTROL_PACKET_BYTES_MAX];
+    struct haul_error ignored;
+    running->part_count = 0;
+    if (control_client_ask(fd, "jobs", answer, ANSWER_TIMEOUT_MS, &ignored) == HAUL_OK) {
+        running->part_count = running_jobs_parse(answer, running->parts, HAUL_TARGET_JOBS_MAX);
+    }
+}
+
 /* OK: `*running` is filled in. Errors: NOT_FOUND (nothing runs), others. */
-static enum haul_status ask_running(const char *database, struct running_job *running,
+static enum haul_status ask_running(const char *database, struct running *running,
                                     struct haul_error *error)
 {
     int fd = -1;
@@ -46,11 +64,14 @@ static enum haul_status ask_running(const char *database, struct running_job *ru
         return status;
     }
     status = control_client_ask(fd, "status", answer, ANSWER_TIMEOUT_MS, error);
-    (void)close(fd);
-    if (status == HAUL_OK && !running_job_parse(answer, running)) {
+    if (status == HAUL_OK && !running_job_parse(answer, &running->all)) {
         status = haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
                                 "cannot parse the running command's answer");
     }
+    if (status == HAUL_OK) {
+        ask_parts(fd, running);
+    }
+    (void)close(fd);
     return status == HAUL_CLOSED ? HAUL_NOT_FOUND : status;
 }
 
@@ -80,6 +101,17 @@ static void print_trust(const struct haul_progress *figures)
                      figures->trust == HAUL_TRUST_KEY ? "holds the key" : "has a certificate",
                      haul_wire_name(figures->wire));
     }
+}
+
+static void print_part(const struct running_part *part)
+{
+    const struct haul_progress *figures = &part->state.figures;
+    char bytes[HUMAN_TEXT_BYTES_MAX];
+    char expected[HUMAN_TEXT_BYTES_MAX];
+    human_bytes((double)figures->bytes, bytes);
+    human_bytes((double)figures->bytes_expected, expected);
+    (void)printf("  job %.8s from %s, %s: %" PRIu64 " records, %s of about %s\n", part->job,
+                 part->peer, part->state.phase, figures->records, bytes, expected);
 }
 
 static void print_running(const struct running_job *running)
@@ -185,7 +217,7 @@ static void find_record_way(const char *directory, char way[RECORD_WAY_BYTES_MAX
 static int report(const struct status_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
-    struct running_job running;
+    struct running running = {.part_count = 0};
     struct haul_job *jobs = NULL;
     size_t count = 0;
     enum haul_status status = haul_jobs_list(options->database, &jobs, &count, &error);
@@ -206,13 +238,18 @@ static int report(const struct status_options *options, struct output *output)
     if (output->options.json) {
         struct json_output_jobs found = {.directory = options->database,
                                          .record_way_out = record_way,
-                                         .running = runs == HAUL_OK ? &running : NULL,
+                                         .running = runs == HAUL_OK ? &running.all : NULL,
+                                         .parts = running.parts,
+                                         .part_count = running.part_count,
                                          .jobs = jobs,
                                          .count = count};
         json_output_status(&found);
     } else {
         if (runs == HAUL_OK) {
-            print_running(&running);
+            print_running(&running.all);
+            for (size_t i = 0; i < running.part_count; i++) {
+                print_part(&running.parts[i]);
+            }
         }
         if (record_way[0] != '\0') {
             (void)printf(

@@ -137,11 +137,86 @@ static void answer_status(const struct control_server *server, int client,
     }
 }
 
+static void answer(int client, const char *text)
+{
+    (void)!send(client, text, strlen(text), MSG_NOSIGNAL);
+}
+
+static void answer_jobs(int client, struct haul_migration *migration)
+{
+    struct haul_job_progress jobs[HAUL_TARGET_JOBS_MAX];
+    char text[CONTROL_PACKET_BYTES_MAX];
+    size_t count =
+        migration == NULL ? 0 : haul_migration_jobs(migration, jobs, HAUL_TARGET_JOBS_MAX);
+    if (running_jobs_format(jobs, count, text, sizeof(text))) {
+        answer(client, text);
+    }
+}
+
+static void cancel_job(const struct control_server *server, int client, const uint8_t *job,
+                       struct haul_migration *migration)
+{
+    if (server->ended != NULL) {
+        ended_jobs_forget(server->ended, job);
+    }
+    bool runs = migration != NULL && haul_migration_cancel_job(migration, job) == HAUL_OK;
+    answer(client, runs ? "ok" : "none");
+}
+
+static bool runs_job(struct haul_migration *migration, const uint8_t *job)
+{
+    struct haul_job_progress jobs[HAUL_TARGET_JOBS_MAX];
+    size_t count =
+        migration == NULL ? 0 : haul_migration_jobs(migration, jobs, HAUL_TARGET_JOBS_MAX);
+    bool runs = false;
+    for (size_t i = 0; i < count; i++) {
+        runs = runs || memcmp(jobs[i].job, job, HAUL_JOB_BYTES) == 0;
+    }
+    return runs;
+}
+
+static void format_end(const struct control_end *end, char text[CONTROL_PACKET_BYTES_MAX])
+{
+    const struct haul_error *error = &end->error;
+    (void)snprintf(text, CONTROL_PACKET_BYTES_MAX, "%d\n%d\n%s\n%s\n%s", (int)error->status,
+                   end->had_job, error->text, error->hint, end->job);
+}
+
+static void answer_end(const struct control_server *server, int client, const uint8_t *job,
+                       struct haul_migration *migration)
+{
+    struct control_end end = {.had_job = true};
+    char text[CONTROL_PACKET_BYTES_MAX];
+    if (server->ended != NULL && ended_jobs_find(server->ended, job, &end.error)) {
+        format_end(&end, text);
+        answer(client, text);
+    } else {
+        answer(client, runs_job(migration, job) ? "running" : "gone");
+    }
+}
+
+/* "cancel ID", "end ID". False: it is neither. */
+static bool serve_job(const struct control_server *server, int client, const char *request,
+                      struct haul_migration *migration)
+{
+    static const char cancel[] = "cancel ";
+    static const char end[] = "end ";
+    uint8_t job[HAUL_JOB_BYTES];
+    bool cancels = strncmp(request, cancel, strlen(cancel)) == 0;
+    bool ends = strncmp(request, end, strlen(end)) == 0;
+    const char *id = request + (cancels ? strlen(cancel) : ends ? strlen(end) : 0);
+    if ((!cancels && !ends) || !running_job_parse_id(id, job)) {
+        return false;
+    }
+    (cancels ? cancel_job : answer_end)(server, client, job, migration);
+    return true;
+}
+
 /* Answer one request. False: the client is gone, or its request is unknown. */
 static bool serve_client(struct control_server *server, struct control_client *client,
                          struct haul_migration *migration)
 {
-    char request[16];
+    char request[CONTROL_REQUEST_BYTES_MAX];
     ssize_t size = recv(client->fd, request, sizeof(request) - 1, MSG_DONTWAIT);
     if (size <= 0) {
         return size < 0 && (errno == EAGAIN || errno == EINTR);
@@ -158,10 +233,14 @@ static bool serve_client(struct control_server *server, struct control_client *c
             server->cancelled = true;
         }
         client->waits_for_end = true;
-        (void)!send(client->fd, "ok", 2, MSG_NOSIGNAL);
+        answer(client->fd, "ok");
         return true;
     }
-    return false;
+    if (strcmp(request, "jobs") == 0) {
+        answer_jobs(client->fd, migration);
+        return true;
+    }
+    return serve_job(server, client->fd, request, migration);
 }
 
 /* The directory admits only its owner, but a process may inherit a descriptor of the socket. */
@@ -227,9 +306,7 @@ void control_server_serve(struct control_server *server, const struct pollfd *wa
 void control_server_tell_end(const struct control_server *server, const struct control_end *end)
 {
     char text[CONTROL_PACKET_BYTES_MAX];
-    const struct haul_error *error = &end->error;
-    (void)snprintf(text, sizeof(text), "%d\n%d\n%s\n%s\n%s", (int)error->status, end->had_job,
-                   error->text, error->hint, end->job);
+    format_end(end, text);
     for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
         const struct control_client *client = &server->clients[i];
         if (client->fd >= 0 && client->waits_for_end) {
@@ -365,6 +442,30 @@ static void take_end(char *packet, struct control_end *told)
         told->had_job = strcmp(had_job, "1") == 0;
         (void)snprintf(told->job, sizeof(told->job), "%s", job == NULL ? "" : job);
     }
+}
+
+enum haul_status control_client_wait_job(int fd, const char *job, uint32_t timeout_ms,
+                                         struct control_end *told, struct haul_error *error)
+{
+    enum { PAUSE_MS = 50 };
+    char request[CONTROL_REQUEST_BYTES_MAX];
+    char packet[CONTROL_PACKET_BYTES_MAX];
+    (void)snprintf(request, sizeof(request), "end %s", job);
+    *told = (struct control_end){.error.status = HAUL_CANCELLED, .had_job = true};
+    for (uint32_t waited_ms = 0; waited_ms <= timeout_ms; waited_ms += PAUSE_MS) {
+        enum haul_status status = control_client_ask(fd, request, packet, timeout_ms, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+        if (strcmp(packet, "running") != 0) {
+            if (strcmp(packet, "gone") != 0) {
+                take_end(packet, told);
+            }
+            return HAUL_OK;
+        }
+        (void)poll(NULL, 0, PAUSE_MS);
+    }
+    return haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the job has not ended yet");
 }
 
 enum haul_status control_client_wait_end(int fd, uint32_t timeout_ms, struct control_end *told)

@@ -3,8 +3,16 @@
  * `haul recv`: `haul/control` below the database, present while the command runs.
  *
  * Only the owner can access the directory and the socket, and only the owner and root are answered.
- * One packet is a request ("status", "cancel"), one packet is the answer. When its job has ended,
- * the server sends the job's end to all clients that wait for it, and closes all connections. */
+ * One packet is a request, one packet is the answer:
+ *
+ *   status       a running job (running_job.h): of a receiver, all its jobs together
+ *   jobs         the jobs that a receiver runs
+ *   cancel       "ok": everything is cancelled
+ *   cancel ID    "ok": the receiver's job with this id is cancelled, the others go on; or "none"
+ *   end ID       "running", or how that job has ended, or "gone": it ended with nothing
+ *
+ * When its command has ended, the server sends the end to all clients that wait for it, and closes
+ * all connections. */
 #ifndef HAUL_CONTROL_SOCKET_H
 #define HAUL_CONTROL_SOCKET_H
 
@@ -13,13 +21,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ended_jobs.h"
 #include "haul/migration.h"
 #include "haul/status.h"
 
 enum {
     CONTROL_CLIENT_COUNT_MAX = 8, /* one more evicts the one that is silent longest */
     CONTROL_POLL_COUNT = CONTROL_CLIENT_COUNT_MAX + 1,
-    CONTROL_PACKET_BYTES_MAX = 2048,
+    CONTROL_PACKET_BYTES_MAX = 8192,
+    CONTROL_REQUEST_BYTES_MAX = 64,
 };
 
 struct control_client {
@@ -34,7 +44,8 @@ struct control_server {
     int listen_fd;
     struct control_client clients[CONTROL_CLIENT_COUNT_MAX];
     uint64_t client_number;
-    bool cancelled; /* a cancel was requested before there was a migration */
+    bool cancelled;           /* a cancel was requested before there was a migration */
+    struct ended_jobs *ended; /* of a receiver; borrowed; NULL: none */
 };
 
 /* The caller has the database open, so an existing socket belongs to a dead process. Errors: IO,
@@ -70,6 +81,11 @@ enum haul_status control_client_open(const char *database, int *fd,
 enum haul_status control_client_ask(int fd, const char *request,
                                     char answer[CONTROL_PACKET_BYTES_MAX], uint32_t timeout_ms,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* Wait until this job of the receiver has ended. `told`: how. Errors: TIMEOUT, and those of
+ * control_client_ask. */
+enum haul_status control_client_wait_job(int fd, const char *job, uint32_t timeout_ms,
+                                         struct control_end *told,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* Wait until the process of the other side is gone, and with it its lock on the database, if this
  * kernel can tell (5.3). */
 void control_client_wait_gone(int fd, uint32_t timeout_ms);

@@ -107,11 +107,34 @@ void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_B
     }
 }
 
-static json_t *running_object(const struct running_job *running)
+static json_t *part_object(const struct running_part *part)
+{
+    const struct haul_progress *figures = &part->state.figures;
+    json_t *object = json_object();
+    set(object, "job", text_of(part->job));
+    set(object, "peer", text_of(part->peer));
+    set(object, "phase", text_of(part->state.phase));
+    set_count(object, "records", figures->records);
+    set_count(object, "bytes", figures->bytes);
+    set_count(object, "bytes_expected", figures->bytes_expected);
+    set_count(object, "wire_bytes", figures->wire_bytes);
+    set_count(object, "durable_records", figures->durable_records);
+    set_count(object, "durable_bytes", figures->durable_bytes);
+    set(object, "seconds", json_real(figures->seconds));
+    return object;
+}
+
+static json_t *running_object(const struct json_output_jobs *jobs)
 {
     char text[RUNNING_JOB_TEXT_BYTES_MAX];
-    bool fits = running != NULL && running_job_format(running, text, sizeof(text));
-    return fits ? json_loads(text, 0, NULL) : json_null();
+    bool fits = jobs->running != NULL && running_job_format(jobs->running, text, sizeof(text));
+    json_t *object = fits ? json_loads(text, 0, NULL) : json_null();
+    json_t *parts = json_array();
+    for (size_t i = 0; i < jobs->part_count; i++) {
+        (void)json_array_append_new(parts, part_object(&jobs->parts[i]));
+    }
+    (void)json_object_set_new(object, "jobs", parts); /* frees it if nothing runs */
+    return object;
 }
 
 static json_t *left_job_object(const struct haul_job *job, const char *directory)
@@ -147,7 +170,7 @@ void json_output_status(const struct json_output_jobs *jobs)
         (void)json_array_append_new(job_text_is_over(job) ? over : array,
                                     left_job_object(job, jobs->directory));
     }
-    set(document, "running", running_object(jobs->running));
+    set(document, "running", running_object(jobs));
     set(document, "jobs", array);
     set(document, "over", over);
     set(document, "record_way_out", text_or_null(jobs->record_way_out));

@@ -60,6 +60,8 @@ struct json_output_jobs {
     const char *directory;      /* as given */
     const char *record_way_out; /* "": the ownership record is not damaged */
     const struct running_job *running;
+    const struct running_part *parts; /* of a receiver that runs */
+    size_t part_count;
     const struct haul_job *jobs;
     size_t count;
 };

@@ -338,8 +338,10 @@ static int run_store(const char *directory, const struct migration_work *work,
 {
     struct haul_error error = {.status = HAUL_OK};
     struct migration_watch watch = {.directory = directory, .peer = work->peer};
+    ended_jobs_init(&watch.ended);
     enum haul_status status = signal_watch_init(&watch.signals, output, &error);
     if (status != HAUL_OK) {
+        ended_jobs_fini(&watch.ended);
         return migration_run_refused(status, &error, &watch, output);
     }
     struct haul_rocks_options rocks = {.size_bytes = sizeof(rocks),
@@ -359,6 +361,7 @@ static int run_store(const char *directory, const struct migration_work *work,
         /* From here on a signal must leave everything in order, before the job and after it. */
         signal_watch_set_polled(&watch.signals);
         open_control(&watch, directory, output);
+        watch.control.ended = &watch.ended;
         exit_code = work->run(store, work->options, &watch, output);
         hide_control(&watch, output);
         store->ops->close(store);
@@ -367,6 +370,7 @@ static int run_store(const char *directory, const struct migration_work *work,
         exit_code = migration_run_refused(status, &error, &watch, output);
     }
     signal_watch_fini(&watch.signals);
+    ended_jobs_fini(&watch.ended);
     return exit_code;
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "control_socket.h"
+#include "ended_jobs.h"
 #include "haul/migration.h"
 #include "haul/store.h"
 #include "load_writer.h"
@@ -19,6 +20,7 @@ struct migration_watch {
     const char *peer;
     struct signal_watch signals;
     struct control_server control;
+    struct ended_jobs ended;  /* a receiver's */
     struct load_writer *load; /* ends with the migration; NULL: none */
     /* A sender's, at its end: why `haul drop` cannot delete the copy. Empty: it can. */
     char no_drop[HAUL_ERROR_TEXT_BYTES_MAX];

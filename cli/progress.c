@@ -42,7 +42,10 @@ static void sample_speed(struct progress *progress, const struct haul_progress *
                          uint64_t now_ns)
 {
     uint64_t elapsed_ns = now_ns - progress->sampled_ns;
-    if (elapsed_ns >= SPEED_INTERVAL_MS * ns_per_ms && figures->bytes >= progress->sampled_bytes) {
+    if (figures->bytes < progress->sampled_bytes) { /* a job has ended, and another goes on */
+        progress->sampled_bytes = figures->bytes;
+        progress->sampled_ns = now_ns;
+    } else if (elapsed_ns >= SPEED_INTERVAL_MS * ns_per_ms) {
         double bytes = (double)(figures->bytes - progress->sampled_bytes);
         progress->bytes_per_second = bytes * 1e9 / (double)elapsed_ns;
         progress->sampled_bytes = figures->bytes;

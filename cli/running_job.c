@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* running_job.c — converts a running job to JSON and back. */
+/* running_job.c — converts running jobs to JSON and back. */
 #include "running_job.h"
 
 #include <inttypes.h>
@@ -94,4 +94,89 @@ bool running_job_parse(const char *text, struct running_job *job)
     }
     json_decref(object);
     return sound;
+}
+
+/* --- the jobs of a receiver ------------------------------------------------------------------- */
+
+bool running_job_parse_id(const char *text, uint8_t job[HAUL_JOB_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    bool sound = strlen(text) == 2 * (size_t)HAUL_JOB_BYTES;
+    for (size_t i = 0; sound && i < HAUL_JOB_BYTES; i++) {
+        const char *high = strchr(digits, text[2 * i]);
+        const char *low = strchr(digits, text[2 * i + 1]);
+        sound = high != NULL && low != NULL;
+        job[i] = sound ? (uint8_t)((high - digits) << 4 | (low - digits)) : 0;
+    }
+    return sound;
+}
+
+static json_t *part_of(const struct haul_job_progress *job)
+{
+    const struct haul_progress *figures = &job->progress;
+    char id[2 * HAUL_JOB_BYTES + 1];
+    for (size_t i = 0; i < HAUL_JOB_BYTES; i++) {
+        (void)snprintf(id + 2 * i, 3, "%02x", job->job[i]);
+    }
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "job", id, "peer", job->peer, "phase",
+        haul_phase_name(figures->phase), "records", count_of(figures->records), "bytes",
+        count_of(figures->bytes), "bytes_expected", count_of(figures->bytes_expected), "wire_bytes",
+        count_of(figures->wire_bytes), "durable_records", count_of(figures->durable_records),
+        "durable_bytes", count_of(figures->durable_bytes), "seconds", figures->seconds);
+}
+
+bool running_jobs_format(const struct haul_job_progress *jobs, size_t count, char *text,
+                         size_t text_size_bytes)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        (void)json_array_append_new(array, part_of(&jobs[i]));
+    }
+    size_t size = json_dumpb(array, text, text_size_bytes, JSON_COMPACT);
+    json_decref(array);
+    if (size == 0 || size >= text_size_bytes) {
+        return false;
+    }
+    text[size] = '\0';
+    return true;
+}
+
+static bool parse_part(json_t *object, struct running_part *part)
+{
+    const char *job = NULL;
+    const char *peer = NULL;
+    const char *phase = NULL;
+    json_int_t numbers[6];
+    double seconds = 0;
+    bool sound =
+        json_unpack(object, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:F}", "job", &job,
+                    "peer", &peer, "phase", &phase, "records", &numbers[0], "bytes", &numbers[1],
+                    "bytes_expected", &numbers[2], "wire_bytes", &numbers[3], "durable_records",
+                    &numbers[4], "durable_bytes", &numbers[5], "seconds", &seconds) == 0;
+    if (sound) {
+        memset(part, 0, sizeof(*part));
+        (void)snprintf(part->job, sizeof(part->job), "%s", job);
+        (void)snprintf(part->peer, sizeof(part->peer), "%s", peer);
+        (void)snprintf(part->state.phase, sizeof(part->state.phase), "%s", phase);
+        part->state.figures = (struct haul_progress){.records = (uint64_t)numbers[0],
+                                                     .bytes = (uint64_t)numbers[1],
+                                                     .bytes_expected = (uint64_t)numbers[2],
+                                                     .wire_bytes = (uint64_t)numbers[3],
+                                                     .durable_records = (uint64_t)numbers[4],
+                                                     .durable_bytes = (uint64_t)numbers[5],
+                                                     .seconds = seconds};
+    }
+    return sound;
+}
+
+size_t running_jobs_parse(const char *text, struct running_part *parts, size_t count_max)
+{
+    json_t *array = json_loads(text, 0, NULL);
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(array) && count < count_max; i++) {
+        count += parse_part(json_array_get(array, i), &parts[count]) ? 1 : 0;
+    }
+    json_decref(array);
+    return count;
 }

@@ -109,7 +109,7 @@ test_recv__refused_strangers__few_log_lines() {
 test_send__another_job_runs__waits_for_its_end() {
     make_database source 20000
     make_database other 100
-    receive
+    receive --jobs 1
     "$haul" send --db source --to "$receiver_address" --transport tcp --rate 4M --batch-min 64K \
         --batch-max 256K >"$work/first.out" 2>"$work/first.err" </dev/null &
     local sender=$!

@@ -11,6 +11,7 @@
 #include "exit_code.h"
 #include "haul/job.h"
 #include "ran.h"
+#include "running_job.h"
 
 /* --- what stands behind the command ----------------------------------------------------------- */
 
@@ -31,6 +32,10 @@ static struct haul_rocks_options opened;
 static uint32_t waited_ms;
 static char said[512]; /* each call, with the first byte of its job */
 static int closed_count;
+static struct haul_job_progress parts[2]; /* of a receiver */
+static size_t part_count;
+static enum haul_status jobs_answer;
+static const char *wanted_request;
 static int client_fd;
 
 static void say(const char *what, const struct haul_job *job)
@@ -56,6 +61,10 @@ static void begin(void)
     (void)snprintf(told_job, sizeof(told_job), "22222222222222222222222222222222");
     force_answer = other_answer = HAUL_OK;
     client_answer = HAUL_NOT_FOUND;
+    jobs_answer = HAUL_OK;
+    memset(parts, 0, sizeof(parts));
+    part_count = 0;
+    wanted_request = "cancel";
     memset(&opened, 0, sizeof(opened));
     waited_ms = 0;
     said[0] = '\0';
@@ -123,8 +132,12 @@ enum haul_status __wrap_control_client_ask(int fd, const char *request,
                                            struct haul_error *error)
 {
     check_equal(fd, client_fd);
-    check_text(request, "cancel");
     check_equal(timeout_ms, 5000);
+    if (strcmp(request, "jobs") == 0) {
+        check(running_jobs_format(parts, part_count, text, CONTROL_PACKET_BYTES_MAX));
+        return answer(jobs_answer, "no answer", error);
+    }
+    check_text(request, wanted_request);
     (void)snprintf(text, CONTROL_PACKET_BYTES_MAX, "ok");
     say("ask", NULL);
     return answer(ask_answer, "no answer", error);
@@ -141,6 +154,20 @@ enum haul_status __wrap_control_client_wait_end(int fd, uint32_t timeout_ms,
     (void)snprintf(told->job, sizeof(told->job), "%s", told_job);
     waited_ms = timeout_ms;
     return end_answer;
+}
+
+enum haul_status __wrap_control_client_wait_job(int fd, const char *job, uint32_t timeout_ms,
+                                                struct control_end *told, struct haul_error *error);
+enum haul_status __wrap_control_client_wait_job(int fd, const char *job, uint32_t timeout_ms,
+                                                struct control_end *told, struct haul_error *error)
+{
+    check_equal(fd, client_fd);
+    check_text(job, "33333333333333333333333333333333");
+    haul_error_set(&told->error, told_status, NULL, 0, "told");
+    told->had_job = true;
+    waited_ms = timeout_ms;
+    say("job", NULL);
+    return answer(end_answer, "not ended", error);
 }
 
 void __wrap_control_client_wait_gone(int fd, uint32_t timeout_ms);
@@ -341,6 +368,35 @@ static void test_cancel__command_does_not_end__each_cause(void)
     client_answer = HAUL_IO;
     check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_PERMANENT);
     check_has(ran.err.text, "no socket");
+    check_text(said, "");
+}
+
+/* A receiver runs two jobs; `told`: how the one that is named ends. */
+static int cancel_of_receiver(const char *line, enum haul_status told)
+{
+    begin();
+    client_answer = HAUL_OK;
+    part_count = 2;
+    memset(parts[0].job, 0x33, HAUL_JOB_BYTES);
+    memset(parts[1].job, 0x34, HAUL_JOB_BYTES);
+    wanted_request = "cancel 33333333333333333333333333333333";
+    told_status = told;
+    return run(&command_cancel, line);
+}
+
+static void test_cancel__job_of_a_receiver__only_that_one(void)
+{
+    check_equal(cancel_of_receiver("--db /a --job 3333 --wait 2s", HAUL_CANCELLED), EXIT_CODE_OK);
+    check_text(ran.out.text, "cancelled 1 job\n");
+    check_equal(waited_ms, 2000);
+    check(strncmp(said, "ask", 3) == 0 && strstr(said, "job") != NULL);
+    check(!is_open(client_fd));
+    check_equal(cancel_of_receiver("--db /a --job 3333", HAUL_OK), EXIT_CODE_PREFLIGHT);
+    check_has(ran.err.text, "too late: the job was decided");
+    check_equal(cancel_of_receiver("--db /a --job 3333", HAUL_CLOSED), EXIT_CODE_TEMPORARY);
+    check_has(ran.err.text, "told");
+    check_equal(cancel_of_receiver("--db /a --job 3", HAUL_CANCELLED), EXIT_CODE_TEMPORARY);
+    check_has(ran.err.text, "a command runs on /a"); /* it does not name one job */
     check_text(said, "");
 }
 
@@ -613,6 +669,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_cancel__command_fails_by_itself__only_its_own_job_is_given_up),
     CHECK_TEST(test_cancel__receiver_without_a_job__what_is_left_is_given_up),
     CHECK_TEST(test_cancel__command_does_not_end__each_cause),
+    CHECK_TEST(test_cancel__job_of_a_receiver__only_that_one),
     CHECK_TEST(test_cancel__left_job_named_while_a_command_runs__refused),
     CHECK_TEST(test_cancel__left_jobs__all_or_the_one_that_is_named),
     CHECK_TEST(test_cancel__roles__how_the_database_is_opened),

@@ -23,6 +23,9 @@ static enum haul_status ask_answer;
 static enum haul_status owner_answer;
 static const char *noise; /* instead of an answer */
 static struct running_job running;
+static struct haul_job_progress parts[2]; /* of a receiver */
+static size_t part_count;
+static enum haul_status jobs_answer;
 static int client_fd;
 
 static void begin(void)
@@ -39,6 +42,9 @@ static void begin(void)
     list_answer = check_answer = ask_answer = owner_answer = HAUL_OK;
     client_answer = HAUL_NOT_FOUND;
     noise = NULL;
+    jobs_answer = HAUL_OK;
+    memset(parts, 0, sizeof(parts));
+    part_count = 0;
     running = (struct running_job){
         .command = "send",
         .phase = "copying",
@@ -85,8 +91,12 @@ enum haul_status __wrap_control_client_ask(int fd, const char *request,
                                            struct haul_error *error)
 {
     check_equal(fd, client_fd);
-    check_text(request, "status");
     check_equal(timeout_ms, 5000);
+    if (strcmp(request, "jobs") == 0) {
+        check(running_jobs_format(parts, part_count, text, CONTROL_PACKET_BYTES_MAX));
+        return answer(jobs_answer, "no answer", error);
+    }
+    check_text(request, "status");
     if (noise != NULL) {
         (void)snprintf(text, CONTROL_PACKET_BYTES_MAX, "%s", noise);
     } else {
@@ -144,6 +154,28 @@ static void test_status__command_runs__each_figure(void)
                "  safe on the target: 5 records, 6.0 kB of the copy\n");
     int copy = dup(client_fd);
     check(copy < 0); /* the connection is closed again */
+}
+
+static void test_status__receiver_runs_two_jobs__a_line_and_an_object_for_each(void)
+{
+    begin();
+    client_answer = HAUL_OK;
+    part_count = 2;
+    memset(parts[0].job, 0x33, HAUL_JOB_BYTES);
+    memset(parts[1].job, 0x44, HAUL_JOB_BYTES);
+    (void)snprintf(parts[0].peer, sizeof(parts[0].peer), "10.0.0.7:4711");
+    parts[0].progress = (struct haul_progress){.phase = HAUL_PHASE_COPYING, .records = 3};
+    parts[1].progress = (struct haul_progress){.phase = HAUL_PHASE_PLANNING};
+    check_equal(run(&command_status, "--db /a"), EXIT_CODE_OK);
+    check_has(ran.out.text,
+              "  job 33333333 from 10.0.0.7:4711, copying: 3 records, 0 B of about 0 B\n"
+              "  job 44444444 from , planning: 0 records");
+    check_equal(run(&command_status, "--db /a --json"), EXIT_CODE_OK);
+    check_has(ran.out.text, "\"jobs\":[{\"job\":\"33333333333333333333333333333333\",\"peer\":"
+                            "\"10.0.0.7:4711\",\"phase\":\"copying\",\"records\":3");
+    jobs_answer = HAUL_CLOSED; /* a command of an earlier release */
+    check_equal(run(&command_status, "--db /a"), EXIT_CODE_OK);
+    check(strstr(ran.out.text, "job 33333333") == NULL);
 }
 
 static void test_status__files_kept_by_the_job__a_line_when_there_are_any(void)
@@ -292,6 +324,7 @@ static void test_version__text_and_document__the_release(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_status__ownership_record_is_damaged__its_way_out_comes_first),
     CHECK_TEST(test_status__command_runs__each_figure),
+    CHECK_TEST(test_status__receiver_runs_two_jobs__a_line_and_an_object_for_each),
     CHECK_TEST(test_status__files_kept_by_the_job__a_line_when_there_are_any),
     CHECK_TEST(test_status__command_runs_with_jobs__no_way_out_is_named),
     CHECK_TEST(test_status__left_job__who_it_is_and_the_ways_out),
