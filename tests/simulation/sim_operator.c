@@ -295,10 +295,21 @@ static bool receives(struct sim_world *world, const struct sim_host *host)
     return false;
 }
 
+static void look_side_by_side(struct sim_world *world, const struct sim_command *receiver)
+{
+    struct haul_job_progress jobs[HAUL_TARGET_JOBS_MAX];
+    bool runs = receiver != NULL && receiver->migration != NULL;
+    if (runs && world->options->jobs_max > 1 && !world->side_by_side) {
+        size_t count = haul_migration_jobs(receiver->migration, jobs, HAUL_TARGET_JOBS_MAX);
+        world->side_by_side = count > 1;
+    }
+}
+
 static void operate_receiver(struct sim_world *world, struct sim_host *host)
 {
     struct sim_command *command = host->receiver;
     bool wanted = receives(world, host);
+    look_side_by_side(world, command);
     if (command != NULL && command->process == NULL) {
         sim_command_drop(command);
         host->receiver = NULL;
@@ -319,9 +330,8 @@ static void operate_receiver(struct sim_world *world, struct sim_host *host)
 /* Follow the advice of the refusal. */
 static void adopt(struct sim_world *world, struct sim_host *host)
 {
-    bool wanted =
-        host->told && !host->copied &&
-        (host->moved || host->was_reset || sim_records_any_foreign(sim_records_of(host)));
+    bool wanted = host->told && !host->copied &&
+                  (host->moved || host->was_reset || sim_records_any_foreign(sim_records_of(host)));
     host->told = host->told && wanted;
     if (!wanted || !host->up || sim_command_count(host) > 0) {
         return;

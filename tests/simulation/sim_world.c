@@ -226,6 +226,7 @@ static void add_figures(const struct sim_world *self, struct sim_figures *figure
     figures->tasks += self->task_count;
     figures->decisions += self->truth.handed_count;
     figures->commands += self->commands;
+    figures->side_by_side += self->side_by_side;
     figures->client_writes += self->client.writes;
     for (uint32_t i = 0; i < self->task_count; i++) {
         figures->committed += self->tasks[i].committed;

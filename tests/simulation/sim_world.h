@@ -31,6 +31,7 @@ struct sim_world {
     uint64_t wake_ns;    /* operators next have something to do then, ... */
     uint64_t ended_seen; /* ... or when a command has ended */
     uint64_t commands;
+    bool side_by_side; /* a receiver was seen with several jobs */
 };
 
 struct sim_figures {
@@ -39,6 +40,7 @@ struct sim_figures {
     double seconds; /* of simulated time */
     uint64_t hosts;
     uint64_t tasks, committed, decisions;
+    uint64_t side_by_side; /* worlds in which a receiver was seen with several jobs */
     uint64_t commands;
     uint64_t client_writes;
     uint64_t faults[SIM_FAULT_COUNT]; /* faults that took effect */

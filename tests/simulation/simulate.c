@@ -74,9 +74,9 @@ static void print_figures(const struct sim_figures *figures, double seconds)
     printf("simulated %.0f s in %.1f s: %" PRIu64 " steps, %" PRIu64 " writes of clients\n",
            figures->seconds, seconds, figures->steps, figures->client_writes);
     printf("worlds: %" PRIu64 " databases, %" PRIu64 " jobs wanted, %" PRIu64 " done, %" PRIu64
-           " decided, %" PRIu64 " commands\n",
+           " decided, %" PRIu64 " commands; side by side in %" PRIu64 " worlds\n",
            figures->hosts, figures->tasks, figures->committed, figures->decisions,
-           figures->commands);
+           figures->commands, figures->side_by_side);
     printf("network: %" PRIu64 " connections, %" PRIu64 " cut, %" PRIu64 " silent, %" PRIu64
            " refused, %" PRIu64 " flipped bits, %" PRIu64 " replayed; %" PRIu64 " stalls\n",
            network->connections, network->cuts, network->silences, network->refusals,
