@@ -14,16 +14,25 @@
 #include "rocks_store.h"
 #include "rocks_stored.h"
 
-static bool is_there(const struct rocks_store *store, const char *name)
+/* The place of a family; ROCKS_FAMILY_COUNT_MAX: it is not there. */
+static size_t place_of(struct rocks_store *store, const char *name)
 {
-    bool found = false;
-    for (size_t i = 0; i < store->family_count; i++) {
-        found = found || strcmp(store->families[i].family.name, name) == 0;
+    size_t at = 0;
+    (void)pthread_rwlock_rdlock(&store->families_lock);
+    while (at < store->family_count && strcmp(store->families[at].family.name, name) != 0) {
+        at++;
     }
-    return found;
+    at = at < store->family_count ? at : ROCKS_FAMILY_COUNT_MAX;
+    (void)pthread_rwlock_unlock(&store->families_lock);
+    return at;
 }
 
-/* The first place without a family. */
+static bool is_there(struct rocks_store *store, const char *name)
+{
+    return place_of(store, name) < ROCKS_FAMILY_COUNT_MAX;
+}
+
+/* The first place without a family; with the lock held. */
 static size_t free_place(const struct rocks_store *store)
 {
     size_t at = 0;
@@ -33,7 +42,7 @@ static size_t free_place(const struct rocks_store *store)
     return at;
 }
 
-static enum haul_status check_new_name(const struct rocks_store *store, const char *name,
+static enum haul_status check_new_name(struct rocks_store *store, const char *name,
                                        struct haul_error *error)
 {
     size_t size = strlen(name);
@@ -47,7 +56,10 @@ static enum haul_status check_new_name(const struct rocks_store *store, const ch
     if (is_there(store, name)) {
         return haul_error_set(error, HAUL_EXISTS, NULL, 0, "column family '%s' exists", name);
     }
-    if (free_place(store) == HAUL_FAMILY_COUNT_MAX) {
+    (void)pthread_rwlock_rdlock(&store->families_lock);
+    bool full = free_place(store) == HAUL_FAMILY_COUNT_MAX;
+    (void)pthread_rwlock_unlock(&store->families_lock);
+    if (full) {
         return haul_error_set(error, HAUL_LIMIT, NULL, 0, "more than %d column families",
                               HAUL_FAMILY_COUNT_MAX);
     }
@@ -67,7 +79,7 @@ static enum haul_status create(struct rocks_store *store, struct rocks_family *f
         return status;
     }
     family->family.id = rocksdb_column_family_handle_get_id(family->handle);
-    store->stored_now_ns = 0; /* RocksDB has rewritten its options */
+    rocks_takeover_forget(store, false);
     (void)pthread_rwlock_wrlock(&store->families_lock);
     size_t at = free_place(store);
     store->families[at] = *family;
@@ -186,10 +198,8 @@ static enum haul_status remake(struct rocks_store *store, const char *name, cons
         status = reopen(store, &family, error);
     }
     (void)pthread_rwlock_unlock(&store->families_lock);
-    store->stored_now_ns = 0;
+    rocks_takeover_forget(store, status == HAUL_OK);
     if (status == HAUL_OK) {
-        rocks_stored_free(store->stored); /* the old ones */
-        store->stored = NULL;
         *created = store->families[0].family;
     }
     return status;
@@ -234,16 +244,13 @@ enum haul_status rocks_family_drop(struct haul_store *base, const char *name,
                                    struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
-    size_t index = 0;
     char *message = NULL;
     if (store->attached) {
         return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                               "only its owner removes column family '%s'", name);
     }
-    while (index < store->family_count && strcmp(store->families[index].family.name, name) != 0) {
-        index++;
-    }
-    if (index == store->family_count) {
+    size_t index = place_of(store, name);
+    if (index == ROCKS_FAMILY_COUNT_MAX) {
         return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no column family '%s'", name);
     }
     struct rocks_family family = store->families[index];
@@ -258,6 +265,6 @@ enum haul_status rocks_family_drop(struct haul_store *base, const char *name,
     rocksdb_column_family_handle_destroy(family.handle);
     rocksdb_options_destroy(family.options);
     rocks_door_domain_free(family.domain);
-    store->stored_now_ns = 0;
+    rocks_takeover_forget(store, false);
     return HAUL_OK;
 }

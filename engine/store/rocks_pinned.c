@@ -38,9 +38,10 @@ static uint64_t bytes_of(const char *path, const char *suffix, uint64_t number)
 }
 
 /* Values outside of tables. */
-static uint64_t live_blob_bytes(const struct rocks_store *store)
+static uint64_t live_blob_bytes(struct rocks_store *store)
 {
     uint64_t bytes = 0;
+    (void)pthread_rwlock_rdlock(&store->families_lock); /* none is dropped meanwhile */
     for (size_t i = 0; i < store->family_count; i++) {
         uint64_t found = 0;
         if (store->families[i].handle != NULL &&
@@ -49,6 +50,7 @@ static uint64_t live_blob_bytes(const struct rocks_store *store)
             bytes += found;
         }
     }
+    (void)pthread_rwlock_unlock(&store->families_lock);
     return bytes;
 }
 

@@ -137,7 +137,9 @@ static enum haul_status check_filter(struct rocks_store *store, const char *fami
     char ours[HAUL_NAME_BYTES_MAX] = "";
     char theirs[HAUL_NAME_BYTES_MAX] = "";
     for (size_t i = 0; i < 2 && ours[0] == '\0'; i++) {
-        rocks_stored_class(rocks_family_option(store, family, names[i]), ours, sizeof(ours));
+        char value[ROCKS_OPTION_VALUE_BYTES_MAX];
+        rocks_family_option(store, family, names[i], value);
+        rocks_stored_class(value, ours, sizeof(ours));
     }
     for (size_t i = 0; i < 2 && theirs[0] == '\0'; i++) {
         class_of(options, names[i], theirs);
@@ -162,10 +164,11 @@ static enum haul_status check_family(struct rocks_store *store, const struct roc
 {
     const char *name = family->family.name;
     struct rocks_family_facts facts;
+    char style[ROCKS_OPTION_VALUE_BYTES_MAX];
     rocks_door_family(store->db, family->handle, &facts);
-    bool fifo =
-        rocksdb_options_get_compaction_style(family->options) == STYLE_FIFO ||
-        strcmp(rocks_family_option(store, name, "compaction_style"), "kCompactionStyleFIFO") == 0;
+    rocks_family_option(store, name, "compaction_style", style);
+    bool fifo = rocksdb_options_get_compaction_style(family->options) == STYLE_FIFO ||
+                strcmp(style, "kCompactionStyleFIFO") == 0;
     if (fifo) {
         return refuse(name, error,
                       "has FIFO compaction, which drops the oldest tables by size or age",

@@ -465,6 +465,7 @@ static void store_close(struct haul_store *base)
     rocksdb_writeoptions_destroy(store->write_options_no_wal);
     (void)pthread_rwlock_destroy(&store->families_lock);
     (void)pthread_mutex_destroy(&store->ingest_lock);
+    (void)pthread_mutex_destroy(&store->stored_lock);
     if (store->place_fd >= 0) {
         (void)close(store->place_fd);
     }
@@ -536,6 +537,7 @@ struct rocks_store *rocks_store_create(const char *path)
     rocksdb_writeoptions_disable_WAL(store->write_options_no_wal, 1);
     (void)pthread_rwlock_init(&store->families_lock, NULL);
     (void)pthread_mutex_init(&store->ingest_lock, NULL);
+    (void)pthread_mutex_init(&store->stored_lock, NULL);
     return store;
 }
 

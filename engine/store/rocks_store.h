@@ -33,6 +33,7 @@
 #include "haul/store.h"
 #include "read_ahead.h"
 #include "rocks_door.h"
+#include "rocks_known.h"
 
 struct rocks_stored;
 
@@ -80,6 +81,7 @@ struct rocks_store {
     struct rocks_stored *stored;     /* from before the open; NULL: attached, or new */
     struct rocks_stored *stored_now; /* read on the first request */
     uint64_t stored_now_ns;
+    pthread_mutex_t stored_lock; /* of the last three */
     rocksdb_writeoptions_t *write_options;
     rocksdb_writeoptions_t *write_options_no_wal;
     pthread_rwlock_t families_lock; /* families are created and dropped while others look them up;
@@ -193,11 +195,15 @@ enum haul_status rocks_place_check(struct haul_store *base,
 
 /* --- rocks_takeover.c, rocks_families.c, rocks_receive.c, rocks_send.c ------------------------ */
 
-/* The stored value of one option of a family ("table." before a table option); "" without one.
- * Borrowed until the next call. */
-const char *rocks_family_option(struct rocks_store *store, const char *family, const char *name);
+/* The stored value of one option of a family ("table." before a table option); "" without one, and
+ * for one that does not fit. Thread: any. */
+void rocks_family_option(struct rocks_store *store, const char *family, const char *name,
+                         char value[ROCKS_OPTION_VALUE_BYTES_MAX]);
+/* Thread: any. */
 enum haul_status rocks_family_options(struct haul_store *base, uint32_t family_id, char **options,
                                       struct haul_error *error);
+/* RocksDB has rewritten its options; `anew`: for a database that was created again. */
+void rocks_takeover_forget(struct rocks_store *store, bool anew);
 /* Name, classes and options (the caller's) of a family that takes over the options of `text` that
  * fit. */
 void rocks_takeover_prepare(const struct rocks_store *store, const char *name, const char *text,

@@ -24,8 +24,9 @@ enum { TEXT_BYTES_MAX = 8 << 10 };
 
 /* --- from this store -------------------------------------------------------------------------- */
 
-/* A family that existed at the open has the options stored before it: those that RocksDB has
- * written since lack the objects that it could not create. */
+/* With the lock held, also while `*stored` is used. A family that existed at the open has the
+ * options stored before it: those that RocksDB has written since lack the objects that it could not
+ * create. */
 static enum haul_status find_stored(struct rocks_store *store, const char *family,
                                     const struct rocks_stored **stored, struct haul_error *error)
 {
@@ -47,15 +48,50 @@ static enum haul_status find_stored(struct rocks_store *store, const char *famil
     return status;
 }
 
-const char *rocks_family_option(struct rocks_store *store, const char *family, const char *name)
+void rocks_family_option(struct rocks_store *store, const char *family, const char *name,
+                         char value[ROCKS_OPTION_VALUE_BYTES_MAX])
 {
     const struct rocks_stored *stored = NULL;
     struct haul_error ignored;
     bool table = strncmp(name, ROCKS_TABLE_PREFIX, strlen(ROCKS_TABLE_PREFIX)) == 0;
-    return find_stored(store, family, &stored, &ignored) != HAUL_OK
-               ? ""
-               : rocks_stored_value(stored, table ? ROCKS_SECTION_TABLE : ROCKS_SECTION_FAMILY,
-                                    family, table ? name + strlen(ROCKS_TABLE_PREFIX) : name);
+    const char *found = "";
+    (void)pthread_mutex_lock(&store->stored_lock);
+    if (find_stored(store, family, &stored, &ignored) == HAUL_OK) {
+        found = rocks_stored_value(stored, table ? ROCKS_SECTION_TABLE : ROCKS_SECTION_FAMILY,
+                                   family, table ? name + strlen(ROCKS_TABLE_PREFIX) : name);
+    }
+    bool fits = strlen(found) < ROCKS_OPTION_VALUE_BYTES_MAX;
+    (void)snprintf(value, ROCKS_OPTION_VALUE_BYTES_MAX, "%s", fits ? found : "");
+    (void)pthread_mutex_unlock(&store->stored_lock);
+}
+
+void rocks_takeover_forget(struct rocks_store *store, bool anew)
+{
+    (void)pthread_mutex_lock(&store->stored_lock);
+    store->stored_now_ns = 0;
+    if (anew) {
+        rocks_stored_free(store->stored);
+        store->stored = NULL;
+    }
+    (void)pthread_mutex_unlock(&store->stored_lock);
+}
+
+/* All options of one family that haul knows, one a line. */
+static void format_stored(const struct rocks_stored *stored, const char *family, char *text)
+{
+    size_t size = 0;
+    const struct rocks_known *known = NULL;
+    for (size_t i = 0; (known = rocks_known_at(i)) != NULL; i++) {
+        bool table = known->kind == ROCKS_OPTION_TABLE;
+        const char *value = rocks_stored_value(
+            stored, table ? ROCKS_SECTION_TABLE : ROCKS_SECTION_FAMILY, family, known->name);
+        size_t room = TEXT_BYTES_MAX - size;
+        size_t needed = strlen(known->name) + strlen(value) + sizeof(ROCKS_TABLE_PREFIX) + 2;
+        if (value[0] != '\0' && strlen(value) < ROCKS_OPTION_VALUE_BYTES_MAX && needed < room) {
+            size += (size_t)snprintf(text + size, room, "%s%s=%s\n",
+                                     table ? ROCKS_TABLE_PREFIX : "", known->name, value);
+        }
+    }
 }
 
 enum haul_status rocks_family_options(struct haul_store *base, uint32_t family_id, char **options,
@@ -65,9 +101,6 @@ enum haul_status rocks_family_options(struct haul_store *base, uint32_t family_i
     const struct rocks_family *family = NULL;
     const struct rocks_stored *stored = NULL;
     enum haul_status status = rocks_family(store, family_id, &family, error);
-    if (status == HAUL_OK) {
-        status = find_stored(store, family->family.name, &stored, error);
-    }
     if (status != HAUL_OK) {
         return status;
     }
@@ -75,19 +108,15 @@ enum haul_status rocks_family_options(struct haul_store *base, uint32_t family_i
     if (text == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for options");
     }
-    size_t size = 0;
-    const struct rocks_known *known = NULL;
-    for (size_t i = 0; (known = rocks_known_at(i)) != NULL; i++) {
-        bool table = known->kind == ROCKS_OPTION_TABLE;
-        const char *value =
-            rocks_stored_value(stored, table ? ROCKS_SECTION_TABLE : ROCKS_SECTION_FAMILY,
-                               family->family.name, known->name);
-        size_t room = TEXT_BYTES_MAX - size;
-        size_t needed = strlen(known->name) + strlen(value) + sizeof(ROCKS_TABLE_PREFIX) + 2;
-        if (value[0] != '\0' && strlen(value) < ROCKS_OPTION_VALUE_BYTES_MAX && needed < room) {
-            size += (size_t)snprintf(text + size, room, "%s%s=%s\n",
-                                     table ? ROCKS_TABLE_PREFIX : "", known->name, value);
-        }
+    (void)pthread_mutex_lock(&store->stored_lock);
+    status = find_stored(store, family->family.name, &stored, error);
+    if (status == HAUL_OK) {
+        format_stored(stored, family->family.name, text);
+    }
+    (void)pthread_mutex_unlock(&store->stored_lock);
+    if (status != HAUL_OK) {
+        free(text);
+        return status;
     }
     *options = text;
     return HAUL_OK;

@@ -80,8 +80,8 @@ static enum haul_status pin_family(struct rocks_pin *pin, struct rocks_store *st
     return HAUL_OK;
 }
 
-static enum haul_status pin_families(struct haul_snapshot *view, struct rocks_store *store,
-                                     struct haul_error *error)
+static enum haul_status pin_families_locked(struct haul_snapshot *view, struct rocks_store *store,
+                                            struct haul_error *error)
 {
     size_t count = 0;
     for (size_t i = 0; i < store->family_count; i++) {
@@ -103,6 +103,15 @@ static enum haul_status pin_families(struct haul_snapshot *view, struct rocks_st
             view->pin_count += status == HAUL_OK ? 1 : 0;
         }
     }
+    return status;
+}
+
+static enum haul_status pin_families(struct haul_snapshot *view, struct rocks_store *store,
+                                     struct haul_error *error)
+{
+    (void)pthread_rwlock_rdlock(&store->families_lock); /* none is dropped meanwhile */
+    enum haul_status status = pin_families_locked(view, store, error);
+    (void)pthread_rwlock_unlock(&store->families_lock);
     return status;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_rocks_takeover.c — families with the options of another database, which may be hostile, and
  * the first family of a new database. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -336,6 +338,13 @@ static void test_family_create_like__beside_other_families__exists(void)
     rocks_fixture_close(&fixture);
 }
 
+static void check_stored(const char *name, const char *expected)
+{
+    char value[ROCKS_OPTION_VALUE_BYTES_MAX];
+    rocks_family_option(rocks_of(fixture.store), "one", name, value);
+    check_text(value, expected);
+}
+
 /* RocksDB writes its OPTIONS file anew when a family is created. */
 static void test_rocks_family_options__created_after_the_open__as_created(void)
 {
@@ -347,9 +356,9 @@ static void test_rocks_family_options__created_after_the_open__as_created(void)
     check_text(option_of(0, "num_levels"), "7");
     check_status(make("two", "num_levels=6\n"), HAUL_OK); /* the file was read a moment ago */
     check_text(option_of(family.id, "num_levels"), "6");
-    check_text(rocks_family_option(rocks_of(fixture.store), "one", "table.block_size"), "16384");
-    check_text(rocks_family_option(rocks_of(fixture.store), "one", "num_levels"), "5");
-    check_text(rocks_family_option(rocks_of(fixture.store), "one", "block_size"), "");
+    check_stored("table.block_size", "16384");
+    check_stored("num_levels", "5");
+    check_stored("block_size", "");
     rocks_fixture_close(&fixture);
 }
 
@@ -358,6 +367,45 @@ static void test_rocks_family_options__unknown_family__not_found(void)
     char *options = NULL;
     open_fixture();
     check_error(ops->family_options(fixture.store, 7, &options, &error), HAUL_NOT_FOUND, error);
+    rocks_fixture_close(&fixture);
+}
+
+enum { READER_COUNT = 3, READ_COUNT = 200 };
+
+static atomic_uint readings; /* that were as the first */
+static char *first_reading;
+
+static void *read_options(void *context)
+{
+    const uint32_t *family_id = context;
+    for (int i = 0; i < READ_COUNT; i++) {
+        char *options = NULL;
+        struct haul_error failed;
+        rocks_takeover_forget(rocks_of(fixture.store), false);
+        if (ops->family_options(fixture.store, *family_id, &options, &failed) == HAUL_OK) {
+            (void)atomic_fetch_add(&readings, strcmp(options, first_reading) == 0 ? 1 : 0);
+            free(options);
+        }
+    }
+    return NULL;
+}
+
+/* Several jobs of one database begin on threads of their own. */
+static void test_rocks_family_options__several_threads__each_has_all_of_them(void)
+{
+    pthread_t readers[READER_COUNT];
+    open_fixture();
+    check_status(make("new", "compression=kZSTD\n"), HAUL_OK);
+    check_or_stop(ops->family_options(fixture.store, family.id, &first_reading, &error) == HAUL_OK);
+    atomic_store(&readings, 0);
+    for (int i = 0; i < READER_COUNT; i++) {
+        check_or_stop(pthread_create(&readers[i], NULL, read_options, &family.id) == 0);
+    }
+    for (int i = 0; i < READER_COUNT; i++) {
+        check_equal(pthread_join(readers[i], NULL), 0);
+    }
+    check_equal(atomic_load(&readings), READER_COUNT * READ_COUNT);
+    free(first_reading);
     rocks_fixture_close(&fixture);
 }
 
@@ -381,6 +429,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_family_create_like__beside_other_families__exists),
     CHECK_TEST(test_rocks_family_options__created_after_the_open__as_created),
     CHECK_TEST(test_rocks_family_options__unknown_family__not_found),
+    CHECK_TEST(test_rocks_family_options__several_threads__each_has_all_of_them),
 };
 
 CHECK_MAIN("rocks_takeover", tests)
