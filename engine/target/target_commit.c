@@ -136,6 +136,9 @@ static enum haul_status finish_due(struct haul_store *store, const struct haul_h
     journal = NULL;
     if (due) {
         status = job_journal_open_existing(store, JOURNAL_TARGET, job, &journal, error);
+        if (status == HAUL_BUSY) {
+            return HAUL_OK; /* it runs beside this one, and finishes itself */
+        }
     }
     if (due && status == HAUL_OK) {
         status = catch_up(store, journal, error);

@@ -265,6 +265,24 @@ static void test_target_commit_finish_all__one_cannot_be_read__the_other_owns(vo
 }
 
 /* The power failed before the directory forgot the file. */
+/* A job that runs beside this one has its journal open, and may be between COMMITTED and DONE. */
+static void test_target_commit_finish_all__one_runs__left_to_it(void)
+{
+    struct journal *running = NULL;
+    start();
+    leave_at(JOURNAL_COMMITTED);
+    check_or_stop(job_journal_open_existing(fixture.store, JOURNAL_TARGET, job, &running, &error) ==
+                  HAUL_OK);
+    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_OK);
+    check_equal(own_count, 0);
+    check_equal(file_count(), 1);
+    journal_close(running);
+    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_OK);
+    check_equal(own_count, 1);
+    check_equal(file_count(), 0);
+    finish();
+}
+
 static void test_target_commit_finish_all__done__only_its_file_goes(void)
 {
     start();
@@ -487,6 +505,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_commit_finish_all__prepared_and_owned_by_the_record__owned_and_over),
     CHECK_TEST(test_target_commit_finish_all__hook_fails__committed_stays),
     CHECK_TEST(test_target_commit_finish_all__one_cannot_be_read__the_other_owns),
+    CHECK_TEST(test_target_commit_finish_all__one_runs__left_to_it),
     CHECK_TEST(test_target_commit_finish_all__done__only_its_file_goes),
     CHECK_TEST(test_target_commit_finish_all__sent_on_since__not_owned_again),
     CHECK_TEST(test_target_journal_look_up__done__committed_and_not_owned_again),
