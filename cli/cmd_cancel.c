@@ -111,18 +111,6 @@ static enum haul_status find_running(const struct cancel_options *options, int f
     return status == HAUL_CLOSED ? HAUL_OK : status; /* a command of an earlier release */
 }
 
-/* Cancel one job of a receiver. Errors: TIMEOUT, those of the socket. */
-static enum haul_status cancel_one(const struct cancel_options *options, int fd, const char *id,
-                                   struct control_end *told, struct haul_error *error)
-{
-    char request[CONTROL_REQUEST_BYTES_MAX];
-    char answer[CONTROL_PACKET_BYTES_MAX];
-    uint32_t wait_ms = options->wait_ms == 0 ? (uint32_t)WAIT_MS_DEFAULT : options->wait_ms;
-    (void)snprintf(request, sizeof(request), "cancel %s", id);
-    enum haul_status status = control_client_ask(fd, request, answer, ANSWER_TIMEOUT_MS, error);
-    return status == HAUL_OK ? control_client_wait_job(fd, id, wait_ms, told, error) : status;
-}
-
 static enum haul_status refuse_running(const struct cancel_options *options,
                                        struct haul_error *error)
 {
@@ -131,6 +119,24 @@ static enum haul_status refuse_running(const struct cancel_options *options,
     haul_error_hint(error, "`haul status --db %s` names it: end it with SIGTERM first",
                     shell_word(options->database, "DIR", word, sizeof(word)));
     return HAUL_BUSY;
+}
+
+/* Cancel one job of a receiver. Errors: BUSY (it has ended meanwhile, unknown how), TIMEOUT, those
+ * of the socket. */
+static enum haul_status cancel_one(const struct cancel_options *options, int fd, const char *id,
+                                   struct control_end *told, struct haul_error *error)
+{
+    char request[CONTROL_REQUEST_BYTES_MAX];
+    char answer[CONTROL_PACKET_BYTES_MAX];
+    uint32_t wait_ms = options->wait_ms == 0 ? (uint32_t)WAIT_MS_DEFAULT : options->wait_ms;
+    (void)snprintf(request, sizeof(request), "cancel %s", id);
+    enum haul_status status = control_client_ask(fd, request, answer, ANSWER_TIMEOUT_MS, error);
+    if (status == HAUL_OK) {
+        status = control_client_wait_job(fd, id, wait_ms, told, error);
+    }
+    bool missed = status == HAUL_OK && strcmp(answer, "ok") != 0 && !told->had_job;
+    told->had_job = true;
+    return missed ? refuse_running(options, error) : status;
 }
 
 /* Errors: NOT_FOUND (no command runs), BUSY (one runs, and not this job), and as above. */

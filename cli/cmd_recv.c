@@ -128,13 +128,13 @@ struct receiver {
     struct output *output;
 };
 
-/* This process has the database to itself, and writes only records of its job. */
+/* This process has the database to itself, and writes only records of its jobs. */
 static enum haul_status keep_others_off(void *context, const struct haul_reservation *wanted,
                                         struct haul_error *error)
 {
-    (void)context;
-    (void)wanted;
+    const struct receiver *receiver = context;
     (void)error;
+    ended_jobs_forget(&receiver->watch->ended, wanted->job);
     return HAUL_OK;
 }
 

@@ -153,12 +153,8 @@ static void answer_jobs(int client, struct haul_migration *migration)
     }
 }
 
-static void cancel_job(const struct control_server *server, int client, const uint8_t *job,
-                       struct haul_migration *migration)
+static void cancel_job(int client, const uint8_t *job, struct haul_migration *migration)
 {
-    if (server->ended != NULL) {
-        ended_jobs_forget(server->ended, job);
-    }
     bool runs = migration != NULL && haul_migration_cancel_job(migration, job) == HAUL_OK;
     answer(client, runs ? "ok" : "none");
 }
@@ -187,11 +183,15 @@ static void answer_end(const struct control_server *server, int client, const ui
 {
     struct control_end end = {.had_job = true};
     char text[CONTROL_PACKET_BYTES_MAX];
-    if (server->ended != NULL && ended_jobs_find(server->ended, job, &end.error)) {
+    /* In this order: its end is noted before it stops running, and an earlier attempt may have
+     * ended, too. */
+    if (runs_job(migration, job)) {
+        answer(client, "running");
+    } else if (server->ended != NULL && ended_jobs_find(server->ended, job, &end.error)) {
         format_end(&end, text);
         answer(client, text);
     } else {
-        answer(client, runs_job(migration, job) ? "running" : "gone");
+        answer(client, "gone");
     }
 }
 
@@ -208,7 +208,11 @@ static bool serve_job(const struct control_server *server, int client, const cha
     if ((!cancels && !ends) || !running_job_parse_id(id, job)) {
         return false;
     }
-    (cancels ? cancel_job : answer_end)(server, client, job, migration);
+    if (cancels) {
+        cancel_job(client, job, migration);
+    } else {
+        answer_end(server, client, job, migration);
+    }
     return true;
 }
 
@@ -451,7 +455,7 @@ enum haul_status control_client_wait_job(int fd, const char *job, uint32_t timeo
     char request[CONTROL_REQUEST_BYTES_MAX];
     char packet[CONTROL_PACKET_BYTES_MAX];
     (void)snprintf(request, sizeof(request), "end %s", job);
-    *told = (struct control_end){.error.status = HAUL_CANCELLED, .had_job = true};
+    *told = (struct control_end){.error.status = HAUL_CANCELLED};
     for (uint32_t waited_ms = 0; waited_ms <= timeout_ms; waited_ms += PAUSE_MS) {
         enum haul_status status = control_client_ask(fd, request, packet, timeout_ms, error);
         if (status != HAUL_OK) {

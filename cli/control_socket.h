@@ -81,7 +81,8 @@ enum haul_status control_client_open(const char *database, int *fd,
 enum haul_status control_client_ask(int fd, const char *request,
                                     char answer[CONTROL_PACKET_BYTES_MAX], uint32_t timeout_ms,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* Wait until this job of the receiver has ended. `told`: how. Errors: TIMEOUT, and those of
+/* Wait until this job of the receiver has ended. `told`: how; without `had_job`: it ended with
+ * nothing. Errors: TIMEOUT, and those of
  * control_client_ask. */
 enum haul_status control_client_wait_job(int fd, const char *job, uint32_t timeout_ms,
                                          struct control_end *told,

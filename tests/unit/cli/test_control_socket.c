@@ -20,7 +20,7 @@
 #include "check.h"
 #include "running_job.h"
 
-enum { WAIT_MS = 20000, TURN_MS = 20 };
+enum { WAIT_MS = 20000, TURN_MS = 20, STILL_RUNS_MS = 1000 };
 
 static char directory[] = "/tmp/haul-test-XXXXXX";
 static struct control_server server;
@@ -45,6 +45,34 @@ void __wrap_haul_migration_cancel(struct haul_migration *migration)
 {
     (void)migration;
     atomic_fetch_add(&cancels, 1);
+}
+
+static const uint8_t the_job[HAUL_JOB_BYTES] = {0x5e, 0x1f};
+static const char the_id[] = "5e1f0000000000000000000000000000";
+static atomic_bool runs; /* the receiver runs this job */
+static atomic_uint job_cancels;
+
+size_t __wrap_haul_migration_jobs(struct haul_migration *migration, struct haul_job_progress *jobs,
+                                  size_t count_max);
+size_t __wrap_haul_migration_jobs(struct haul_migration *migration, struct haul_job_progress *jobs,
+                                  size_t count_max)
+{
+    (void)migration;
+    check(count_max > 0);
+    memset(jobs, 0, sizeof(*jobs));
+    memcpy(jobs->job, the_job, HAUL_JOB_BYTES);
+    return atomic_load(&runs) ? 1 : 0;
+}
+
+enum haul_status __wrap_haul_migration_cancel_job(struct haul_migration *migration,
+                                                  const uint8_t job[HAUL_JOB_BYTES]);
+enum haul_status __wrap_haul_migration_cancel_job(struct haul_migration *migration,
+                                                  const uint8_t job[HAUL_JOB_BYTES])
+{
+    (void)migration;
+    bool found = atomic_load(&runs) && memcmp(job, the_job, HAUL_JOB_BYTES) == 0;
+    (void)atomic_fetch_add(&job_cancels, found ? 1 : 0);
+    return found ? HAUL_OK : HAUL_NOT_FOUND;
 }
 
 /* A command's loop. */
@@ -154,6 +182,51 @@ static void test_control_client_ask__status_and_cancel__answered(void)
 }
 
 /* A load runs before the migration. */
+static void note_end(struct ended_jobs *ended, enum haul_status status)
+{
+    struct haul_result result = {.status = status};
+    memcpy(result.job, the_job, HAUL_JOB_BYTES);
+    ended_jobs_put(ended, &result);
+}
+
+static void expect_end(int fd, enum haul_status status, bool had_job)
+{
+    struct control_end told;
+    check_status(control_client_wait_job(fd, the_id, WAIT_MS, &told, &error), HAUL_OK);
+    check_status(told.error.status, status);
+    check_equal(told.had_job, had_job);
+}
+
+/* An earlier attempt of the job has ended, too. */
+static void test_control_client_wait_job__job_of_a_receiver__how_its_last_attempt_ended(void)
+{
+    struct ended_jobs ended;
+    struct control_end told;
+    char request[CONTROL_REQUEST_BYTES_MAX];
+    (void)snprintf(request, sizeof(request), "cancel %s", the_id);
+    ended_jobs_init(&ended);
+    note_end(&ended, HAUL_CLOSED);
+    atomic_store(&runs, true);
+    atomic_store(&job_cancels, 0);
+    begin();
+    server.ended = &ended;
+    int fd = come();
+    check_error(control_client_wait_job(fd, the_id, STILL_RUNS_MS, &told, &error), HAUL_TIMEOUT,
+                error);
+    expect_answer(fd, request, "ok");
+    check_equal(atomic_load(&job_cancels), 1);
+    note_end(&ended, HAUL_OK); /* it was decided just before */
+    atomic_store(&runs, false);
+    expect_end(fd, HAUL_OK, true);
+    expect_answer(fd, request, "none"); /* which forgets no end */
+    expect_end(fd, HAUL_OK, true);
+    ended_jobs_forget(&ended, the_job);
+    expect_end(fd, HAUL_CANCELLED, false);
+    check_equal(close(fd), 0);
+    end();
+    ended_jobs_fini(&ended);
+}
+
 static void test_control_client_ask__no_migration_yet__answered_and_kept_for_it(void)
 {
     struct running_job job;
@@ -360,6 +433,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_client_ask__nobody_answers__timeout),
     CHECK_TEST(test_control_server_serve__client_of_another_user__not_answered),
     CHECK_TEST(test_control_client_ask__status_and_cancel__answered),
+    CHECK_TEST(test_control_client_wait_job__job_of_a_receiver__how_its_last_attempt_ended),
     CHECK_TEST(test_control_client_ask__no_migration_yet__answered_and_kept_for_it),
     CHECK_TEST(test_control_client_ask__another_language__hung_up),
     CHECK_TEST(test_control_client_ask__command_hangs__its_process_is_named),
