@@ -3,6 +3,7 @@
 #include "space_limit.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #define KEEP_BYTES_MIN (UINT64_C(1) << 30)
 
@@ -74,39 +75,48 @@ static uint64_t log_excess_bytes(const struct haul_space *space, uint64_t coming
     return ahead <= space->free_bytes && ahead > coming_bytes ? ahead - coming_bytes : 0;
 }
 
-static uint64_t plan_bytes(const struct plan *plan)
+static uint64_t sum_of(uint64_t bytes, uint64_t more)
+{
+    return bytes + more < bytes ? UINT64_MAX : bytes + more;
+}
+
+uint64_t space_limit_plan_bytes(const struct plan *plan)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < plan->stream_count; i++) {
-        uint64_t more = plan->streams[i].bytes;
-        bytes = bytes + more < bytes ? UINT64_MAX : bytes + more;
+        bytes = sum_of(bytes, plan->streams[i].bytes);
     }
     return bytes;
 }
 
 enum haul_status space_limit_check_plan(struct haul_store *store, uint64_t keep_bytes,
                                         const struct plan *plan, enum haul_lane lane,
-                                        struct haul_error *error)
+                                        uint64_t others_bytes, struct haul_error *error)
 {
     struct haul_space space = {0};
     if (!look(store, &space)) {
         return HAUL_OK;
     }
-    uint64_t coming = plan_bytes(plan);
+    uint64_t coming = space_limit_plan_bytes(plan);
     uint64_t memory = space.unwritten_bytes;
     /* A plan larger than the disk is refused without: the sums cannot overflow. */
     if (lane == HAUL_LANE_WRITE_BATCH && coming <= space.free_bytes) {
         memory += memory_bytes(&space, plan, coming) + log_excess_bytes(&space, coming);
     }
     uint64_t kept = bytes_kept(&space, keep_bytes) + memory;
-    if (fits(&space, kept, coming)) {
+    if (fits(&space, kept, sum_of(coming, others_bytes))) {
         return HAUL_OK;
     }
+    char others[64] = "";
+    if (others_bytes > 0) {
+        (void)snprintf(others, sizeof(others), ", %" PRIu64 " MiB more of other jobs",
+                       others_bytes >> MIB_SHIFT);
+    }
     haul_error_set(error, HAUL_NO_SPACE, NULL, 0,
-                   "no space for the plan: about %" PRIu64 " MiB are to come, and the target has "
+                   "no space for the plan: about %" PRIu64 " MiB are to come%s, and the target has "
                    "%" PRIu64 " MiB free, of which %" PRIu64 " MiB are kept, %" PRIu64
                    " MiB of them for the log and what is in memory",
-                   coming >> MIB_SHIFT, space.free_bytes >> MIB_SHIFT, kept >> MIB_SHIFT,
+                   coming >> MIB_SHIFT, others, space.free_bytes >> MIB_SHIFT, kept >> MIB_SHIFT,
                    memory >> MIB_SHIFT);
     return refuse(error);
 }

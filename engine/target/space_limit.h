@@ -16,11 +16,14 @@
  * Errors: NO_SPACE. */
 enum haul_status space_limit_check(struct haul_store *store, uint64_t keep_bytes,
                                    struct haul_error *error) HAUL_MUST_CHECK;
-/* Would the whole plan fit? Its size is the source's estimate. In the write-batch lane the records
- * lie in the log and in memory, and must become table files before the log can go: the limit above
- * must also hold when memory is full. */
+/* The size of a plan, by its source's estimate. */
+uint64_t space_limit_plan_bytes(const struct plan *plan);
+/* Would the whole plan fit, beside what other jobs will still write (`others_bytes`)? In the
+ * write-batch lane the records lie in the log and in memory, and must become table files before the
+ * log can go: the limit above must also hold when memory is full. */
 enum haul_status space_limit_check_plan(struct haul_store *store, uint64_t keep_bytes,
                                         const struct plan *plan, enum haul_lane lane,
+                                        uint64_t others_bytes,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

@@ -290,9 +290,15 @@ static enum haul_status check_space(const struct target_journal *journal, const 
 {
     struct haul_store *store = journal->target->store;
     uint64_t keep_bytes = journal->target->keep_free_bytes;
-    return journal->resumed || plan->overwrite
-               ? space_limit_check(store, keep_bytes, error)
-               : space_limit_check_plan(store, keep_bytes, plan, journal->lane, error);
+    if (journal->resumed || plan->overwrite) {
+        return space_limit_check(store, keep_bytes, error);
+    }
+    enum haul_status status = space_limit_check_plan(store, keep_bytes, plan, journal->lane,
+                                                     space_claim_others(&journal->claim), error);
+    if (status == HAUL_OK) {
+        space_claim_set(&journal->claim, space_limit_plan_bytes(plan));
+    }
+    return status;
 }
 
 enum haul_status target_admission_check(struct target_journal *journal, struct plan *plan,
@@ -323,6 +329,9 @@ enum haul_status target_admission_check(struct target_journal *journal, struct p
     journal->over_count = 0; /* these jobs have ended, or stay as they are */
     if (status == HAUL_NOT_EMPTY && denied) {
         target_permit_explain(error);
+    }
+    if (status != HAUL_OK) {
+        space_claim_set(&journal->claim, 0);
     }
     if (status != HAUL_OK && !journal->resumed) {
         struct haul_error second; /* the first error is returned */

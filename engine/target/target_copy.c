@@ -350,6 +350,15 @@ enum haul_status target_copy_scan_digests(struct target_copy *copy, struct haul_
 
 /* --- space ------------------------------------------------------------------------------------ */
 
+/* What is still to come of the copy. An earlier attempt may have brought a part of it. */
+static void lower_claim(const struct target_copy *copy)
+{
+    uint64_t arrived = copy->bytes > copy->durable_bytes ? copy->bytes : copy->durable_bytes;
+    bool over = copy->recorded_streams == copy->journal->plan.stream_count ||
+                arrived > copy->bytes_expected;
+    space_claim_set(&copy->journal->claim, over ? 0 : copy->bytes_expected - arrived);
+}
+
 enum haul_status target_copy_check_space(struct target_copy *copy, uint64_t now_ns,
                                          struct haul_error *error)
 {
@@ -359,6 +368,7 @@ enum haul_status target_copy_check_space(struct target_copy *copy, uint64_t now_
     }
     copy->space_due_ns = now_ns + (uint64_t)INTERVAL_MS * NS_PER_MS;
     copy->space_due_bytes = copy->bytes + INTERVAL_BYTES;
+    lower_claim(copy);
     return space_limit_check(copy->target->store, copy->target->keep_free_bytes, error);
 }
 

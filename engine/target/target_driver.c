@@ -261,10 +261,7 @@ static bool submit_in_place(struct target_driver *driver, enum target_call numbe
         feed_error(driver, otherwise, &error);
         return false;
     }
-    driver->calls.journal.left = target_lefts_find(&places->lefts, job_of(driver));
-    if (number == TARGET_CALL_CHECK) {
-        driver->calls.journal.beside_others = target_places_others(places, driver) > 0;
-    }
+    target_places_brief(places, driver, &driver->calls.journal);
     target_calls_submit(&driver->calls, number);
     return true;
 }

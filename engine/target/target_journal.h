@@ -17,6 +17,7 @@
 #include "lost_jobs.h"
 #include "message.h"
 #include "plan.h"
+#include "space_claims.h"
 #include "staging.h"
 #include "target_arrived.h"
 #include "target_held.h"
@@ -78,7 +79,9 @@ struct target_journal {
     /* Resumed after the last stream: digests of the present range, one a family; else NULL. */
     struct digest *base_digests;
     char staging[STAGING_PATH_BYTES_MAX]; /* of table files, if the lane ingests */
-    bool beside_others; /* the receiver runs other jobs; set by the loop while no call runs */
+    /* Set by the loop while no call runs: */
+    bool beside_others;             /* the receiver runs other jobs */
+    struct space_claim claim;       /* of the job */
     const struct haul_steps *steps; /* of the running call; NULL: runs to the end */
 };
 

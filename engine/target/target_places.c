@@ -146,6 +146,16 @@ enum haul_status target_places_take(struct target_places *places, struct target_
     return HAUL_OK;
 }
 
+void target_places_brief(struct target_places *places, const struct target_driver *driver,
+                         struct target_journal *journal)
+{
+    const struct target_place *place = find(places, driver);
+    journal->left = target_lefts_find(&places->lefts, place->job);
+    journal->beside_others = target_places_others(places, driver) > 0;
+    journal->claim =
+        (struct space_claim){.all = &places->claims, .index = (size_t)(place - places->places)};
+}
+
 struct call_worker *target_places_worker(struct target_places *places,
                                          const struct target_driver *driver)
 {
@@ -157,6 +167,8 @@ void target_places_leave(struct target_places *places, const struct target_drive
 {
     struct target_place *place = find(places, driver);
     if (place != NULL && !HAUL_PLANTED_BUG(PLACE_KEPT)) {
+        const struct space_claim claim = {&places->claims, (size_t)(place - places->places)};
+        space_claim_set(&claim, 0);
         place->holder = NULL;
         plan_fini(&place->plan);
         memset(&place->plan, 0, sizeof(place->plan));

@@ -20,7 +20,9 @@
 #include "haul/migration.h"
 #include "message.h"
 #include "plan.h"
+#include "space_claims.h"
 #include "target_damages.h"
+#include "target_journal.h"
 #include "target_lefts.h"
 
 struct target_driver;
@@ -39,6 +41,7 @@ struct target_places {
     uint64_t steps; /* of the long calls of all drivers */
     struct target_lefts lefts;
     struct target_damages damages;
+    struct space_claims claims; /* the places' */
 };
 
 /* Frees what places hold. */
@@ -55,6 +58,9 @@ enum haul_status target_places_check(const struct target_places *places,
 enum haul_status target_places_take(struct target_places *places, struct target_driver *driver,
                                     const uint8_t job[HAUL_JOB_BYTES], const struct message *plan,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* Before a call: what the job must know of the others, and of its own last attempt. */
+void target_places_brief(struct target_places *places, const struct target_driver *driver,
+                         struct target_journal *journal);
 /* The worker of the driver's place; NULL: it has none of its own. */
 struct call_worker *target_places_worker(struct target_places *places,
                                          const struct target_driver *driver);

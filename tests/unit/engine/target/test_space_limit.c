@@ -11,6 +11,7 @@
 static struct haul_space disk;
 static enum haul_status answer;
 static struct haul_error error;
+static uint64_t others; /* what other jobs will still write */
 
 static enum haul_status tell_space(struct haul_store *store, struct haul_space *space,
                                    struct haul_error *why)
@@ -28,6 +29,7 @@ static void set_disk(uint64_t total_bytes, uint64_t free_bytes)
 {
     disk = (struct haul_space){.free_bytes = free_bytes, .total_bytes = total_bytes};
     answer = HAUL_OK;
+    others = 0;
     memset(&error, 0, sizeof(error));
 }
 
@@ -40,14 +42,14 @@ static enum haul_status look_at_plan(uint64_t keep_bytes, uint64_t first, uint64
 {
     struct plan_stream streams[] = {{.bytes = first}, {.bytes = second}};
     struct plan plan = {.streams = streams, .stream_count = 2, .family_count = 2};
-    return space_limit_check_plan(&store, keep_bytes, &plan, HAUL_LANE_INGEST, &error);
+    return space_limit_check_plan(&store, keep_bytes, &plan, HAUL_LANE_INGEST, others, &error);
 }
 
 static enum haul_status look_at_batches(uint64_t bytes)
 {
     struct plan_stream stream = {.bytes = bytes};
     struct plan plan = {.streams = &stream, .stream_count = 1, .family_count = 2};
-    return space_limit_check_plan(&store, 1, &plan, HAUL_LANE_WRITE_BATCH, &error);
+    return space_limit_check_plan(&store, 1, &plan, HAUL_LANE_WRITE_BATCH, 0, &error);
 }
 
 static void test_space_limit_check__large_disk__five_per_cent_are_kept(void)
@@ -149,6 +151,18 @@ static void test_space_limit_check_plan__all_streams_count__refused_when_they_do
           NULL);
 }
 
+static void test_space_limit_check_plan__other_jobs__their_rest_counts(void)
+{
+    set_disk(100 * GIB, 20 * GIB);
+    others = 6 * GIB;
+    check_status(look_at_plan(10 * GIB, 2 * GIB, 2 * GIB), HAUL_OK);
+    check_status(look_at_plan(10 * GIB, 2 * GIB, 2 * GIB + 1), HAUL_NO_SPACE);
+    check(strstr(error.text, "about 4096 MiB are to come, 6144 MiB more of other jobs, and") !=
+          NULL);
+    others = UINT64_MAX;
+    check_status(look_at_plan(10 * GIB, 2 * GIB, 2 * GIB), HAUL_NO_SPACE);
+}
+
 /* The numbers come from a peer. */
 static void test_space_limit_check_plan__bytes_beyond_all_numbers__refused(void)
 {
@@ -167,6 +181,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_space_limit_check_plan__write_batches__log_file_as_allocated),
     CHECK_TEST(test_space_limit_check__space_is_not_known__no_limit),
     CHECK_TEST(test_space_limit_check_plan__all_streams_count__refused_when_they_do_not_fit),
+    CHECK_TEST(test_space_limit_check_plan__other_jobs__their_rest_counts),
     CHECK_TEST(test_space_limit_check_plan__bytes_beyond_all_numbers__refused),
 };
 

@@ -462,6 +462,32 @@ static void test_target_copy_check_space__often__asked_by_time_and_by_bytes(void
     end();
 }
 
+static void test_target_copy_check_space__records_arrive__claims_the_rest(void)
+{
+    enum { INTERVAL_NS = 250 * 1000000 };
+    struct space_claims claims = {.bytes = {0}};
+    const struct space_claim other = {.all = &claims, .index = 1};
+    begin();
+    journal.claim = (struct space_claim){.all = &claims, .index = 0};
+    check_status(target_copy_check_space(&copy, 1, &error), HAUL_OK);
+    check_equal(space_claim_others(&other), 10 * STREAMS);
+    copy.bytes = 7;
+    copy.durable_bytes = 4;
+    check_status(target_copy_check_space(&copy, INTERVAL_NS + 1, &error), HAUL_OK);
+    check_equal(space_claim_others(&other), 10 * STREAMS - 7);
+    copy.durable_bytes = 8; /* an earlier attempt has brought a part */
+    check_status(target_copy_check_space(&copy, 2 * INTERVAL_NS + 1, &error), HAUL_OK);
+    check_equal(space_claim_others(&other), 10 * STREAMS - 8);
+    copy.recorded_streams = STREAMS; /* the estimate was too large */
+    check_status(target_copy_check_space(&copy, 3 * INTERVAL_NS + 1, &error), HAUL_OK);
+    check_equal(space_claim_others(&other), 0);
+    copy.recorded_streams = 0;
+    copy.bytes = 10 * STREAMS + 1; /* or too small */
+    check_status(target_copy_check_space(&copy, UINT64_C(4) * INTERVAL_NS + 1, &error), HAUL_OK);
+    check_equal(space_claim_others(&other), 0);
+    end();
+}
+
 /* --- digests ---------------------------------------------------------------------------------- */
 
 static bool take_digests(bool source_reads_back)
@@ -622,6 +648,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_copy_poll_links__all_applied__starves_until_the_next_poll),
     CHECK_TEST(test_target_copy_activity__news__another_number),
     CHECK_TEST(test_target_copy_check_space__often__asked_by_time_and_by_bytes),
+    CHECK_TEST(test_target_copy_check_space__records_arrive__claims_the_rest),
     CHECK_TEST(test_target_copy_take_digests__each_reason_to_scan__alone),
     CHECK_TEST(test_target_copy_scan_digests__tables_have_changed__that_family_alone),
     CHECK_TEST(test_target_copy_is_quiet__batches_of_this_prepare__only_then),

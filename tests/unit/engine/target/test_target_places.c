@@ -128,11 +128,35 @@ static void test_target_places_take__plan_without_families__refused(void)
     target_places_fini(&places);
 }
 
+static void test_target_places_brief__two_jobs__each_sees_what_the_other_claims(void)
+{
+    struct target_journal journals[2];
+    memset(journals, 0, sizeof(journals));
+    start(2);
+    check_status(take(0, 1, "a", "b"), HAUL_OK);
+    target_places_brief(&places, driver(0), &journals[0]);
+    check(!journals[0].beside_others);
+    check_status(take(1, 2, "c", "d"), HAUL_OK);
+    target_places_brief(&places, driver(1), &journals[1]);
+    check(journals[1].beside_others);
+    space_claim_set(&journals[0].claim, 7);
+    space_claim_set(&journals[1].claim, 5);
+    check_equal(space_claim_others(&journals[0].claim), 5);
+    check_equal(space_claim_others(&journals[1].claim), 7);
+    space_claim_set(&journals[0].claim, 3); /* some of it has arrived */
+    check_equal(space_claim_others(&journals[1].claim), 3);
+    target_places_leave(&places, driver(0));
+    check_equal(space_claim_others(&journals[1].claim), 0);
+    target_places_leave(&places, driver(1));
+    target_places_fini(&places);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_places_take__one_place__the_first_has_it),
     CHECK_TEST(test_target_places_take__two_places__the_third_waits),
     CHECK_TEST(test_target_places_take__common_keys__waits),
     CHECK_TEST(test_target_places_take__same_job__waits),
     CHECK_TEST(test_target_places_take__plan_without_families__refused),
+    CHECK_TEST(test_target_places_brief__two_jobs__each_sees_what_the_other_claims),
 };
 CHECK_MAIN("target_places", tests)

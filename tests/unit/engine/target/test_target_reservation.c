@@ -7,6 +7,7 @@
 #include "check.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
+#include "space_limit.h"
 #include "target_journal_fixture.h"
 #include "target_left_over.h"
 
@@ -152,6 +153,32 @@ static void test_target_journal_own__prepared__stays_reserved(void)
     finish();
 }
 
+/* Two jobs at once: number 1 of them is checked. */
+static void test_target_admission_check__beside_another__space_that_it_claims_is_not_free(void)
+{
+    struct space_claims claims = {.bytes = {UINT64_MAX}};
+    const struct space_claim other = {.all = &claims, .index = 0};
+    start();
+    rocks_fixture_fill(&source, 0, "k", 1000, 1000);
+    check_status(source.store->ops->flush(source.store, &error), HAUL_OK);
+    check_equal(come(1, false), JOB_UNKNOWN);
+    journal.claim = (struct space_claim){.all = &claims, .index = 1};
+    check_error(check_range("k", "l", false), HAUL_NO_SPACE, error);
+    check_equal(space_claim_others(&other), 0);
+    space_claim_set(&other, 0); /* it has ended */
+    check_status(check_range("k", "l", false), HAUL_OK);
+    check(space_limit_plan_bytes(&journal.plan) > 0);
+    check_equal(space_claim_others(&other), space_limit_plan_bytes(&journal.plan));
+    leave();
+    rocks_fixture_fill(&target, 0, "m", 1, 1);
+    check_equal(come(2, false), JOB_UNKNOWN);
+    journal.claim = (struct space_claim){.all = &claims, .index = 1};
+    check_error(check_range("m", "n", false), HAUL_NOT_EMPTY, error);
+    check_equal(space_claim_others(&other), 0); /* a refused plan claims nothing */
+    leave();
+    finish();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_journal_clear__kept_job_is_aborted_by_its_source__unreserved),
     CHECK_TEST(test_target_journal_clear__source_only_tells_of_its_job__unreserved),
@@ -161,6 +188,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_admission_check__resumed_with_other_ranges__not_asked_and_stays),
     CHECK_TEST(test_target_admission_check__own_rest_is_cleared__stays_reserved),
     CHECK_TEST(test_target_journal_own__prepared__stays_reserved),
+    CHECK_TEST(test_target_admission_check__beside_another__space_that_it_claims_is_not_free),
 };
 
 CHECK_MAIN("target_reservation", tests)
