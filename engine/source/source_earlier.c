@@ -415,6 +415,54 @@ enum haul_status source_earlier_check_running(const struct source_earlier *earli
     return status;
 }
 
+static bool has_journal(const struct job_journals *found, const uint8_t *job)
+{
+    bool has = false;
+    for (size_t i = 0; i < found->count; i++) {
+        has = has || memcmp(journal_job_id(found->journals[i]), job, HAUL_JOB_BYTES) == 0;
+    }
+    for (size_t i = 0; i < found->running_count; i++) {
+        has = has || memcmp(found->running[i], job, HAUL_JOB_BYTES) == 0;
+    }
+    return has;
+}
+
+/* Errors: BUSY, those of journals. */
+static enum haul_status check_appeared_one(const struct source_earlier *earlier, const uint8_t *job,
+                                           const struct plan *plan, struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    enum haul_status status =
+        job_journal_look(earlier->source->store, JOURNAL_SOURCE, job, &journal, error);
+    bool over = status == HAUL_OK && (journal_state(journal)->phase == JOURNAL_PHASE_ABORTED ||
+                                      journal_state(journal)->phase == JOURNAL_PHASE_DONE);
+    journal_close(journal);
+    if (status != HAUL_OK || over) {
+        return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    }
+    return check_running_one(earlier, job, plan, error);
+}
+
+enum haul_status source_earlier_check_appeared(const struct source_earlier *earlier,
+                                               const uint8_t *own, const struct plan *plan,
+                                               struct haul_error *error)
+{
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    enum haul_status status =
+        job_journal_list(earlier->source->store, JOURNAL_SOURCE, &entries, &count, error);
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        const uint8_t *job = entries[i].job_id;
+        bool known = memcmp(job, own, HAUL_JOB_BYTES) == 0 ||
+                     has_journal(&earlier->left_over, job) || has_journal(&earlier->decided, job);
+        if (!known && !HAUL_PLANTED_BUG(RUNNING_IGNORED)) {
+            status = check_appeared_one(earlier, job, plan, error);
+        }
+    }
+    free(entries);
+    return status;
+}
+
 /* Nothing of the job has arrived anywhere, it is over, or `plan` moves its ranges. Errors:
  * NO_MEMORY. */
 static enum haul_status look_ends(const struct source_earlier *earlier,

@@ -49,6 +49,12 @@ enum haul_status source_earlier_check_alone(const struct source_earlier *earlier
 enum haul_status source_earlier_check_running(const struct source_earlier *earlier,
                                               const struct plan *plan,
                                               struct haul_error *error) HAUL_MUST_CHECK;
+/* The job `own` has its journal, with the plan: nobody began a job of the plan's ranges since the
+ * journals were read. Of two that begin in the same moment at least one learns of the other.
+ * Errors: BUSY, NO_MEMORY, those of journals. */
+enum haul_status source_earlier_check_appeared(const struct source_earlier *earlier,
+                                               const uint8_t *own, const struct plan *plan,
+                                               struct haul_error *error) HAUL_MUST_CHECK;
 /* The job has begun: leave those that it neither continues nor ends, and those that were decided,
  * to others. */
 void source_earlier_leave_apart(struct source_earlier *earlier, const struct plan *plan);

@@ -172,15 +172,31 @@ static enum haul_status begin_job(struct source_intent *intent, struct haul_erro
     return source_journal_begin(journal, &intent->plan, intent->snapshot_sequence, error);
 }
 
+/* A job that has just begun has promised nothing to anybody. */
+static enum haul_status check_appeared(struct source_intent *intent, bool begins,
+                                       struct haul_error *error)
+{
+    struct source_journal *journal = &intent->journal;
+    enum haul_status status =
+        source_earlier_check_appeared(&journal->earlier, journal->job, &intent->plan, error);
+    if (status != HAUL_OK && begins) {
+        struct haul_error ignored; /* a journal that stays is of a job that can be cancelled */
+        (void)!source_earlier_drop(journal->file, status, error->text, &ignored);
+        journal->file = NULL;
+    }
+    return status;
+}
+
 static enum haul_status begin_or_continue(struct source_intent *intent, struct haul_error *error)
 {
     enum haul_status status = source_left_over_continue(
         &intent->journal, &intent->plan, intent->snapshot_sequence, &intent->log_sequence, error);
-    if (status != HAUL_NOT_FOUND) {
-        return status;
+    bool begins = status == HAUL_NOT_FOUND;
+    if (begins) {
+        intent->log_sequence = intent->snapshot_sequence;
+        status = begin_job(intent, error);
     }
-    intent->log_sequence = intent->snapshot_sequence;
-    return begin_job(intent, error);
+    return status == HAUL_OK ? check_appeared(intent, begins, error) : status;
 }
 
 /* Take over the families and ranges of the earlier attempt. */

@@ -4,9 +4,11 @@
 #include "source_intent.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
+#include "job_journal.h"
 #include "migration_thread.h"
 #include "ownership_file.h"
 #include "rocks_fixture.h"
@@ -15,12 +17,26 @@ static struct rocks_fixture fixture;
 static struct haul_error error;
 static struct source_intent sent;
 static bool no_random;
+static void (*at_random)(void); /* once, before the job has a journal; or NULL */
 
 enum haul_status __real_migration_random(uint8_t *bytes, size_t size_bytes);
 enum haul_status __wrap_migration_random(uint8_t *bytes, size_t size_bytes);
 enum haul_status __wrap_migration_random(uint8_t *bytes, size_t size_bytes)
 {
+    void (*meanwhile)(void) = at_random;
+    at_random = NULL;
+    if (meanwhile != NULL) {
+        meanwhile();
+    }
     return no_random ? HAUL_IO : __real_migration_random(bytes, size_bytes);
+}
+
+static void make_one(struct source_intent *intent, const struct haul_range *range)
+{
+    const struct haul_source_options options = {
+        .store = fixture.store, .to = "127.0.0.1:7447", .ranges = range, .range_count = 1};
+    *intent = (struct source_intent){.snapshot = NULL};
+    check_or_stop(source_intent_init(intent, &options, &error) == HAUL_OK);
 }
 
 /* A source of k..l that has not begun. */
@@ -28,12 +44,8 @@ static void make(void)
 {
     static const struct haul_range range = {.start = {(const uint8_t *)"k", 1},
                                             .end = {(const uint8_t *)"l", 1}};
-    struct haul_source_options options = {
-        .to = "127.0.0.1:7447", .ranges = &range, .range_count = 1};
     rocks_fixture_open(&fixture);
-    sent = (struct source_intent){.snapshot = NULL};
-    options.store = fixture.store;
-    check_or_stop(source_intent_init(&sent, &options, &error) == HAUL_OK);
+    make_one(&sent, &range);
 }
 
 /* A source of k..l that has begun. */
@@ -95,6 +107,38 @@ static void test_source_intent_check_again__a_part_has_moved__fenced(void)
     check(strstr(error.hint, "send from the database that owns it") != NULL);
     check_status(error.status, HAUL_FENCED);
     finish();
+}
+
+static struct source_intent second; /* of the same database */
+static struct haul_range second_range;
+
+static void begin_second(void)
+{
+    make_one(&second, &second_range);
+    check_status(source_intent_begin(&second, &error), HAUL_OK);
+}
+
+/* Another job begins while this one does; both have read the journals, and neither was there. */
+static void begin_in_one_moment(const char *from, const char *to, enum haul_status expected)
+{
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    make();
+    second_range = (struct haul_range){.start = text_slice(from), .end = text_slice(to)};
+    at_random = begin_second;
+    check_status(source_intent_begin(&sent, &error), expected);
+    check_status(job_journal_list(fixture.store, JOURNAL_SOURCE, &entries, &count, &error),
+                 HAUL_OK);
+    check_equal(count, expected == HAUL_OK ? 2 : 1); /* one that is refused leaves nothing */
+    free(entries);
+    source_intent_fini(&second);
+    finish();
+}
+
+static void test_source_intent_begin__another_begins_meanwhile__busy_if_they_overlap(void)
+{
+    begin_in_one_moment("ka", "kb", HAUL_BUSY);
+    begin_in_one_moment("l", "m", HAUL_OK);
 }
 
 /* Two jobs with one id would be the same job. */
@@ -257,6 +301,7 @@ static void test_source_intent_begin__readers_given_or_not__streams_for_them(voi
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_intent_begin__another_begins_meanwhile__busy_if_they_overlap),
     CHECK_TEST(test_source_intent_begin__no_random_numbers__io),
     CHECK_TEST(test_source_intent_begin__began_with_a_given_version__not_without_it),
     CHECK_TEST(test_source_intent_begin__readers_given_or_not__streams_for_them),
