@@ -45,6 +45,13 @@ static int64_t wanted_level(const struct rate_limit *limit, uint64_t bytes)
     return level_of(bytes < limit->burst_bytes ? bytes : limit->burst_bytes);
 }
 
+uint64_t rate_limit_burst(uint64_t bytes_per_s)
+{
+    uint64_t burst = bytes_per_s / 1000 * RATE_BURST_MS;
+    burst = burst > RATE_LIMIT_BYTES_MAX ? RATE_LIMIT_BYTES_MAX : burst;
+    return burst == 0 ? 1 : burst;
+}
+
 void rate_limit_init(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t burst_bytes,
                      uint64_t now_ns)
 {
@@ -77,6 +84,16 @@ bool rate_limit_take(struct rate_limit *limit, uint64_t bytes, uint64_t now_ns)
     }
     limit->level -= level_of(bytes);
     return true;
+}
+
+void rate_limit_give(struct rate_limit *limit, uint64_t bytes)
+{
+    haul_assert(bytes <= RATE_LIMIT_BYTES_MAX);
+    if (limit->bytes_per_s > 0) {
+        int64_t full = level_of(limit->burst_bytes);
+        int64_t level = limit->level + level_of(bytes);
+        limit->level = level < full ? level : full;
+    }
 }
 
 uint64_t rate_limit_ready_ns(const struct rate_limit *limit, uint64_t bytes, uint64_t now_ns)

@@ -15,6 +15,10 @@
 /* Limit of the burst and of one take; keeps the arithmetic within 64 bits. */
 #define RATE_LIMIT_BYTES_MAX (UINT64_C(4) << 30)
 
+/* The burst of a rate: the bytes of RATE_BURST_MS, so that the rate holds over short spans too. */
+enum { RATE_BURST_MS = 20 };
+uint64_t rate_limit_burst(uint64_t bytes_per_s);
+
 struct rate_limit {
     uint64_t bytes_per_s; /* 0: no limit */
     uint64_t burst_bytes;
@@ -30,6 +34,8 @@ void rate_limit_change(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t 
                        uint64_t now_ns);
 /* Take the bytes, at most RATE_LIMIT_BYTES_MAX. False: not available yet. */
 bool rate_limit_take(struct rate_limit *limit, uint64_t bytes, uint64_t now_ns);
+/* Put back bytes that were taken and not used. */
+void rate_limit_give(struct rate_limit *limit, uint64_t bytes);
 /* The time from which rate_limit_take(limit, bytes) succeeds; at most `now_ns`: at once. */
 uint64_t rate_limit_ready_ns(const struct rate_limit *limit, uint64_t bytes, uint64_t now_ns);
 

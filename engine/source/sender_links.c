@@ -12,9 +12,6 @@
 
 enum { EVENT_COUNT = 32, BLOCK_COUNT_MIN = 4, NEAR_SLOT_COUNT = 8 };
 
-/* The token bucket holds the bytes of this time, so that the rate holds over short spans too. */
-enum { RATE_BURST_MS = 20 };
-
 struct sender_link {
     struct link_tx tx; /* base NULL: none */
     uint32_t index;    /* position in the list of links */
@@ -32,13 +29,6 @@ struct sender_link {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static uint64_t burst_of(uint64_t bytes_per_second)
-{
-    uint64_t burst = bytes_per_second / 1000 * RATE_BURST_MS;
-    burst = burst > RATE_LIMIT_BYTES_MAX ? RATE_LIMIT_BYTES_MAX : burst;
-    return burst == 0 ? 1 : burst;
-}
-
 enum haul_status sender_links_init(struct sender_links *links,
                                    const struct sender_links_options *options,
                                    struct outbox *outbox)
@@ -48,8 +38,9 @@ enum haul_status sender_links_init(struct sender_links *links,
     links->options.transports = transport_list_resolve(&options->transports);
     links->outbox = outbox;
     links->active_count = options->link_count;
+    rate_share_join(&links->share, options->rate);
     rate_limit_init(&links->rate, options->rate_bytes_per_second,
-                    burst_of(options->rate_bytes_per_second), clock_now_ns(options->clock));
+                    rate_limit_burst(options->rate_bytes_per_second), clock_now_ns(options->clock));
     links->links = calloc(options->link_count, sizeof(*links->links));
     if (links->links == NULL) {
         return HAUL_NO_MEMORY;
@@ -90,6 +81,7 @@ void sender_links_fini(struct sender_links *links)
     }
     free(links->links);
     links->links = NULL;
+    rate_share_leave(&links->share);
 }
 
 static void go_down(struct sender_links *links, const struct haul_error *error)
@@ -484,7 +476,7 @@ void sender_links_rate(struct sender_links *links, uint64_t bytes_per_second)
 {
     links->options.rate_bytes_per_second = bytes_per_second;
     links->options.config.path_bytes_per_second = bytes_per_second / links->active_count;
-    rate_limit_change(&links->rate, bytes_per_second, burst_of(bytes_per_second),
+    rate_limit_change(&links->rate, bytes_per_second, rate_limit_burst(bytes_per_second),
                       clock_now_ns(links->options.clock));
     links->rate_ready_ns = 0; /* computed again for the block that waits */
 }
@@ -576,25 +568,33 @@ static void note_submitted(struct sender_links *links, const struct block *block
                           memory_order_relaxed);
 }
 
-/* Does the rate limit admit this block now? */
+static uint64_t rate_bytes_of(const struct block *block)
+{
+    return SLOT_HEADER_BYTES + (uint64_t)block->header.payload_size_bytes;
+}
+
+/* Do the rate limits admit this block now? Then they are charged. */
 static bool rate_allows(struct sender_links *links, const struct block *block)
 {
-    uint64_t bytes = SLOT_HEADER_BYTES + (uint64_t)block->header.payload_size_bytes;
+    uint64_t bytes = rate_bytes_of(block);
     uint64_t now = clock_now_ns(links->options.clock);
     links->rate_ready_ns = rate_limit_ready_ns(&links->rate, bytes, now);
-    if (links->rate_ready_ns > now) {
+    if (links->rate_ready_ns > now ||
+        !rate_share_take(&links->share, bytes, now, &links->rate_ready_ns)) {
         links->rate_waited = true;
         return false;
     }
     links->rate_ready_ns = 0;
+    bool taken = rate_limit_take(&links->rate, bytes, now);
+    haul_assert(taken);
     return true;
 }
 
-static void rate_charge(struct sender_links *links, const struct block *block)
+/* The link does not take the block. */
+static void rate_give_back(struct sender_links *links, const struct block *block)
 {
-    uint64_t bytes = SLOT_HEADER_BYTES + (uint64_t)block->header.payload_size_bytes;
-    bool taken = rate_limit_take(&links->rate, bytes, clock_now_ns(links->options.clock));
-    haul_assert(taken);
+    rate_limit_give(&links->rate, rate_bytes_of(block));
+    rate_share_give(&links->share, rate_bytes_of(block));
 }
 
 /* The end of a round or stream is awaited, so the target must not sleep over this block. In the
@@ -615,6 +615,7 @@ static bool submit_queue(struct sender_links *links, struct sender_link *sender)
         }
         block->urgent = is_urgent(sender, block);
         if (link_submit(sender->tx, block) != HAUL_OK) {
+            rate_give_back(links, block);
             sender->stalled = true; /* a credit, a DONE or the CLOSED event ends the stall */
             batch_size_note_stall(&links->batch_size);
             break;
@@ -622,7 +623,6 @@ static bool submit_queue(struct sender_links *links, struct sender_link *sender)
         links->submitted_blocks++;
         choose_packing(links, block);
         links->rate_waited = false;
-        rate_charge(links, block);
         sender->first = (sender->first + 1) % sender->capacity;
         sender->count--;
         note_submitted(links, block);

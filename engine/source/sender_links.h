@@ -24,6 +24,7 @@
 #include "pack_choice.h"
 #include "poll_group.h"
 #include "rate_limit.h"
+#include "shared_rate.h"
 
 enum sender_links_state {
     SENDER_LINKS_CLOSED,
@@ -40,6 +41,7 @@ struct sender_links_options {
     uint32_t batch_bytes_min;
     uint32_t batch_bytes_max;
     uint64_t rate_bytes_per_second; /* 0: unlimited */
+    struct haul_rate *rate;         /* of several sources; borrowed; NULL: none */
     const struct haul_clock *clock;
     struct poll_group *group;
     const struct haul_log *log;
@@ -71,6 +73,7 @@ struct sender_links {
     struct pack_totals waited; /* only the times */
     uint64_t submitted_blocks; /* to the open links */
     struct rate_limit rate;
+    struct rate_share share;
     bool rate_waited;       /* the last block had to wait for the rate */
     uint64_t rate_ready_ns; /* nothing is submitted before this time; 0: at once */
     struct sender_link *links;

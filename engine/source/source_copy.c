@@ -51,6 +51,7 @@ static enum haul_status init_links(struct source_copy *copy, struct haul_error *
         .batch_bytes_min = source->batch_size_bytes_min,
         .batch_bytes_max = source->batch_size_bytes_max,
         .rate_bytes_per_second = source->rate_bytes_per_second,
+        .rate = source->rate,
         .clock = copy->options.clock,
         .group = copy->options.group,
         .log = source->log,

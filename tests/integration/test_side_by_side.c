@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "clock.h"
 #include "haul/migration.h"
 #include "migration_wait.h"
 #include "rocks_fixture.h"
@@ -26,6 +27,7 @@ static struct haul_migration *receiver;
 static struct haul_migration *senders[JOB_COUNT];
 static struct haul_result results[JOB_COUNT];
 static struct haul_result received;
+static struct haul_rate *rate; /* that the sources share; NULL: none */
 static struct haul_error error;
 static atomic_uint frozen; /* freezes so far */
 static atomic_uint frozen_wanted;
@@ -136,7 +138,8 @@ static enum haul_status try_to_send(unsigned number, struct rocks_fixture *sourc
                                                 .range_count = 1,
                                                 .freeze_max_ms = WAIT_MS,
                                                 .retry_max_ms = WAIT_MS,
-                                                .hooks = {.freeze = freeze}};
+                                                .hooks = {.freeze = freeze},
+                                                .rate = rate};
     return haul_source_start(&options, &senders[number], &error);
 }
 
@@ -297,6 +300,28 @@ static void test_haul_source__jobs_of_one_database__side_by_side_unless_they_ove
     finish();
 }
 
+/* Two jobs of one database with a common rate: together they take as long as one would. */
+static void test_haul_rate_create__two_sources__the_rate_is_of_both(void)
+{
+    enum { VALUE_BYTES = 1000, RATE = KEY_COUNT * VALUE_BYTES / 2 };
+    begin(2, 0);
+    rocks_fixture_fill(&first, 0, "y", KEY_COUNT, VALUE_BYTES);
+    rocks_fixture_fill(&first, 0, "z", KEY_COUNT, VALUE_BYTES);
+    check_or_stop(haul_rate_create(RATE, &rate, &error) == HAUL_OK);
+    uint64_t begun_ns = clock_now_ns(&clock_monotonic);
+    start(0, &first, "y", "z");
+    start(1, &first, "z", "zz");
+    end(0, HAUL_OK);
+    end(1, HAUL_OK);
+    uint64_t elapsed_ns = clock_now_ns(&clock_monotonic) - begun_ns;
+    /* The first block leaves a debt of two seconds, which the second one waits for. */
+    check(elapsed_ns > 3 * NS_PER_S / 2);
+    haul_rate_destroy(rate);
+    rate = NULL;
+    stop_receiver();
+    finish();
+}
+
 static enum haul_status own(void *context, uint64_t new_version, struct haul_error *failed)
 {
     (void)context;
@@ -332,6 +357,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_target__no_place__waits),
     CHECK_TEST(test_haul_migration_cancel__two_jobs__both_are_removed),
     CHECK_TEST(test_haul_source__jobs_of_one_database__side_by_side_unless_they_overlap),
+    CHECK_TEST(test_haul_rate_create__two_sources__the_rate_is_of_both),
     CHECK_TEST(test_haul_target_start__jobs_max_that_cannot_be__invalid),
 };
 CHECK_MAIN("side_by_side", tests)

@@ -31,7 +31,8 @@
  *      `restored` only the target knows the owner: start a source with `resolve`.)
  *      Target: records have arrived in ranges that do not belong to this database yet. Neither the
  *      ownership record nor struct haul_job names these ranges, so the program itself stores what
- *      it accepts in `reserve`. Start the target again; it calls `own` if the job is committed.
+ *      it accepts in `reserve`. Start the target again; it calls `own` (`own_job`) if the job is
+ *      committed.
  * With `version_get` the program has a register of its own, and haul leaves the ownership record as
  * it is. The program then reads its register, and the jobs as above: a decision may be newer than
  * the register.
@@ -214,6 +215,8 @@ struct haul_hooks {
     void (*reserved[6])(void);
 };
 
+struct haul_rate;
+
 /* A number that is zero stands for its default. Everything pointed to is borrowed until
  * haul_migration_destroy. */
 struct haul_source_options {
@@ -269,6 +272,9 @@ struct haul_source_options {
     const struct haul_keys *keys;
     bool insecure;
     enum haul_wire wire; /* at least this; the peer may insist on more. INVALID: it needs a key */
+    /* A limit that this source shares with others of the program, beside its own
+     * (rate_bytes_per_second); NULL: none. Borrowed until haul_migration_destroy. */
+    struct haul_rate *rate;
 };
 
 struct haul_target_options {
@@ -473,6 +479,15 @@ void haul_migration_cancel(struct haul_migration *migration);
 /* Change `rate_bytes_per_second` of a running source, also of its later attempts; 0: unlimited. A
  * target ignores it. Returns at once. Thread: any. */
 void haul_migration_rate(struct haul_migration *migration, uint64_t bytes_per_second);
+
+/* A rate limit of several sources. Those that have something to send get equal shares of it, and
+ * one alone gets all of it. 0: unlimited. Errors: NO_MEMORY. Thread: any, but destroy it after the
+ * sources that share it. */
+enum haul_status haul_rate_create(uint64_t bytes_per_second, struct haul_rate **rate,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+/* Change it, also for sources that run. Returns at once. */
+void haul_rate_set(struct haul_rate *rate, uint64_t bytes_per_second);
+void haul_rate_destroy(struct haul_rate *rate);
 
 /* Has the migration ended? Waits up to `timeout_ms` for the end. Thread: one. */
 bool haul_migration_ended(struct haul_migration *migration, uint32_t timeout_ms);

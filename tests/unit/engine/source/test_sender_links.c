@@ -411,6 +411,35 @@ static void test_sender_links_rate__changed_while_blocks_wait__the_new_one_count
     end_with_blocks();
 }
 
+static void test_sender_links_poll__shared_rate__waits_and_returns_what_no_link_takes(void)
+{
+    enum { RATE = 1000000, BURST_BYTES = RATE / 1000 * 20 };
+    struct haul_rate *rate = NULL;
+    struct rate_share other;
+    struct haul_error error;
+    uint64_t ready_ns = 0;
+    check_or_stop(haul_rate_create(RATE, &rate, &error) == HAUL_OK);
+    rate_share_join(&other, rate);
+    begin_up_with(0);
+    rate_share_join(&links.share, rate);
+    check(rate_share_take(&other, BURST_BYTES, now, &ready_ns));
+    emit(SLOT_KIND_SNAPSHOT, 0);
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, 0);
+    check(links.rate_waited);
+    now = sender_links_deadline_ns(&links);
+    check(now != CLOCK_NEVER);
+    has_credit = false;
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, 0);
+    now += NS_PER_S; /* full again, unless something is missing */
+    check(rate_share_take(&other, BURST_BYTES, now, &ready_ns));
+    check(!rate_share_take(&other, 1, now, &ready_ns));
+    end_with_blocks();
+    rate_share_leave(&other);
+    haul_rate_destroy(rate); /* the links have left */
+}
+
 /* --- ends ------------------------------------------------------------------------------------- */
 
 /* Whatever an attempt had accumulated, the next one starts from zero. */
@@ -506,6 +535,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_sender_links_describe__one_is_still_missing__not_up_yet),
     CHECK_TEST(test_sender_links_poll__bind_fails_without_another_way__down),
     CHECK_TEST(test_sender_links_poll__rate_limit__the_next_block_at_its_time),
+    CHECK_TEST(test_sender_links_poll__shared_rate__waits_and_returns_what_no_link_takes),
     CHECK_TEST(test_sender_links_rate__changed_while_blocks_wait__the_new_one_counts),
     CHECK_TEST(test_sender_links_reset__in_the_middle_of_everything__as_new),
     CHECK_TEST(test_sender_links_poll__closed_by_the_target__down_and_why),
