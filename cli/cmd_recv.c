@@ -7,6 +7,7 @@
 #include "migration_run.h"
 #include "option_value.h"
 #include "output.h"
+#include "process_limit.h"
 #include "range_option.h"
 #include "trust_options.h"
 
@@ -198,7 +199,10 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
     };
     struct haul_error error = {.status = HAUL_OK};
     struct haul_migration *migration = NULL;
-    enum haul_status status = haul_target_start(&options, &migration, &error);
+    enum haul_status status = process_limit_check_jobs(options.jobs_max - 1, &error);
+    if (status == HAUL_OK) {
+        status = haul_target_start(&options, &migration, &error);
+    }
     if (status != HAUL_OK) {
         return migration_run_refused(status, &error, watch, output);
     }

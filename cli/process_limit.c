@@ -9,8 +9,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "haul/limits.h"
+
 /* RocksDB opens table files with up to 16 threads; a migration adds some of its own. */
 enum { THREAD_COUNT = 24, SPARE_MIB = 64, DESCRIPTOR_COUNT = 48 };
+/* One more job of a receiver: a call worker and a few appliers; connection, links, journal and the
+ * table files that it writes. */
+enum { JOB_THREAD_COUNT = 4, JOB_DESCRIPTOR_COUNT = 16 };
+
+enum {
+    THREAD_COUNT_MAX = THREAD_COUNT + JOB_THREAD_COUNT * HAUL_TARGET_JOBS_MAX,
+    DESCRIPTOR_COUNT_MAX = DESCRIPTOR_COUNT + JOB_DESCRIPTOR_COUNT * HAUL_TARGET_JOBS_MAX,
+};
 
 /* Hold all threads until the lock is released. */
 static void *wait_for_lock(void *context)
@@ -47,13 +57,13 @@ static void raise_descriptors(void)
 }
 
 /* A job that runs out of descriptors at its end would be in doubt. */
-static enum haul_status check_descriptors(struct haul_error *error)
+static enum haul_status check_descriptors(size_t wanted, struct haul_error *error)
 {
-    int fds[DESCRIPTOR_COUNT];
+    int fds[DESCRIPTOR_COUNT_MAX];
     size_t count = 0;
     int failure = 0;
     raise_descriptors();
-    while (count < DESCRIPTOR_COUNT && failure == 0) {
+    while (count < wanted && failure == 0) {
         fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC);
         failure = fds[count] < 0 ? errno : 0;
         count += failure == 0;
@@ -65,24 +75,24 @@ static enum haul_status check_descriptors(struct haul_error *error)
         return HAUL_OK;
     }
     return haul_error_set(error, HAUL_LIMIT, "open", failure,
-                          "this process gets only %zu of %d descriptors", count, DESCRIPTOR_COUNT);
+                          "this process gets only %zu of %zu descriptors", count, wanted);
 }
 
-static enum haul_status check_threads(struct haul_error *error)
+static enum haul_status check_threads(size_t wanted, struct haul_error *error)
 {
-    pthread_t threads[THREAD_COUNT];
+    pthread_t threads[THREAD_COUNT_MAX];
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     size_t count = 0;
     int failure = 0;
     (void)pthread_mutex_lock(&lock);
-    while (count < THREAD_COUNT && failure == 0) {
+    while (count < wanted && failure == 0) {
         failure = pthread_create(&threads[count], NULL, wait_for_lock, &lock);
         count += failure == 0;
     }
     enum haul_status status = HAUL_OK;
     if (failure != 0) {
         status = haul_error_set(error, HAUL_LIMIT, "pthread_create", failure,
-                                "this process gets only %zu of %d threads", count, THREAD_COUNT);
+                                "this process gets only %zu of %zu threads", count, wanted);
         haul_error_hint(error, "raise the limits of processes and of address space (ulimit -u, "
                                "ulimit -v, pids.max of the control group)");
     } else {
@@ -97,6 +107,19 @@ static enum haul_status check_threads(struct haul_error *error)
 
 enum haul_status process_limit_check(struct haul_error *error)
 {
-    enum haul_status status = check_descriptors(error);
-    return status == HAUL_OK ? check_threads(error) : status;
+    enum haul_status status = check_descriptors(DESCRIPTOR_COUNT, error);
+    return status == HAUL_OK ? check_threads(THREAD_COUNT, error) : status;
+}
+
+enum haul_status process_limit_check_jobs(uint32_t jobs, struct haul_error *error)
+{
+    enum haul_status status = check_descriptors((size_t)jobs * JOB_DESCRIPTOR_COUNT, error);
+    if (status == HAUL_OK) {
+        status = check_threads((size_t)jobs * JOB_THREAD_COUNT, error);
+    }
+    if (status != HAUL_OK) {
+        haul_error_hint(error, "take fewer jobs at once with --jobs, or raise the limits of this "
+                               "process (ulimit -n, -u and -v)");
+    }
+    return status;
 }

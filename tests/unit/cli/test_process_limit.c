@@ -2,6 +2,7 @@
 /* test_process_limit.c — a process with too few resources finds out before RocksDB does. */
 #include "process_limit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -78,8 +79,45 @@ static void test_process_limit_check__address_space_grows__threads_then_spare_th
     check(no_space >= 3 && no_space <= 5); /* 64 MiB, in steps of 16 */
 }
 
+/* The result for `jobs` jobs in a process that has room for as many more descriptors. */
+static enum haul_status check_jobs(uint32_t jobs, rlim_t descriptors)
+{
+    struct haul_error error;
+    int result = 0;
+    (void)fflush(stdout);
+    pid_t pid = fork();
+    check_or_stop(pid >= 0);
+    if (pid == 0) {
+        rlim_t limit = STDERR_FILENO + 1 + descriptors;
+        while (open("/dev/null", O_RDONLY) <= STDERR_FILENO) { /* all below are open then */
+        }
+        for (int fd = STDERR_FILENO + 1; fd < (int)limit; fd++) {
+            (void)close(fd); /* that the process has inherited */
+        }
+        struct rlimit open_files = {.rlim_cur = limit, .rlim_max = limit};
+        enum haul_status status = setrlimit(RLIMIT_NOFILE, &open_files) == 0
+                                      ? process_limit_check_jobs(jobs, &error)
+                                      : HAUL_INTERNAL;
+        bool says = status == HAUL_OK || strstr(error.hint, "--jobs") != NULL;
+        _exit(says ? (int)status : HAUL_INTERNAL);
+    }
+    check_equal(waitpid(pid, &result, 0), pid);
+    check(WIFEXITED(result));
+    return (enum haul_status)WEXITSTATUS(result);
+}
+
+static void test_process_limit_check_jobs__descriptors_for_some__more_are_refused(void)
+{
+    check_status(check_jobs(0, 0), HAUL_OK);
+    check_status(check_jobs(3, 48), HAUL_OK);
+    check_status(check_jobs(3, 47), HAUL_LIMIT);
+    check_status(check_jobs(4, 48), HAUL_LIMIT);
+    check_status(check_jobs(15, 15 * 16), HAUL_OK);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_process_limit_check__no_limit__ok),
+    CHECK_TEST(test_process_limit_check_jobs__descriptors_for_some__more_are_refused),
     CHECK_TEST(test_process_limit_check__address_space_grows__threads_then_spare_then_ok),
 };
 CHECK_MAIN("process_limit", tests)
