@@ -57,7 +57,7 @@ static enum haul_status check_new_name(struct rocks_store *store, const char *na
         return haul_error_set(error, HAUL_EXISTS, NULL, 0, "column family '%s' exists", name);
     }
     (void)pthread_rwlock_rdlock(&store->families_lock);
-    bool full = free_place(store) == HAUL_FAMILY_COUNT_MAX;
+    bool full = free_place(store) >= HAUL_FAMILY_COUNT_MAX; /* more: with RocksDB's own */
     (void)pthread_rwlock_unlock(&store->families_lock);
     if (full) {
         return haul_error_set(error, HAUL_LIMIT, NULL, 0, "more than %d column families",

@@ -431,7 +431,9 @@ enum haul_status haul_source_check(const struct haul_source_options *options,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Start a migration. Everything that can be refused without the peer is refused here.
- * A database may be the source of several jobs at once, as long as their ranges do not overlap.
+ * A database may be the source of several jobs at once, as long as their ranges do not overlap. If
+ * it has `version_get`, and a hand-over changes the version, the first that decides fences the
+ * others (FENCED): run them one after the other.
  * Errors: INVALID, NOT_FOUND (a family; with `resume` and `resolve`: no such job), MISMATCH (also:
  * the ranges were handed over before), UNSUPPORTED, NO_MEMORY, LIMIT, BUSY (a job runs on these
  * ranges, or would bring them here; with `resume`, the only job to continue runs, and with

@@ -201,6 +201,10 @@ static void test_rocks_family_create__as_many_as_there_can_be__limit(void)
     check_error(create("one too many"), HAUL_LIMIT, error);
     check_error(create_like("one too many", ""), HAUL_LIMIT, error);
     check_error(create("default"), HAUL_EXISTS, error);
+    store->families[HAUL_FAMILY_COUNT_MAX].family.name[0] = '?'; /* RocksDB's own is the last */
+    store->family_count = ROCKS_FAMILY_COUNT_MAX;
+    check_error(create("one too many"), HAUL_LIMIT, error);
+    store->families[HAUL_FAMILY_COUNT_MAX].family.name[0] = '\0';
     for (size_t i = count; i < HAUL_FAMILY_COUNT_MAX; i++) {
         store->families[i].family.name[0] = '\0';
     }
