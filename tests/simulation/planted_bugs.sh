@@ -71,6 +71,7 @@ suite_of() {
     EARLY_DECISION) echo test_target_power_loss_planted ;; # the simulation, too
     UNSETTLED_SWAP) echo test_config_version_planted ;; # a seed of 100,000 finds it, too
     OWNED_AT_FIRST) echo test_source_intent_planted ;; # seed 11,500 finds it, too
+    RUNNING_IGNORED) echo test_source_intent_planted ;;
     RETURN_UNCHECKED) echo test_target_session_planted ;; # the simulation, too
     STOP_CANCELS) echo test_source_session_planted ;;
     MESSAGE_CLOCK_KEPT) echo test_control_channel_planted ;; # a seed of 20,000 finds it, too
