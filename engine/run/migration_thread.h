@@ -28,7 +28,7 @@ struct haul_migration {
     bool joined;
     pthread_mutex_t lock; /* for the next members */
     struct haul_progress progress;
-    struct haul_job_progress jobs[HAUL_TARGET_JOBS_MAX]; /* a target's */
+    struct haul_job_progress jobs[HAUL_TARGET_JOBS_MAX]; /* those that run */
     size_t job_count;
     uint8_t cancels[HAUL_TARGET_JOBS_MAX][HAUL_JOB_BYTES]; /* jobs that are to be cancelled */
     size_t cancel_count;
@@ -68,7 +68,7 @@ void migration_report_options(struct haul_migration *migration, struct option_re
 /* Make `request_fd` unreadable again. */
 void migration_drain_request(struct haul_migration *migration);
 void migration_publish(struct haul_migration *migration, const struct haul_progress *progress);
-/* The same with the jobs of a target, at most HAUL_TARGET_JOBS_MAX. */
+/* The same with the jobs that run, at most HAUL_TARGET_JOBS_MAX. */
 void migration_publish_jobs(struct haul_migration *migration, const struct haul_progress *progress,
                             const struct haul_job_progress *jobs, size_t count);
 /* True: this job is to be cancelled. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* source_migration.c — the source's thread: one loop around the driver of one job. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "migration_thread.h"
 #include "source_driver.h"
@@ -23,8 +25,12 @@ struct source_migration {
 
 static void check_request(struct source_migration *source)
 {
+    uint8_t job[HAUL_JOB_BYTES];
     if (poll_group_take_ready(source->group, source->base.request_fd)) {
         migration_drain_request(&source->base);
+    }
+    if (migration_take_cancel(&source->base, job)) { /* it has only one */
+        haul_migration_cancel(&source->base);
     }
     enum migration_request request = migration_requested(&source->base);
     if (request != source->request) {
@@ -36,15 +42,24 @@ static void check_request(struct source_migration *source)
     }
 }
 
+/* `resolve` asks about jobs that have ended, one after the other: none of them runs. */
+static void publish_now(struct source_migration *source)
+{
+    struct haul_job_progress job = {.reserved = {0}};
+    memcpy(job.job, source->base.result.job, HAUL_JOB_BYTES);
+    (void)snprintf(job.peer, sizeof(job.peer), "%s", source->intent.options.to);
+    source_driver_progress(source->driver, &job.progress);
+    migration_publish_jobs(&source->base, &job.progress, &job,
+                           source->intent.options.resolve ? 0 : 1);
+}
+
 static void publish(struct source_migration *source)
 {
     uint64_t now = clock_now_ns(source->clock);
     if (now - source->published_ns >= (uint64_t)PROGRESS_INTERVAL_MS * NS_PER_MS) {
         source->published_ns = now;
         source_driver_look(source->driver);
-        struct haul_progress progress;
-        source_driver_progress(source->driver, &progress);
-        migration_publish(&source->base, &progress);
+        publish_now(source);
     }
 }
 
@@ -143,6 +158,7 @@ enum haul_status haul_source_start(const struct haul_source_options *options,
     source->started_ns = clock_now_ns(source->clock);
     enum haul_status status = set_up(source, options, error);
     if (status == HAUL_OK) {
+        publish_now(source);
         status = migration_start(&source->base, error);
     }
     if (status != HAUL_OK) {

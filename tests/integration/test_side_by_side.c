@@ -322,6 +322,28 @@ static void test_haul_rate_create__two_sources__the_rate_is_of_both(void)
     finish();
 }
 
+static void test_haul_migration_jobs__of_a_source__its_own_which_can_be_cancelled(void)
+{
+    struct haul_job_progress jobs[2];
+    begin(2, 2);
+    start(0, &first, "a", "b");
+    check_equal(haul_migration_jobs(senders[0], jobs, 2), 1); /* at once */
+    check_text(jobs[0].peer, haul_migration_address(receiver));
+    wait_until(&frozen, 1);
+    check_equal(haul_migration_jobs(senders[0], jobs, 0), 0);
+    uint8_t unknown[HAUL_JOB_BYTES] = {1};
+    check_status(haul_migration_cancel_job(senders[0], unknown), HAUL_NOT_FOUND);
+    check_status(haul_migration_cancel_job(senders[0], jobs[0].job), HAUL_OK);
+    (void)atomic_fetch_add(&frozen, 1);
+    check_status(migration_wait(senders[0], WAIT_MS, &results[0]), HAUL_CANCELLED);
+    check_equal(memcmp(results[0].job, jobs[0].job, HAUL_JOB_BYTES), 0);
+    check_equal(haul_migration_jobs(senders[0], jobs, 2), 0);
+    check_status(haul_migration_cancel_job(senders[0], jobs[0].job), HAUL_NOT_FOUND);
+    haul_migration_destroy(senders[0]);
+    stop_receiver();
+    finish();
+}
+
 static enum haul_status own(void *context, uint64_t new_version, struct haul_error *failed)
 {
     (void)context;
@@ -358,6 +380,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_migration_cancel__two_jobs__both_are_removed),
     CHECK_TEST(test_haul_source__jobs_of_one_database__side_by_side_unless_they_overlap),
     CHECK_TEST(test_haul_rate_create__two_sources__the_rate_is_of_both),
+    CHECK_TEST(test_haul_migration_jobs__of_a_source__its_own_which_can_be_cancelled),
     CHECK_TEST(test_haul_target_start__jobs_max_that_cannot_be__invalid),
 };
 CHECK_MAIN("side_by_side", tests)

@@ -415,10 +415,10 @@ struct haul_result {
                                               * */
 };
 
-/* Figures of one job of a target. */
+/* Figures of one job. */
 struct haul_job_progress {
     uint8_t job[HAUL_JOB_BYTES];
-    char peer[HAUL_ADDRESS_TEXT_BYTES_MAX]; /* its source's address: "ADDR:PORT" */
+    char peer[HAUL_ADDRESS_TEXT_BYTES_MAX]; /* "ADDR:PORT" of its source; of a source: `to` */
     struct haul_progress progress;
     uint64_t reserved[4];
 };
@@ -456,14 +456,14 @@ const char *haul_migration_address(const struct haul_migration *migration);
 /* Of a target: of all its jobs together, in the phase of the oldest. Thread: any. */
 void haul_migration_progress(struct haul_migration *migration, struct haul_progress *progress);
 
-/* The jobs that a target runs, the oldest first, at most `count_max` of them. Returns their number;
- * of a source 0. Thread: any. */
+/* The jobs that a target runs, the oldest first, at most `count_max` of them; of a source its one
+ * job, with `resolve` none. Returns their number: 0 after the end. Thread: any. */
 size_t haul_migration_jobs(struct haul_migration *migration, struct haul_job_progress *jobs,
                            size_t count_max);
 
-/* haul_migration_cancel for one job of a target; the others go on, and so does the target. Returns
- * at once; the hook `job_ended` reports the end. Errors: NOT_FOUND (the target does not run it).
- * Thread: any. */
+/* haul_migration_cancel for one job. The others of a target go on, and so does the target, whose
+ * hook `job_ended` reports the end. Returns at once. Errors: NOT_FOUND (the migration does not run
+ * it). Thread: any. */
 enum haul_status haul_migration_cancel_job(struct haul_migration *migration,
                                            const uint8_t job[HAUL_JOB_BYTES]) HAUL_MUST_CHECK;
 
