@@ -42,7 +42,7 @@ static const struct option_rule rules[] = {
     WAL_DIR_RULE(struct cancel_options),
     {.name = "job",
      .value_name = "ID",
-     .help = "only this job, of a running receiver or without a process; a unique\n"
+     .help = "only this job, of a running command or without a process; a unique\n"
              "beginning of its id is enough",
      .group = "What",
      AT(option_text, job)},
@@ -89,7 +89,7 @@ static bool is_about_single_jobs(const struct cancel_options *options)
     return options->job != NULL || options->accept_two_owners;
 }
 
-/* The job that --job names, among those that the receiver runs; "": none, or several. */
+/* The job that --job names, among those that the command runs; "": none, or several. */
 static enum haul_status find_running(const struct cancel_options *options, int fd,
                                      char id[2 * HAUL_JOB_BYTES + 1], struct haul_error *error)
 {
@@ -101,7 +101,7 @@ static enum haul_status find_running(const struct cancel_options *options, int f
     size_t count = status == HAUL_OK ? running_jobs_parse(answer, parts, HAUL_TARGET_JOBS_MAX) : 0;
     for (size_t i = 0; i < count; i++) {
         if (strncmp(parts[i].job, options->job, strlen(options->job)) == 0) {
-            (void)snprintf(id, 2 * HAUL_JOB_BYTES + 1, "%s", parts[i].job);
+            memcpy(id, parts[i].job, sizeof(parts[i].job));
             found++;
         }
     }
@@ -444,7 +444,7 @@ static enum haul_status look_how_it_ended(const struct cancel_options *options,
     }
 }
 
-/* One job of a receiver has ended; the receiver still runs. */
+/* One job has ended; the command may still run others. */
 static enum haul_status look_how_one_ended(const struct cancel_options *options,
                                            const struct control_end *told, size_t *cancelled,
                                            struct output *output, struct haul_error *error)

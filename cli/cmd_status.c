@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -38,7 +39,7 @@ static const struct option_rule rules[] = {
 /* What runs on a database. */
 struct running {
     struct running_job all;
-    struct running_part parts[HAUL_TARGET_JOBS_MAX]; /* of a receiver */
+    struct running_part parts[HAUL_TARGET_JOBS_MAX];
     size_t part_count;
 };
 
@@ -103,15 +104,25 @@ static void print_trust(const struct haul_progress *figures)
     }
 }
 
-static void print_part(const struct running_part *part)
+static void print_part(const struct running_part *part, bool receives)
 {
     const struct haul_progress *figures = &part->state.figures;
     char bytes[HUMAN_TEXT_BYTES_MAX];
     char expected[HUMAN_TEXT_BYTES_MAX];
     human_bytes((double)figures->bytes, bytes);
     human_bytes((double)figures->bytes_expected, expected);
-    (void)printf("  job %.8s from %s, %s: %" PRIu64 " records, %s of about %s\n", part->job,
-                 part->peer, part->state.phase, figures->records, bytes, expected);
+    (void)printf("  job %.8s %s %s, %s: %" PRIu64 " records, %s of about %s\n", part->job,
+                 receives ? "from" : "to", part->peer, part->state.phase, figures->records, bytes,
+                 expected);
+}
+
+/* A sender's only job is the command itself. */
+static void print_parts(const struct running *running)
+{
+    bool receives = strcmp(running->all.command, "recv") == 0;
+    for (size_t i = 0; (receives || running->part_count > 1) && i < running->part_count; i++) {
+        print_part(&running->parts[i], receives);
+    }
 }
 
 static void print_running(const struct running_job *running)
@@ -247,9 +258,7 @@ static int report(const struct status_options *options, struct output *output)
     } else {
         if (runs == HAUL_OK) {
             print_running(&running.all);
-            for (size_t i = 0; i < running.part_count; i++) {
-                print_part(&running.parts[i]);
-            }
+            print_parts(&running);
         }
         if (record_way[0] != '\0') {
             (void)printf(

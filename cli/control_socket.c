@@ -123,13 +123,11 @@ void control_server_wait(const struct control_server *server, struct pollfd *wai
 }
 
 static void answer_status(const struct control_server *server, int client,
-                          struct haul_migration *migration)
+                          const struct migration_list *migrations)
 {
-    struct running_job job = {.pid = getpid(), .figures.phase = HAUL_PHASE_CONNECTING};
+    struct running_job job = {.pid = getpid()};
     char text[CONTROL_PACKET_BYTES_MAX];
-    if (migration != NULL) {
-        haul_migration_progress(migration, &job.figures);
-    }
+    migration_list_progress(migrations, &job.figures);
     (void)snprintf(job.command, sizeof(job.command), "%s", server->command);
     (void)snprintf(job.phase, sizeof(job.phase), "%s", haul_phase_name(job.figures.phase));
     if (running_job_format(&job, text, sizeof(text))) {
@@ -142,33 +140,24 @@ static void answer(int client, const char *text)
     (void)!send(client, text, strlen(text), MSG_NOSIGNAL);
 }
 
-static void answer_jobs(int client, struct haul_migration *migration)
+static void answer_jobs(int client, const struct migration_list *migrations)
 {
     struct haul_job_progress jobs[HAUL_TARGET_JOBS_MAX];
     char text[CONTROL_PACKET_BYTES_MAX];
-    size_t count =
-        migration == NULL ? 0 : haul_migration_jobs(migration, jobs, HAUL_TARGET_JOBS_MAX);
+    size_t count = migration_list_jobs(migrations, jobs, HAUL_TARGET_JOBS_MAX);
     if (running_jobs_format(jobs, count, text, sizeof(text))) {
         answer(client, text);
     }
 }
 
-static void cancel_job(int client, const uint8_t *job, struct haul_migration *migration)
+static void cancel_job(struct control_client *client, const uint8_t *job,
+                       const struct migration_list *migrations)
 {
-    bool runs = migration != NULL && haul_migration_cancel_job(migration, job) == HAUL_OK;
-    answer(client, runs ? "ok" : "none");
-}
-
-static bool runs_job(struct haul_migration *migration, const uint8_t *job)
-{
-    struct haul_job_progress jobs[HAUL_TARGET_JOBS_MAX];
-    size_t count =
-        migration == NULL ? 0 : haul_migration_jobs(migration, jobs, HAUL_TARGET_JOBS_MAX);
-    bool runs = false;
-    for (size_t i = 0; i < count; i++) {
-        runs = runs || memcmp(jobs[i].job, job, HAUL_JOB_BYTES) == 0;
-    }
-    return runs;
+    bool runs = migration_list_cancel_job(migrations, job);
+    client->waits_for_end = runs;
+    client->waits_for_job = runs;
+    memcpy(client->job, job, HAUL_JOB_BYTES);
+    answer(client->fd, runs ? "ok" : "none");
 }
 
 static void format_end(const struct control_end *end, char text[CONTROL_PACKET_BYTES_MAX])
@@ -178,26 +167,27 @@ static void format_end(const struct control_end *end, char text[CONTROL_PACKET_B
                    end->had_job, error->text, error->hint, end->job);
 }
 
-static void answer_end(const struct control_server *server, int client, const uint8_t *job,
-                       struct haul_migration *migration)
+static void answer_end(const struct control_server *server, struct control_client *client,
+                       const uint8_t *job, const struct migration_list *migrations)
 {
     struct control_end end = {.had_job = true};
     char text[CONTROL_PACKET_BYTES_MAX];
     /* In this order: its end is noted before it stops running, and an earlier attempt may have
      * ended, too. */
-    if (runs_job(migration, job)) {
-        answer(client, "running");
+    if (migration_list_runs(migrations, job)) {
+        answer(client->fd, "running");
     } else if (server->ended != NULL && ended_jobs_find(server->ended, job, &end.error)) {
+        client->waits_for_end = false; /* it is no secret any more */
         format_end(&end, text);
-        answer(client, text);
+        answer(client->fd, text);
     } else {
-        answer(client, "gone");
+        answer(client->fd, "gone");
     }
 }
 
 /* "cancel ID", "end ID". False: it is neither. */
-static bool serve_job(const struct control_server *server, int client, const char *request,
-                      struct haul_migration *migration)
+static bool serve_job(const struct control_server *server, struct control_client *client,
+                      const char *request, const struct migration_list *migrations)
 {
     static const char cancel[] = "cancel ";
     static const char end[] = "end ";
@@ -209,16 +199,16 @@ static bool serve_job(const struct control_server *server, int client, const cha
         return false;
     }
     if (cancels) {
-        cancel_job(client, job, migration);
+        cancel_job(client, job, migrations);
     } else {
-        answer_end(server, client, job, migration);
+        answer_end(server, client, job, migrations);
     }
     return true;
 }
 
 /* Answer one request. False: the client is gone, or its request is unknown. */
 static bool serve_client(struct control_server *server, struct control_client *client,
-                         struct haul_migration *migration)
+                         const struct migration_list *migrations)
 {
     char request[CONTROL_REQUEST_BYTES_MAX];
     ssize_t size = recv(client->fd, request, sizeof(request) - 1, MSG_DONTWAIT);
@@ -227,24 +217,22 @@ static bool serve_client(struct control_server *server, struct control_client *c
     }
     request[size] = '\0';
     if (strcmp(request, "status") == 0) {
-        answer_status(server, client->fd, migration);
+        answer_status(server, client->fd, migrations);
         return true;
     }
     if (strcmp(request, "cancel") == 0) {
-        if (migration != NULL) {
-            haul_migration_cancel(migration);
-        } else {
-            server->cancelled = true;
-        }
+        migration_list_cancel(migrations);
+        server->cancelled = true;
         client->waits_for_end = true;
+        client->waits_for_job = false;
         answer(client->fd, "ok");
         return true;
     }
     if (strcmp(request, "jobs") == 0) {
-        answer_jobs(client->fd, migration);
+        answer_jobs(client->fd, migrations);
         return true;
     }
-    return serve_job(server, client->fd, request, migration);
+    return serve_job(server, client, request, migrations);
 }
 
 /* The directory admits only its owner, but a process may inherit a descriptor of the socket. */
@@ -289,7 +277,7 @@ static void accept_client(struct control_server *server)
 }
 
 void control_server_serve(struct control_server *server, const struct pollfd *waits,
-                          struct haul_migration *migration)
+                          const struct migration_list *migrations)
 {
     for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
         struct control_client *client = &server->clients[i];
@@ -297,7 +285,7 @@ void control_server_serve(struct control_server *server, const struct pollfd *wa
         if (ready) {
             client->number = ++server->client_number;
         }
-        if (ready && !serve_client(server, client, migration)) {
+        if (ready && !serve_client(server, client, migrations)) {
             close_fd(&client->fd);
         }
     }
@@ -310,10 +298,13 @@ void control_server_serve(struct control_server *server, const struct pollfd *wa
 void control_server_tell_end(const struct control_server *server, const struct control_end *end)
 {
     char text[CONTROL_PACKET_BYTES_MAX];
-    format_end(end, text);
     for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
         const struct control_client *client = &server->clients[i];
+        struct control_end of_job = {.had_job = true};
+        bool known = client->waits_for_job && server->ended != NULL &&
+                     ended_jobs_find(server->ended, client->job, &of_job.error);
         if (client->fd >= 0 && client->waits_for_end) {
+            format_end(known ? &of_job : end, text);
             (void)!send(client->fd, text, strlen(text), MSG_NOSIGNAL);
         }
     }
@@ -448,6 +439,14 @@ static void take_end(char *packet, struct control_end *told)
     }
 }
 
+/* The command has ended: it has sent the end of the job before. */
+static enum haul_status take_last(int fd, char packet[CONTROL_PACKET_BYTES_MAX])
+{
+    ssize_t size = recv(fd, packet, CONTROL_PACKET_BYTES_MAX - 1, MSG_DONTWAIT);
+    packet[size > 0 ? size : 0] = '\0';
+    return size > 0 ? HAUL_OK : HAUL_CLOSED;
+}
+
 enum haul_status control_client_wait_job(int fd, const char *job, uint32_t timeout_ms,
                                          struct control_end *told, struct haul_error *error)
 {
@@ -458,6 +457,9 @@ enum haul_status control_client_wait_job(int fd, const char *job, uint32_t timeo
     *told = (struct control_end){.error.status = HAUL_CANCELLED};
     for (uint32_t waited_ms = 0; waited_ms <= timeout_ms; waited_ms += PAUSE_MS) {
         enum haul_status status = control_client_ask(fd, request, packet, timeout_ms, error);
+        if (status == HAUL_CLOSED) {
+            status = take_last(fd, packet);
+        }
         if (status != HAUL_OK) {
             return status;
         }

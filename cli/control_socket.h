@@ -5,14 +5,14 @@
  * Only the owner can access the directory and the socket, and only the owner and root are answered.
  * One packet is a request, one packet is the answer:
  *
- *   status       a running job (running_job.h): of a receiver, all its jobs together
- *   jobs         the jobs that a receiver runs
+ *   status       a running job (running_job.h): all jobs of the command together
+ *   jobs         the jobs that the command runs
  *   cancel       "ok": everything is cancelled
- *   cancel ID    "ok": the receiver's job with this id is cancelled, the others go on; or "none"
+ *   cancel ID    "ok": the job with this id is cancelled, the others go on; or "none"
  *   end ID       "running", or how that job has ended, or "gone": it ended with nothing
  *
- * When its command has ended, the server sends the end to all clients that wait for it, and closes
- * all connections. */
+ * When its command has ended, the server sends the end to all clients that wait for it, of the
+ * command or of one job, and closes all connections. */
 #ifndef HAUL_CONTROL_SOCKET_H
 #define HAUL_CONTROL_SOCKET_H
 
@@ -24,6 +24,7 @@
 #include "ended_jobs.h"
 #include "haul/migration.h"
 #include "haul/status.h"
+#include "migration_list.h"
 
 enum {
     CONTROL_CLIENT_COUNT_MAX = 8, /* one more evicts the one that is silent longest */
@@ -36,6 +37,8 @@ struct control_client {
     int fd;             /* -1: the place is free */
     uint64_t number;    /* grows with each connection and request; the smallest is the oldest */
     bool waits_for_end; /* has requested a cancel */
+    bool waits_for_job; /* of this job; otherwise of everything */
+    uint8_t job[HAUL_JOB_BYTES];
 };
 
 struct control_server {
@@ -44,8 +47,8 @@ struct control_server {
     int listen_fd;
     struct control_client clients[CONTROL_CLIENT_COUNT_MAX];
     uint64_t client_number;
-    bool cancelled;           /* a cancel was requested before there was a migration */
-    struct ended_jobs *ended; /* of a receiver; borrowed; NULL: none */
+    bool cancelled;           /* everything: also what has not begun */
+    struct ended_jobs *ended; /* borrowed; NULL: none */
 };
 
 /* The caller has the database open, so an existing socket belongs to a dead process. Errors: IO,
@@ -60,9 +63,9 @@ enum haul_status control_server_hide(struct control_server *server,
 void control_server_close(struct control_server *server);
 /* Fill `waits` (CONTROL_POLL_COUNT) before poll(2); unused ones have a negative descriptor. */
 void control_server_wait(const struct control_server *server, struct pollfd *waits);
-/* Call after poll(2): accept clients and answer them. `migration` NULL: there is none yet. */
+/* Call after poll(2): accept clients and answer them. */
 void control_server_serve(struct control_server *server, const struct pollfd *waits,
-                          struct haul_migration *migration);
+                          const struct migration_list *migrations);
 
 /* How a command ended. */
 struct control_end {
@@ -70,7 +73,8 @@ struct control_end {
     bool had_job;                     /* false: a receiver that waited for a job */
     char job[2 * HAUL_JOB_BYTES + 1]; /* its id, hexadecimal; "": unknown */
 };
-/* Send the end to the clients that wait for it. */
+/* Send the end to the clients that wait for it; to one that waits for a job, that job's end if it
+ * is known. */
 void control_server_tell_end(const struct control_server *server, const struct control_end *end);
 
 /* Connect to the command that runs on this database. Errors: NOT_FOUND (none runs), IO (also: it
@@ -81,9 +85,8 @@ enum haul_status control_client_open(const char *database, int *fd,
 enum haul_status control_client_ask(int fd, const char *request,
                                     char answer[CONTROL_PACKET_BYTES_MAX], uint32_t timeout_ms,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* Wait until this job of the receiver has ended. `told`: how; without `had_job`: it ended with
- * nothing. Errors: TIMEOUT, and those of
- * control_client_ask. */
+/* Wait until this job of the command has ended. `told`: how; without `had_job`: it ended with
+ * nothing. Errors: TIMEOUT, and those of control_client_ask. */
 enum haul_status control_client_wait_job(int fd, const char *job, uint32_t timeout_ms,
                                          struct control_end *told,
                                          struct haul_error *error) HAUL_MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ended_jobs.h — how the last jobs of a running receiver have ended, for whoever has cancelled one
+/* ended_jobs.h — how the last jobs of a running command have ended, for whoever has cancelled one
  * of them.
  *
  * Thread: any, except for init and fini. */

@@ -47,6 +47,7 @@ void migration_run_lead(struct migration_watch *watch, struct output *output)
         [WAIT_END] = {.fd = -1},
         [WAIT_SIGNAL] = {.fd = watch->signals.wake_fd, .events = POLLIN},
     };
+    const struct migration_list none = {.count = 0};
     uint32_t left_ms = load_writer_lead_ms(watch->load);
     while (left_ms > 0 && !watch->control.cancelled && signal_watch_number(&watch->signals) == 0) {
         control_server_wait(&watch->control, &waits[WAIT_CONTROL]);
@@ -54,10 +55,16 @@ void migration_run_lead(struct migration_watch *watch, struct output *output)
             if ((waits[WAIT_SIGNAL].revents & POLLIN) != 0) {
                 answer_status(NULL, &watch->signals, &progress);
             }
-            control_server_serve(&watch->control, &waits[WAIT_CONTROL], NULL);
+            control_server_serve(&watch->control, &waits[WAIT_CONTROL], &none);
         }
         left_ms = load_writer_lead_ms(watch->load);
     }
+}
+
+/* Every command but `send`, `resume` and `resolve` receives. */
+static bool is_receiver(const struct output *output)
+{
+    return strcmp(output->command, "recv") == 0;
 }
 
 static void wait_for_end(struct haul_migration *migration, struct migration_watch *watch,
@@ -73,6 +80,10 @@ static void wait_for_end(struct haul_migration *migration, struct migration_watc
         [WAIT_END] = {.fd = haul_migration_fd(migration), .events = POLLIN},
         [WAIT_SIGNAL] = {.fd = watch->signals.wake_fd, .events = POLLIN},
     };
+    struct migration_list one = migration_list_of(is_receiver(output) ? migration : NULL);
+    if (!is_receiver(output)) {
+        migration_list_add_source(&one, migration);
+    }
     while ((waits[WAIT_END].revents & POLLIN) == 0) {
         struct haul_progress figures;
         haul_migration_progress(migration, &figures);
@@ -85,7 +96,7 @@ static void wait_for_end(struct haul_migration *migration, struct migration_watc
         if ((waits[WAIT_SIGNAL].revents & POLLIN) != 0) {
             answer_status(migration, &watch->signals, &progress);
         }
-        control_server_serve(&watch->control, &waits[WAIT_CONTROL], migration);
+        control_server_serve(&watch->control, &waits[WAIT_CONTROL], &one);
     }
     while (!haul_migration_ended(migration, UINT32_MAX)) {
         /* The descriptor is readable, so the migration ends within moments. */
@@ -95,12 +106,6 @@ static void wait_for_end(struct haul_migration *migration, struct migration_watc
     output_bar_clear(output);
 }
 
-/* Every command but `send`, `resume` and `resolve` receives. */
-static bool is_receiver(const struct output *output)
-{
-    return strcmp(output->command, "recv") == 0;
-}
-
 /* `resolve` has found no job to settle. */
 static bool is_settled(const struct haul_result *result, const struct output *output)
 {
@@ -108,8 +113,7 @@ static bool is_settled(const struct haul_result *result, const struct output *ou
     return strcmp(output->command, "resolve") == 0 && memcmp(result->job, none, sizeof(none)) == 0;
 }
 
-/* `haul drop` opens every column family; can it? Empty, or the reason. */
-static void look_at_copy(struct migration_watch *watch)
+void migration_run_look_at_copy(struct migration_watch *watch)
 {
     struct haul_error reason = {.status = HAUL_OK};
     enum haul_status status = haul_rocks_store_check_families(watch->directory, &reason);
@@ -301,7 +305,7 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
         watch->load = NULL;
     }
     if (result.status == HAUL_OK && !is_receiver(output)) {
-        look_at_copy(watch);
+        migration_run_look_at_copy(watch);
         warn_of_copy(&result, watch);
     }
     int exit_code =

@@ -20,7 +20,7 @@ struct migration_watch {
     const char *peer;
     struct signal_watch signals;
     struct control_server control;
-    struct ended_jobs ended;  /* a receiver's */
+    struct ended_jobs ended;  /* of several jobs */
     struct load_writer *load; /* ends with the migration; NULL: none */
     /* A sender's, at its end: why `haul drop` cannot delete the copy. Empty: it can. */
     char no_drop[HAUL_ERROR_TEXT_BYTES_MAX];
@@ -55,6 +55,9 @@ void migration_run_lead(struct migration_watch *watch, struct output *output);
  * document. Signals and `haul cancel` cancel it while it runs. Returns the exit code. */
 int migration_run_finish(struct haul_migration *migration, struct migration_watch *watch,
                          struct output *output);
+
+/* Set `no_drop`, after a hand-over: `haul drop` opens every column family; can it? */
+void migration_run_look_at_copy(struct migration_watch *watch);
 
 /* Report a finished job of a receiver that keeps running. Thread: any, one at a time. */
 void migration_run_job_ended(const struct haul_result *result, const struct migration_watch *watch,

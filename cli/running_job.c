@@ -96,7 +96,7 @@ bool running_job_parse(const char *text, struct running_job *job)
     return sound;
 }
 
-/* --- the jobs of a receiver ------------------------------------------------------------------- */
+/* --- its jobs --------------------------------------------------------------------------------- */
 
 bool running_job_parse_id(const char *text, uint8_t job[HAUL_JOB_BYTES])
 {

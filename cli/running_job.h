@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* running_job.h — the state that a running `haul send` or `haul recv` sends over its control
- * socket, and the jobs that a receiver runs. */
+ * socket, and the jobs that it runs. */
 #ifndef HAUL_RUNNING_JOB_H
 #define HAUL_RUNNING_JOB_H
 
@@ -19,7 +19,7 @@ struct running_job {
     struct haul_progress figures; /* without phase and transport */
 };
 
-/* One of the jobs that a receiver runs. */
+/* One of the jobs that a command runs. */
 struct running_part {
     char job[2 * HAUL_JOB_BYTES + 1]; /* its id, hexadecimal */
     char peer[HAUL_ADDRESS_TEXT_BYTES_MAX];
@@ -33,7 +33,7 @@ bool running_job_parse(const char *text, struct running_job *job);
 
 /* An id in hexadecimal. False: it is none. */
 bool running_job_parse_id(const char *text, uint8_t job[HAUL_JOB_BYTES]);
-/* Format the jobs of a receiver. False: they do not fit. */
+/* Format the jobs of a command. False: they do not fit. */
 bool running_jobs_format(const struct haul_job_progress *jobs, size_t count, char *text,
                          size_t text_size_bytes);
 /* Parse such a text. Returns the number of jobs, at most `count_max`; 0 also for any other text. */

@@ -166,6 +166,7 @@ static void test_status__receiver_runs_two_jobs__a_line_and_an_object_for_each(v
     (void)snprintf(parts[0].peer, sizeof(parts[0].peer), "10.0.0.7:4711");
     parts[0].progress = (struct haul_progress){.phase = HAUL_PHASE_COPYING, .records = 3};
     parts[1].progress = (struct haul_progress){.phase = HAUL_PHASE_PLANNING};
+    (void)snprintf(running.command, sizeof(running.command), "recv");
     check_equal(run(&command_status, "--db /a"), EXIT_CODE_OK);
     check_has(ran.out.text,
               "  job 33333333 from 10.0.0.7:4711, copying: 3 records, 0 B of about 0 B\n"
@@ -176,6 +177,24 @@ static void test_status__receiver_runs_two_jobs__a_line_and_an_object_for_each(v
     jobs_answer = HAUL_CLOSED; /* a command of an earlier release */
     check_equal(run(&command_status, "--db /a"), EXIT_CODE_OK);
     check(strstr(ran.out.text, "job 33333333") == NULL);
+}
+
+/* A sender's only job is the command itself. */
+static void test_status__sender_runs_jobs__a_line_for_each_of_several(void)
+{
+    begin();
+    client_answer = HAUL_OK;
+    part_count = 1;
+    memset(parts[0].job, 0x33, HAUL_JOB_BYTES);
+    memset(parts[1].job, 0x44, HAUL_JOB_BYTES);
+    (void)snprintf(parts[0].peer, sizeof(parts[0].peer), "10.0.0.7:4711");
+    (void)snprintf(parts[1].peer, sizeof(parts[1].peer), "10.0.0.8:4711");
+    check_equal(run(&command_status, "--db /a"), EXIT_CODE_OK);
+    check(strstr(ran.out.text, "job 33333333") == NULL);
+    part_count = 2;
+    check_equal(run(&command_status, "--db /a"), EXIT_CODE_OK);
+    check_has(ran.out.text, "  job 33333333 to 10.0.0.7:4711, ");
+    check_has(ran.out.text, "  job 44444444 to 10.0.0.8:4711, ");
 }
 
 static void test_status__files_kept_by_the_job__a_line_when_there_are_any(void)
@@ -325,6 +344,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_status__ownership_record_is_damaged__its_way_out_comes_first),
     CHECK_TEST(test_status__command_runs__each_figure),
     CHECK_TEST(test_status__receiver_runs_two_jobs__a_line_and_an_object_for_each),
+    CHECK_TEST(test_status__sender_runs_jobs__a_line_for_each_of_several),
     CHECK_TEST(test_status__files_kept_by_the_job__a_line_when_there_are_any),
     CHECK_TEST(test_status__command_runs_with_jobs__no_way_out_is_named),
     CHECK_TEST(test_status__left_job__who_it_is_and_the_ways_out),

@@ -83,7 +83,8 @@ static void *serve(void *context)
     while (!atomic_load(&stops)) {
         control_server_wait(&server, waits);
         if (poll(waits, CONTROL_POLL_COUNT, TURN_MS) > 0) {
-            control_server_serve(&server, waits, served);
+            const struct migration_list list = migration_list_of(served);
+            control_server_serve(&server, waits, &list);
         }
     }
     return NULL;
@@ -198,6 +199,41 @@ static void expect_end(int fd, enum haul_status status, bool had_job)
 }
 
 /* An earlier attempt of the job has ended, too. */
+/* The last job of a command ends, and the command with it: nobody asks any more, and the end of the
+ * job is not that of the command. */
+static void test_control_client_wait_job__command_ends_with_it__the_end_of_the_job(void)
+{
+    static struct ended_jobs ended;
+    static struct haul_result result;
+    struct control_end told;
+    struct control_end whole = {.had_job = true};
+    char request[64];
+    (void)snprintf(request, sizeof(request), "cancel %s", the_id);
+    haul_error_set(&whole.error, HAUL_NOT_EMPTY, NULL, 0, "another move");
+    for (unsigned known = 0; known < 2; known++) {
+        ended_jobs_init(&ended);
+        atomic_store(&runs, true);
+        begin();
+        server.ended = &ended;
+        int fd = come();
+        expect_answer(fd, request, "ok");
+        end_loop();
+        memcpy(result.job, the_job, HAUL_JOB_BYTES);
+        result.status = HAUL_CANCELLED;
+        if (known == 1) {
+            ended_jobs_put(&ended, &result);
+        }
+        control_server_tell_end(&server, &whole);
+        end_server();
+        check_status(control_client_wait_job(fd, the_id, WAIT_MS, &told, &error), HAUL_OK);
+        check_status(told.error.status, known == 1 ? HAUL_CANCELLED : HAUL_NOT_EMPTY);
+        check(told.had_job);
+        (void)close(fd);
+        ended_jobs_fini(&ended);
+    }
+    atomic_store(&runs, false);
+}
+
 static void test_control_client_wait_job__job_of_a_receiver__how_its_last_attempt_ended(void)
 {
     struct ended_jobs ended;
@@ -433,6 +469,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_client_ask__nobody_answers__timeout),
     CHECK_TEST(test_control_server_serve__client_of_another_user__not_answered),
     CHECK_TEST(test_control_client_ask__status_and_cancel__answered),
+    CHECK_TEST(test_control_client_wait_job__command_ends_with_it__the_end_of_the_job),
     CHECK_TEST(test_control_client_wait_job__job_of_a_receiver__how_its_last_attempt_ended),
     CHECK_TEST(test_control_client_ask__no_migration_yet__answered_and_kept_for_it),
     CHECK_TEST(test_control_client_ask__another_language__hung_up),

@@ -95,6 +95,17 @@ void __wrap_haul_migration_progress(struct haul_migration *migration,
     *progress = result.progress;
 }
 
+size_t __wrap_haul_migration_jobs(struct haul_migration *migration, struct haul_job_progress *jobs,
+                                  size_t count_max);
+size_t __wrap_haul_migration_jobs(struct haul_migration *migration, struct haul_job_progress *jobs,
+                                  size_t count_max)
+{
+    check((void *)migration == &migration_memory);
+    (void)jobs;
+    (void)count_max;
+    return 0;
+}
+
 void __wrap_haul_migration_cancel(struct haul_migration *migration);
 void __wrap_haul_migration_cancel(struct haul_migration *migration)
 {
@@ -244,13 +255,14 @@ static bool ends_now;
 static bool leads; /* the load writes before the migration starts, and a client cancels it */
 
 void __wrap_control_server_serve(struct control_server *server, const struct pollfd *waits,
-                                 struct haul_migration *migration);
+                                 const struct migration_list *migrations);
 void __wrap_control_server_serve(struct control_server *server, const struct pollfd *waits,
-                                 struct haul_migration *migration)
+                                 const struct migration_list *migrations)
 {
     const uint64_t one = 1;
     (void)waits;
-    check((void *)migration == (leads ? NULL : &migration_memory));
+    check_equal(migrations->count, leads ? 0 : 1);
+    check(leads || (void *)migrations->items[0] == &migration_memory);
     server->cancelled = leads;
     serves++;
     if (ends_now) { /* the end comes in the middle of the first turn */
