@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_output.h — the JSON document of --json, on stdout. Only this module, running_job.c,
- * plan_file.c and run_control.c use jansson.
+/* json_output.h — the JSON document of --json, on stdout. Only this module, json_document.h,
+ * json_plan.c, send_plan.c, running_job.c, plan_file.c and run_control.c use jansson.
  *
  * Every document has `schema_version`, `command`, `status` ("ok" or "failed"), `exit_code` and
  * `error` (null or {code, message, hint, retryable}). Members are only ever added to a version. */
@@ -31,6 +31,11 @@ void json_output_migration(const char *command, const struct haul_result *result
                            const struct load_result *load, const struct haul_error *error,
                            int exit_code);
 
+/* The same document (a json_t), for more members. */
+struct json_t *json_output_migration_document(const char *command, const struct haul_result *result,
+                                              const struct load_result *load,
+                                              const struct haul_error *error, int exit_code);
+
 /* What a send would transfer. */
 void json_output_dry_run(const struct dry_run *run);
 
@@ -60,7 +65,7 @@ struct json_output_jobs {
     const char *directory;      /* as given */
     const char *record_way_out; /* "": the ownership record is not damaged */
     const struct running_job *running;
-    const struct running_part *parts; /* of a receiver that runs */
+    const struct running_part *parts; /* the jobs that it runs */
     size_t part_count;
     const struct haul_job *jobs;
     size_t count;

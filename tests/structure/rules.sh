@@ -96,7 +96,7 @@ rule_doors() {
     door "$root" 'isa-l' '^base/crc32c\.c$'
     door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/(digest/(digest_hash\.h|touched_keys\.c)|plan/digest_key\.c)$'
     door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/wire/message\.[ch]$'
-    door "$root" 'jansson\.h' '^(cli/(json_output|running_job)|cluster/(controller|plan_file|run_control))\.c$'
+    door "$root" 'jansson\.h' '^(cli/(json_document|json_output|json_plan|running_job|send_plan)|cluster/(controller|plan_file|run_control))\.c$'
     door "$root" 'hiredis/' '^cluster/node_connection\.c$'
     door "$root" 'curl/' '^cluster/curl_library\.h$'
     door "$root" 'jemalloc/' '^cli/allocator\.c$'
