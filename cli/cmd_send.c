@@ -12,44 +12,16 @@
 #include "human_size.h"
 #include "json_output.h"
 #include "load_writer.h"
+#include "migration_list.h"
 #include "migration_options.h"
 #include "migration_run.h"
 #include "option_value.h"
 #include "output.h"
 #include "range_option.h"
+#include "send_options.h"
+#include "send_plan.h"
+#include "send_run.h"
 #include "trust_options.h"
-
-struct send_options {
-    struct output_options output;
-    struct trust_options trust;
-    const char *database;
-    const char *wal_dir;
-    const char *to;
-    struct haul_transport_list transports;
-    struct name_list families;
-    struct name_list metadata_families;
-    struct range_list ranges;
-    bool overwrite;
-    bool dry_run;
-    const char *cpu_list;
-    enum haul_compression compression;
-    uint32_t reader_count;
-    uint32_t link_count;
-    uint64_t rate_bytes_per_second;
-    uint64_t pinned_bytes_max;
-    bool read_back;
-    enum haul_lane lane;
-    bool log_data;
-    uint32_t slot_count;
-    uint32_t slot_size_bytes;
-    uint32_t batch_size_bytes_min;
-    uint32_t batch_size_bytes_max;
-    uint32_t peer_timeout_ms;
-    uint32_t freeze_max_ms;
-    struct config_version config_version;
-    uint32_t retry_max_ms;
-    struct load_options load; /* rate 0: no load */
-};
 
 #define AT(parser, member) OPTION_AT(parser, struct send_options, member)
 
@@ -64,6 +36,11 @@ static const struct option_rule rules[] = {
      .value_name = "ADDR:PORT",
      .help = "where 'haul recv' listens",
      AT(option_text, to)},
+    {.name = "plan",
+     .value_name = "FILE",
+     .help = "many moves, each with its own --to, --cf, --metadata-cf, --range and --prefix;\n"
+             "JSON: docs/COMMANDS.md",
+     AT(option_text, plan)},
     {.name = "transport",
      .value_name = "LIST",
      .help = "transports to try, in order: rdma, tcp or rdma,tcp (default: auto, rdma,tcp)",
@@ -85,6 +62,16 @@ static const struct option_rule rules[] = {
              "not contact the receiver, and needs no --to",
      AT(option_flag, dry_run)},
     SOURCE_LIMIT_RULES(struct send_options),
+    {.name = "parallel",
+     .value_name = "N",
+     .help = "with --plan: at most so many jobs at once (default 4)",
+     AT(option_u32, parallel),
+     .min = 1,
+     .max = MIGRATION_LIST_MAX},
+    {.name = "stop-on-failure",
+     .help = "with --plan: after a move that failed none begins any more; those that run\n"
+             "come to their end (default: the others go on)",
+     AT(option_flag, stop_on_failure)},
     {.name = "retry",
      .value_name = "TIME",
      .help = "how long to retry while the path is lost or the receiver busy (default 30s);\n"
@@ -235,53 +222,13 @@ static int tell_dry_run(const struct haul_source_options *options, struct output
     return exit_code;
 }
 
-/* Reading everything takes long, and only this process's own load waits for it. */
-static uint32_t freeze_max_of(const struct send_options *given)
-{
-    enum { LONG_MS = 86400000 };
-    return given->freeze_max_ms == 0 && given->read_back ? LONG_MS : given->freeze_max_ms;
-}
-
 /* Start the migration with an open store, wait, report. Returns the exit code. */
 static int send_from(struct haul_store *store, const void *work, struct migration_watch *watch,
                      struct output *output)
 {
     const struct send_options *given = work;
-    struct haul_source_options options = {
-        .size_bytes = sizeof(options),
-        .store = store,
-        .to = given->to == NULL ? "127.0.0.1:1" : given->to, /* a dry run connects to no receiver */
-        .transports = given->transports,
-        .link = {.slot_count = given->slot_count,
-                 .slot_size_bytes = given->slot_size_bytes,
-                 .peer_timeout_ms = given->peer_timeout_ms},
-        .link_count = given->link_count,
-        .families = given->families.names,
-        .family_count = given->families.count,
-        .metadata_families = given->metadata_families.names,
-        .metadata_family_count = given->metadata_families.count,
-        .ranges = given->ranges.ranges,
-        .range_count = given->ranges.count,
-        .cpu_list = given->cpu_list,
-        .compression = given->compression,
-        .reader_count = given->reader_count,
-        .batch_size_bytes_min = given->batch_size_bytes_min,
-        .batch_size_bytes_max = given->batch_size_bytes_max,
-        .rate_bytes_per_second = given->rate_bytes_per_second,
-        .pinned_bytes_max = given->pinned_bytes_max,
-        .read_back = given->read_back,
-        .lane = given->lane,
-        .log_data = given->log_data,
-        .overwrite = given->overwrite,
-        .keep_versions = given->config_version.given,
-        .config_version = given->config_version.value,
-        .freeze_max_ms = freeze_max_of(given),
-        .retry_max_ms = given->retry_max_ms,
-        .log = &output->log,
-        .keys = given->trust.keys,
-        .insecure = given->trust.insecure,
-        .wire = given->trust.wire,
-    };
+    struct haul_source_options options;
+    send_options_source(given, store, &output->log, &options);
     struct haul_error error = {.status = HAUL_OK};
     enum haul_status status = haul_source_check(&options, &error);
     if (status == HAUL_OK && given->dry_run) {
@@ -307,6 +254,81 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
     return migration_run_finish(migration, watch, output);
 }
 
+static int run_single(const struct send_options *given, struct trust_options *trust,
+                      struct output *output)
+{
+    struct migration_work work = {.run = send_from,
+                                  .options = given,
+                                  .trust = trust,
+                                  .peer = given->to,
+                                  .wal_dir = given->wal_dir,
+                                  .keep_log = true,
+                                  .read_only = given->load.rate == 0,
+                                  .families = given->families.names,
+                                  .family_count = given->families.count};
+    return migration_run_store(given->database, &work, output);
+}
+
+/* --- a plan ----------------------------------------------------------------------------------- */
+
+/* The families of all moves; none: one of them moves every family. */
+static void collect_families(const struct send_plan *plan, struct name_list *families)
+{
+    families->count = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct name_list *of = &plan->moves[i].families;
+        if (of->count == 0) {
+            families->count = 0;
+            return;
+        }
+        for (size_t j = 0; j < of->count; j++) {
+            size_t at = 0;
+            while (at < families->count && strcmp(families->names[at], of->names[j]) != 0) {
+                at++;
+            }
+            families->names[at] = of->names[j]; /* the check for overlaps has counted them */
+            families->count = at == families->count ? at + 1 : families->count;
+        }
+    }
+}
+
+static int run_plan(const struct send_options *given, struct trust_options *trust,
+                    struct output *output)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    struct send_plan plan;
+    struct name_list families;
+    enum haul_status status = send_plan_read(given->plan, &plan, &error);
+    if (status != HAUL_OK) {
+        return command_failed(status, &error, 0, output);
+    }
+    collect_families(&plan, &families);
+    struct send_work work = {.given = given, .plan = &plan};
+    struct migration_work moves = {.run = send_run,
+                                   .options = &work,
+                                   .trust = trust,
+                                   .peer = "", /* this side sends, to several */
+                                   .wal_dir = given->wal_dir,
+                                   .keep_log = true,
+                                   .read_only = true,
+                                   .families = families.names,
+                                   .family_count = families.count};
+    int exit_code = migration_run_store(given->database, &moves, output);
+    send_plan_fini(&plan);
+    return exit_code;
+}
+
+static int run_checked(struct send_options *options, struct output *output)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    enum haul_status status = send_options_check(options, &error);
+    if (status != HAUL_OK) {
+        return command_failed(status, &error, 0, output);
+    }
+    return options->plan == NULL ? run_single(options, &options->trust, output)
+                                 : run_plan(options, &options->trust, output);
+}
+
 static int run_send(const struct command *command, int argc, char **argv)
 {
     struct send_options options = {.database = NULL};
@@ -317,20 +339,12 @@ static int run_send(const struct command *command, int argc, char **argv)
         return exit_code;
     }
     output_init(&output, command->name, &options.output);
-    if (options.database == NULL || (options.to == NULL && !options.dry_run)) {
-        exit_code =
-            command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
+    bool has_receiver = options.to != NULL || options.plan != NULL || options.dry_run;
+    if (options.database == NULL || !has_receiver) {
+        exit_code = command_missing(
+            options.database == NULL ? "--db DIR" : "--to ADDR:PORT, or --plan FILE", &output);
     } else {
-        struct migration_work work = {.run = send_from,
-                                      .options = &options,
-                                      .trust = &options.trust,
-                                      .peer = options.to,
-                                      .wal_dir = options.wal_dir,
-                                      .keep_log = true,
-                                      .read_only = options.load.rate == 0,
-                                      .families = options.families.names,
-                                      .family_count = options.families.count};
-        exit_code = migration_run_store(options.database, &work, &output);
+        exit_code = run_checked(&options, &output);
     }
     output_fini(&output);
     range_list_fini(&options.ranges);
@@ -340,7 +354,7 @@ static int run_send(const struct command *command, int argc, char **argv)
 const struct command command_send = {
     .name = "send",
     .summary = "send key ranges of a database to a receiver",
-    .synopsis = "--db DIR --to ADDR:PORT [options]",
+    .synopsis = "--db DIR --to ADDR:PORT|--plan FILE [options]",
     .details =
         "No other process may have the database open: stop its service first. After exit code 0\n"
         "the receiver owns the ranges, everything in them is durable there, and count and digest\n"
@@ -350,8 +364,14 @@ const struct command command_send = {
         "10: the decision is recorded here, but the receiver has not confirmed it; run 'haul\n"
         "resolve'. If the target is lost, 'haul owner --reclaim' takes the ranges back. Each\n"
         "state and its way out: docs/OPERATIONS.md.\n"
+        "\n"
+        "With --plan the moves of a file run in one process, several at a time; --rate is the\n"
+        "limit of all of them together. The same command with the same file continues: moves\n"
+        "that are done are skipped. The exit code is 0 only if every move has ended well,\n"
+        "otherwise that of the first that failed.\n"
         "\n" SELECTION_HELP "\n"
         "Examples:\n"
+        "  haul send --db /data/a --plan moves.json --parallel 8 --rate 400M\n"
         "  haul send --db /data/a --cf default --dry-run\n"
         "  haul send --db /data/a --to 10.0.0.7:7447\n"
         "  haul send --db /data/a --to '[2001:db8::7]:7447' --transport rdma --links 2\n"

@@ -7,12 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "haul/text_escape.h"
 #include "log_time.h"
 
-enum { LINE_BYTES_MAX = 1024 };
+enum { LINE_BYTES_MAX = 1024, TERMINAL_COLUMNS_DEFAULT = 80 };
 
 static const char clear_line[] = "\r\033[K";
 
@@ -151,6 +152,13 @@ void output_bar_clear(struct output *output)
     clear_bars(output);
     (void)fflush(stderr);
     (void)pthread_mutex_unlock(&output->lock);
+}
+
+unsigned output_columns(void)
+{
+    struct winsize size = {0};
+    bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return known ? size.ws_col : TERMINAL_COLUMNS_DEFAULT;
 }
 
 void output_error(struct output *output, const struct haul_error *error)

@@ -67,6 +67,8 @@ void output_bar(struct output *output, const char *text);
 /* Draw several lines over the last ones; only if `terminal`. Thread: any. */
 void output_bars(struct output *output, const char *const *lines, size_t count);
 void output_bar_clear(struct output *output);
+/* The width of the terminal that stderr is. */
+unsigned output_columns(void);
 
 /* Print exactly one line: "haul: error: what: why: what to do". Also with --quiet. Thread: any. */
 void output_error(struct output *output, const struct haul_error *error);

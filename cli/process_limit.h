@@ -12,7 +12,7 @@
  * soft limit of descriptors to the hard one.
  * Errors: LIMIT, NO_MEMORY; with a hint. */
 enum haul_status process_limit_check(struct haul_error *error) HAUL_MUST_CHECK;
-/* The same for `jobs` more jobs of a receiver that has its database open, at most
+/* The same for `jobs` more jobs of a command that has its database open, at most
  * HAUL_TARGET_JOBS_MAX. Errors: LIMIT, NO_MEMORY; with a hint. */
 enum haul_status process_limit_check_jobs(uint32_t jobs, struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -5,9 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "human_size.h"
 
@@ -17,7 +15,6 @@ enum {
     SPEED_INTERVAL_MS = 1000,
     BAR_CELLS_MAX = 30,
     TEXT_BYTES_MAX = 256,
-    TERMINAL_COLUMNS_DEFAULT = 80,
     PINNED_BYTES_SHOWN = 64 << 20, /* less is not worth showing */
 };
 
@@ -101,20 +98,13 @@ static void format_figures(const struct progress *progress, const struct haul_pr
                    speed, left, figures->records, haul_transport_name(figures->transport), pinned);
 }
 
-static unsigned terminal_columns(void)
-{
-    struct winsize size = {0};
-    bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    return known ? size.ws_col : TERMINAL_COLUMNS_DEFAULT;
-}
-
 static void draw_bar(struct progress *progress, const struct haul_progress *figures)
 {
     static const char full[] = "##############################";
     static const char empty[] = "..............................";
     char text[TEXT_BYTES_MAX];
     char bar[2 * TEXT_BYTES_MAX];
-    unsigned columns = terminal_columns();
+    unsigned columns = output_columns();
     unsigned cells = columns > 110 ? BAR_CELLS_MAX : 10;
     unsigned done = (unsigned)(fraction_of(figures) * cells + 0.5);
     bool colour = progress->output->colour;

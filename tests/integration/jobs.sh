@@ -215,8 +215,8 @@ test_cancel__whole_receiver__ends_all_its_jobs() {
     equal "$(records_of target)" 0
 }
 
-# RocksDB lets one process open a database for writing, so the tool sends one job of it at a time;
-# a program that has it open sends several (test_side_by_side.c).
+# RocksDB lets one process open a database for writing: several jobs of it are sent by one command
+# (send_plan.sh), or by a program that has it open (test_side_by_side.c).
 test_send__second_of_one_database__refused_while_the_first_runs() {
     make_sources 1
     receive

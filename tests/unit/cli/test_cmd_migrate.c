@@ -97,6 +97,17 @@ static void begin(void)
     ended = NULL;
 }
 
+/* What the store would be opened with, and no more. */
+static bool only_prepares;
+
+static void note_families(const struct migration_work *given)
+{
+    selected[0] = '\0';
+    for (size_t i = 0; i < given->family_count; i++) {
+        note(given->families[i], ' ');
+    }
+}
+
 int __wrap_migration_run_store(const char *database, const struct migration_work *given,
                                struct output *output);
 int __wrap_migration_run_store(const char *database, const struct migration_work *given,
@@ -106,6 +117,10 @@ int __wrap_migration_run_store(const char *database, const struct migration_work
     calls.stores++;
     directory = database;
     work = *given;
+    if (only_prepares) {
+        note_families(given);
+        return RUN_EXIT_CODE;
+    }
     int exit_code = given->run(&store, given->options, &watch, output);
     check(watch.load == NULL || refused_with == HAUL_OK);
     return exit_code;
@@ -276,6 +291,64 @@ void __wrap_load_writer_stop(struct load_writer *writer, struct load_result *res
     check((void *)writer == &load_memory);
     memset(result, 0, sizeof(*result));
     calls.load_stops++;
+}
+
+/* --- a plan ----------------------------------------------------------------------------------- */
+
+static char plan_path[] = "/tmp/haul-plan-XXXXXX";
+
+/* `haul send --db /a --plan FILE` with these moves and further arguments. */
+static int run_plan(const char *moves, const char *arguments)
+{
+    char line[256];
+    (void)snprintf(plan_path, sizeof(plan_path), "/tmp/haul-plan-XXXXXX");
+    int fd = mkstemp(plan_path);
+    check_or_stop(fd >= 0 && dprintf(fd, "{\"version\":1,\"moves\":[%s]}", moves) > 0);
+    (void)close(fd);
+    (void)snprintf(line, sizeof(line), "--db /a --plan %s%s", plan_path, arguments);
+    only_prepares = true;
+    int exit_code = run(&command_send, line);
+    only_prepares = false;
+    (void)unlink(plan_path);
+    return exit_code;
+}
+
+static void test_send__plan__opens_the_families_of_all_moves(void)
+{
+    begin();
+    check_equal(run_plan("{\"to\":\"h:1\",\"cf\":[\"x\",\"y\"],\"prefix\":\"a\"},"
+                         "{\"to\":\"h:1\",\"cf\":[\"y\",\"z\"],\"prefix\":\"b\"}",
+                         " --wal-dir /w --parallel 16 --stop-on-failure"),
+                RUN_EXIT_CODE);
+    check_text(directory, "/a");
+    check_text(work.wal_dir, "/w");
+    check(work.read_only && work.keep_log && !work.create);
+    check_text(selected, "x y z ");
+    check_equal(run_plan("{\"to\":\"h:1\",\"cf\":\"x\",\"prefix\":\"a\"},"
+                         "{\"to\":\"h:1\",\"prefix\":\"b\"}",
+                         ""),
+                RUN_EXIT_CODE);
+    check_text(selected, ""); /* all */
+    check_equal(calls.starts + calls.checks, 0);
+}
+
+static void test_send__plan_that_is_none_or_with_other_options__usage(void)
+{
+    static const char move[] = "{\"to\":\"h:1\"}";
+    static const char *const extra[] = {" --to h:1",     " --cf x",          " --range a:b",
+                                        " --prefix a",   " --metadata-cf x", " --load 5",
+                                        " --parallel 17"};
+    begin();
+    for (size_t i = 0; i < CHECK_COUNT(extra); i++) {
+        check_equal(run_plan(move, extra[i]), EXIT_CODE_USAGE);
+    }
+    check_equal(run_plan("", ""), EXIT_CODE_USAGE);
+    check_equal(run(&command_send, "--db /a --plan /no/such/file"), EXIT_CODE_PREFLIGHT);
+    check_equal(run(&command_send, "--db /a --to h:1 --parallel 2"), EXIT_CODE_USAGE);
+    check_equal(run(&command_send, "--db /a --to h:1 --stop-on-failure"), EXIT_CODE_USAGE);
+    check_equal(run(&command_send, "--db /a"), EXIT_CODE_USAGE);
+    check_has(ran.err.text, "send needs --to ADDR:PORT, or --plan FILE");
+    check_equal(calls.stores, 0);
 }
 
 /* --- the source ------------------------------------------------------------------------------- */
@@ -632,6 +705,8 @@ static void test_commands__value_at_its_limit__taken_and_not_beyond(void)
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_send__plan__opens_the_families_of_all_moves),
+    CHECK_TEST(test_send__plan_that_is_none_or_with_other_options__usage),
     CHECK_TEST(test_send__each_option__in_what_is_asked_for),
     CHECK_TEST(test_send__no_option__the_defaults_of_the_library),
     CHECK_TEST(test_send__options_that_mean_others__so_they_do),
