@@ -34,6 +34,7 @@ void corpus_batch(void);
 void corpus_control_frame(void);
 void corpus_verify(void);
 void corpus_verify_manifest(void);
+void corpus_send_plan(void);
 void corpus_topology(void);
 void corpus_tls_server(void);
 void corpus_tls_client(void);

@@ -77,6 +77,7 @@ int main(int argc, char **argv)
     corpus_control_frame();
     corpus_verify();
     corpus_verify_manifest();
+    corpus_send_plan();
     corpus_topology();
     corpus_tls_server();
     corpus_tls_client();
