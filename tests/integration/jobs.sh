@@ -34,6 +34,7 @@ senders=()
 start_send() {
     local number=$1
     shift
+    : >"$work/send-$number.err" # waits_with may be earlier than the shell of the sender
     "$haul" send --db "source-$number" --to "$receiver_address" --transport tcp --json \
         --batch-min 64K --batch-max 128K --retry "${limit}s" "$@" \
         >"$work/send-$number.out" 2>"$work/send-$number.err" </dev/null &
@@ -77,7 +78,7 @@ test_recv__four_senders_at_once__all_arrive() {
     make_sources 4
     receive
     for i in 0 1 2 3; do
-        start_send "$i" --range "$(quarter "$i")" --rate 4M
+        start_send "$i" --range "$(quarter "$i")" --rate 1M
     done
     receiver_has '.running.jobs | length == 4'
     equal "$(jq '[.running.jobs[].job] | unique | length' "$work/status.json")" 4
@@ -98,8 +99,8 @@ test_recv__four_senders_at_once__all_arrive() {
 test_recv__more_senders_than_places__one_waits() {
     make_sources 3
     receive --jobs 2
-    start_send 0 --range "$(quarter 0)" --rate 2M
-    start_send 1 --range "$(quarter 1)" --rate 2M
+    start_send 0 --range "$(quarter 0)" --rate 1M
+    start_send 1 --range "$(quarter 1)" --rate 1M
     receiver_has '.running.jobs | length == 2'
     start_send 2 --range "$(quarter 2)"
     waits_with 2 '2 other jobs run on this receiver'
@@ -155,11 +156,11 @@ test_recv__killed_with_three_jobs__all_go_on_after_it() {
 test_cancel__one_job_of_a_receiver__others_go_on() {
     make_sources 2
     receive
-    start_send 0 --range "$(quarter 0)" --rate 2M
+    start_send 0 --range "$(quarter 0)" --rate 1M
     receiver_has '.running.jobs | length == 1 and .[0].records > 0'
     local job
     job=$(job_of 0)
-    start_send 1 --range "$(quarter 1)" --rate 2M
+    start_send 1 --range "$(quarter 1)" --rate 1M
     receiver_has '.running.jobs | length == 2'
     run 5 "$haul" cancel --db target --job ffffffffffffffffffff
     run 0 "$haul" cancel --db target --job "${job:0:12}" --json
@@ -191,7 +192,7 @@ test_recv__once__takes_a_single_job() {
     run 2 "$haul" recv --db target --listen "$own_host:0" --once --jobs 2
     one_error 'once.*single'
     receive --once
-    start_send 0 --range "$(quarter 0)" --rate 2M
+    start_send 0 --range "$(quarter 0)" --rate 1M
     receiver_has '.running.jobs | length == 1'
     start_send 1 --range "$(quarter 1)"
     waits_with 1 'another job runs on this receiver'
