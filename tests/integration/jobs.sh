@@ -8,7 +8,8 @@ suite jobs "$@"
 
 record_count=24000
 
-receive() { receive_into target "$own_host:0" "$@"; } # ARGUMENT...
+# Senders that a test stops are not dead.
+receive() { receive_into target "$own_host:0" --peer-timeout "${limit}s" "$@"; } # ARGUMENT...
 
 # key NUMBER: where the record of this number begins; keys of db_bench are 8 bytes, high byte first.
 key() { printf '0x%016x' "$1"; }
@@ -19,9 +20,10 @@ quarter() {
     echo "$(key "$from"):$(key "$to")"
 }
 
-# make_sources COUNT: databases source-0 ... with the same records.
+# make_sources COUNT: databases source-0 ... with the same records. No sender is held yet.
 make_sources() {
     local i
+    held=()
     make_database source-0 "$record_count"
     for ((i = 1; i < $1; i++)); do
         cp -r source-0 "source-$i"
@@ -39,6 +41,22 @@ start_send() {
         --batch-min 64K --batch-max 128K --retry "${limit}s" "$@" \
         >"$work/send-$number.out" 2>"$work/send-$number.err" </dev/null &
     senders[number]=$!
+}
+
+# start_held N ARGUMENT...: the same; stops the sender once its records arrive: a busy machine does not
+# let it end before the others have come.
+held=()
+start_held() {
+    start_send "$@" --rate 700K
+    held+=("${senders[$1]}")
+    receiver_has "[.running.jobs[] | select(.records > 0)] | length == ${#held[@]}"
+    kill -STOP "${senders[$1]}"
+}
+
+# All that were held.
+go_on() {
+    kill -CONT "${held[@]}"
+    held=()
 }
 
 sent() { ended "${senders[$1]}" "${2:-0}"; } # N [EXPECTED-CODE]
@@ -78,12 +96,13 @@ test_recv__four_senders_at_once__all_arrive() {
     make_sources 4
     receive
     for i in 0 1 2 3; do
-        start_send "$i" --range "$(quarter "$i")" --rate 1M
+        start_held "$i" --range "$(quarter "$i")"
     done
     receiver_has '.running.jobs | length == 4'
     equal "$(jq '[.running.jobs[].job] | unique | length' "$work/status.json")" 4
     "$haul" status --db target >"$work/status.txt"
     equal "$(grep -c '^  job .* from .*copying' "$work/status.txt")" 4
+    go_on
     for i in 0 1 2 3; do
         sent "$i"
         equal "$(json_of "$work/send-$i.out" .status)" ok
@@ -99,11 +118,11 @@ test_recv__four_senders_at_once__all_arrive() {
 test_recv__more_senders_than_places__one_waits() {
     make_sources 3
     receive --jobs 2
-    start_send 0 --range "$(quarter 0)" --rate 1M
-    start_send 1 --range "$(quarter 1)" --rate 1M
-    receiver_has '.running.jobs | length == 2'
+    start_held 0 --range "$(quarter 0)"
+    start_held 1 --range "$(quarter 1)"
     start_send 2 --range "$(quarter 2)"
     waits_with 2 '2 other jobs run on this receiver'
+    go_on
     sent 0
     sent 1
     sent 2
@@ -115,13 +134,13 @@ test_recv__more_senders_than_places__one_waits() {
 test_recv__one_sender_killed__others_go_on_and_it_comes_back() {
     make_sources 3
     receive
-    start_send 0 --range "$(quarter 0)" --rate 3M
-    start_send 1 --range "$(quarter 1)" --rate 3M
-    start_send 2 --range "$(quarter 2)" --rate 3M
-    receiver_has '[.running.jobs[] | select(.records > 0)] | length == 3'
+    start_held 0 --range "$(quarter 0)"
+    start_held 1 --range "$(quarter 1)"
+    start_held 2 --range "$(quarter 2)"
     kill -9 "${senders[1]}"
     end_process "${senders[1]}" || true
     receiver_has '.running.jobs | length == 2'
+    kill -CONT "${senders[0]}" "${senders[2]}"
     sent 0
     sent 2
     start_send 1 --range "$(quarter 1)"
@@ -138,11 +157,11 @@ test_recv__killed_with_three_jobs__all_go_on_after_it() {
     make_sources 3
     receive
     for i in 0 1 2; do
-        start_send "$i" --range "$(quarter "$i")" --rate 3M
+        start_held "$i" --range "$(quarter "$i")"
     done
-    receiver_has '[.running.jobs[] | select(.records > 0)] | length == 3'
     local address=$receiver_address
     kill_and_reap "$receiver_pid"
+    go_on
     receive_into target "$address"
     for i in 0 1 2; do
         sent "$i"
@@ -156,15 +175,14 @@ test_recv__killed_with_three_jobs__all_go_on_after_it() {
 test_cancel__one_job_of_a_receiver__others_go_on() {
     make_sources 2
     receive
-    start_send 0 --range "$(quarter 0)" --rate 1M
-    receiver_has '.running.jobs | length == 1 and .[0].records > 0'
+    start_held 0 --range "$(quarter 0)"
     local job
     job=$(job_of 0)
-    start_send 1 --range "$(quarter 1)" --rate 1M
-    receiver_has '.running.jobs | length == 2'
+    start_held 1 --range "$(quarter 1)"
     run 5 "$haul" cancel --db target --job ffffffffffffffffffff
     run 0 "$haul" cancel --db target --job "${job:0:12}" --json
     equal "$(json .cancelled)" 1
+    go_on
     sent 0 9
     sent 1
     receiver_has '.running.phase == "listening"'
@@ -176,10 +194,10 @@ test_cancel__one_job_of_a_receiver__others_go_on() {
 test_send__ranges_overlap__waits_for_the_other() {
     make_sources 2
     receive
-    start_send 0 --range "$(quarter 0)" --rate 1M
-    receiver_has '.running.jobs | length == 1'
+    start_held 0 --range "$(quarter 0)"
     start_send 1 --range "$(key 100):$(key 200)"
     waits_with 1 'brings a part of these ranges'
+    go_on
     run 0 "$haul" cancel --db source-0
     sent 0 9
     sent 1
@@ -192,10 +210,10 @@ test_recv__once__takes_a_single_job() {
     run 2 "$haul" recv --db target --listen "$own_host:0" --once --jobs 2
     one_error 'once.*single'
     receive --once
-    start_send 0 --range "$(quarter 0)" --rate 1M
-    receiver_has '.running.jobs | length == 1'
+    start_held 0 --range "$(quarter 0)"
     start_send 1 --range "$(quarter 1)"
     waits_with 1 'another job runs on this receiver'
+    go_on
     sent 0
     ended "$receiver_pid" 0
     kill -TERM "${senders[1]}"
@@ -206,25 +224,25 @@ test_recv__once__takes_a_single_job() {
 test_cancel__whole_receiver__ends_all_its_jobs() {
     make_sources 2
     receive
-    start_send 0 --range "$(quarter 0)" --rate 1M
-    start_send 1 --range "$(quarter 1)" --rate 1M
-    receiver_has '[.running.jobs[] | select(.records > 0)] | length == 2'
+    start_held 0 --range "$(quarter 0)"
+    start_held 1 --range "$(quarter 1)"
     run 0 "$haul" cancel --db target
+    go_on
     ended "$receiver_pid" 9
     sent 0 9
     sent 1 9
     equal "$(records_of target)" 0
 }
 
-# RocksDB lets one process open a database for writing: several jobs of it are sent by one command
-# (send_plan.sh), or by a program that has it open (test_side_by_side.c).
+# RocksDB lets one process open a database for writing, so the tool sends one job of it at a time;
+# a program that has it open sends several (test_side_by_side.c).
 test_send__second_of_one_database__refused_while_the_first_runs() {
     make_sources 1
     receive
-    start_send 0 --range "$(quarter 0)" --rate 1M
-    receiver_has '.running.jobs | length == 1'
+    start_held 0 --range "$(quarter 0)"
     run 5 "$haul" send --db source-0 --to "$receiver_address" --transport tcp --range "$(quarter 1)" --retry 1s
     one_error 'in use'
+    go_on
     run 0 "$haul" cancel --db source-0
     sent 0 9
     stop_receiver

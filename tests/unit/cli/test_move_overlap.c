@@ -133,7 +133,7 @@ static void test_move_overlap_check__two_moves__named_with_family_and_ranges(voi
 static void test_move_overlap_check__more_families_than_a_database_has__refused(void)
 {
     static struct send_move moves[HAUL_FAMILY_COUNT_MAX + 1];
-    static char names[HAUL_FAMILY_COUNT_MAX + 1][8];
+    static char names[HAUL_FAMILY_COUNT_MAX + 1][24];
     const struct send_plan plan = {.moves = moves, .count = HAUL_FAMILY_COUNT_MAX + 1};
     for (size_t i = 0; i < plan.count; i++) {
         (void)snprintf(names[i], sizeof(names[i]), "f%zu", i);
